@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import type { SlotName } from '@greenroom/sdk/wire';
+
+/** Where everything of one app lies, below its data directory. Absolute paths. */
+export interface Layout {
+  data: string;
+  repo: string;
+  slot(slot: SlotName): string;
+  workspace: string;
+  shared: string;
+  contract: string;
+  journal: string;
+  state: string;
+  logs: string;
+  run: string;
+  instances: string;
+  operatorSocket: string;
+  agentSocket: string;
+  lock: string;
+  pidFile: string;
+  /** The read-only copy of the contract that app and agent get. */
+  contractCopy: string;
+  /** `app.json`: name, repository, contract and API port of the app, for commands that find it by its folder. */
+  app: string;
+  /** Operator's file of secrets, `NAME=value` lines, mode 0600. */
+  secrets: string;
+}
+
+export function layoutOf(data: string): Layout {
+  const at = (...parts: string[]): string => join(data, ...parts);
+  return {
+    data,
+    repo: at('repo.git'),
+    slot: (slot) => at(`deploy-${slot}`),
+    workspace: at('workspace'),
+    shared: at('shared'),
+    contract: at('app.contract.json'),
+    journal: at('journal.jsonl'),
+    state: at('state.json'),
+    logs: at('logs'),
+    run: at('run'),
+    instances: at('run', 'instances'),
+    operatorSocket: at('run', 'operator.sock'),
+    agentSocket: at('run', 'agent.sock'),
+    lock: at('run', 'lock'),
+    pidFile: at('run', 'orchestrator.json'),
+    contractCopy: at('run', 'contract', 'app.contract.json'),
+    app: at('app.json'),
+    secrets: at('secrets.env'),
+  };
+}

@@ -1,0 +1,222 @@
+/**
+ * What the orchestrator needs from the world, as interfaces owned by the code that needs them. The comment of each method is its contract:
+ * what it may fail with, whether it may be repeated, and what survives a crash in the middle of it.
+ *
+ * Expected failures come back as `Result`; a thrown error is a bug. A method that takes a `signal` stops soon after it is aborted, leaves
+ * nothing running, and answers a failure with code `aborted`.
+ */
+import type { Evidence, ExitReason, SlotName } from '@greenroom/sdk/wire';
+import type { Result } from './core/result.ts';
+
+/** A commit asked for by id (full or abbreviated hex) or by branch name. */
+export type CommitRequest = { commit: string } | { branch: string };
+
+export interface Repo {
+  /**
+   * The full commit id, and the branch when one was named. Fetches from the remote once when the commit is unknown, and always for a branch;
+   * an unreachable remote fails only when what was asked for is unknown here too. `warning` says what could not be refreshed.
+   * Never interprets the request as an option, a range or a reflog expression. Fails with `commit_not_found`.
+   */
+  resolve(request: CommitRequest, signal: AbortSignal): Promise<Result<{ commit: string; branch: string; warning: string }>>;
+  /** Moves `refs/greenroom/live` and `refs/greenroom/previous` in one transaction; empty deletes. Repeatable. */
+  markLive(live: string, previous: string): Promise<void>;
+  /** Heads of the branches known here, without a fetch: name to commit. */
+  branches(): Promise<Record<string, string>>;
+}
+
+export interface PrepareRequest {
+  slot: SlotName;
+  commit: string;
+  attempt: string;
+  signal: AbortSignal;
+}
+
+export interface PreparedSlot {
+  slot: SlotName;
+  directory: string;
+  commit: string;
+  /** Ref under `refs/greenroom/rescue/` that now holds uncommitted edits found in the slot; empty when there were none. */
+  rescued: string;
+  /** How the dependencies came about: `unchanged` in this slot, `carried` from the other slot, `ran` the setup command, `none` wanted. */
+  setup: 'unchanged' | 'carried' | 'ran' | 'none';
+  /** For people: "10 files changed, setup unchanged". */
+  detail: string;
+}
+
+export interface Slots {
+  /**
+   * Makes the slot hold exactly the commit: saves uncommitted edits to a rescue ref first, checks out, mounts shared paths, carries or runs
+   * the setup command. Files that git ignores survive. Cost grows with the change. Repeatable: after a crash at any point (half-written
+   * tree, `index.lock`, killed setup) the next call repairs. Never touches the other slot. The caller makes sure nothing runs in the slot.
+   * Fails with `slot_failed` or `setup_failed`.
+   */
+  prepare(request: PrepareRequest): Promise<Result<PreparedSlot>>;
+  /**
+   * Puts the slot back to the commit without running the setup command; used to undo a failed attempt. Answers whether the slot is ready
+   * to boot (false when its dependencies would have to be set up first). Repeatable.
+   */
+  restore(slot: SlotName, commit: string): Promise<boolean>;
+  /** The slot's directory, absolute. */
+  directory(slot: SlotName): string;
+}
+
+export interface BootRequest {
+  /** Unique id of the instance-to-be; also in its environment. */
+  instance: string;
+  slot: SlotName;
+  commit: string;
+}
+
+/** A started process, identified so that no other process can be mistaken for it, even after a reboot. */
+export interface Instance {
+  instance: string;
+  slot: SlotName;
+  commit: string;
+  pid: number;
+  /** Start time from `/proc/PID/stat`, in clock ticks since boot. */
+  startTicks: number;
+  bootId: string;
+  port: number;
+  /** 0 for an app with one listener. */
+  internalPort: number;
+  logFile: string;
+  startedAt: number;
+}
+
+export interface InstanceExit {
+  instance: string;
+  exit: ExitReason;
+  logTail: string[];
+  logFile: string;
+}
+
+export interface Instances {
+  /**
+   * Starts the app on fresh ports, detached in a session and process group of its own, with the minimal environment. Durable before the process
+   * exists: after a crash `adopt` finds it. Answers as soon as the process runs, healthy or not. Fails with `boot_exited` when it cannot be started.
+   */
+  boot(request: BootRequest): Promise<Result<Instance>>;
+  /**
+   * Ends the instance: SIGTERM to its group, SIGKILL to whatever is left of it at `graceMs`, descendants that left the group included.
+   * Answers when nothing of it runs. Repeatable; unknown or dead instances answer at once.
+   */
+  stop(instance: string, graceMs: number): Promise<ExitReason>;
+  /**
+   * Called once after a start: finds instances of earlier runs that still run, by pid, start time, boot and instance id, and watches them from
+   * now on. Also ends, at once, processes of this app that carry an instance id but have no living leader.
+   */
+  adopt(): Promise<Instance[]>;
+  /** A running instance. */
+  get(instance: string): Instance | undefined;
+  all(): Instance[];
+  /** Last lines of the instance's log, oldest first. */
+  tail(instance: string, lines: number): Promise<string[]>;
+  /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
+  onExit(listener: (exit: InstanceExit) => void): () => void;
+  /** Stops watching, lets the instances run on. */
+  close(): void;
+}
+
+export interface ProbeReport {
+  /** Loopback address the instance answered on. */
+  host: string;
+  /** Milliseconds from the call to the first 200 of the health endpoint. */
+  healthyAfterMs: number;
+  /** For people: "healthy after 112 ms, deep check 200 in 3 ms, smoke test passed". */
+  detail: string;
+}
+
+export interface Prober {
+  /**
+   * Health endpoint until 200, then the deep check, the smoke test, and the schema check, as the contract asks. Stops at once when the
+   * instance exits. Fails with `boot_exited`, `health_timeout`, `deep_check_failed`, `smoke_failed`, `schema_incompatible`.
+   */
+  probe(instance: Instance, signal: AbortSignal): Promise<Result<ProbeReport>>;
+  /** One look at the health endpoint, at most `timeoutMs`. Empty when it holds, else why not. */
+  check(instance: Instance, timeoutMs: number): Promise<string>;
+}
+
+/** Says whether the code of an instance can work with the database as it is. */
+export interface SchemaCheck {
+  /** Fails with `schema_incompatible`. An app without a schema status is compatible. */
+  check(instance: Instance, signal: AbortSignal): Promise<Result<void>>;
+}
+
+export interface RouteTarget {
+  instance: string;
+  host: string;
+  port: number;
+  internalPort: number;
+}
+
+export interface DrainLimits {
+  timeoutMs: number;
+  streamTimeoutMs: number;
+  signal: AbortSignal;
+}
+
+export interface DrainReport {
+  /** False when requests had to be given up at the limit, or the drain was aborted. */
+  drained: boolean;
+  closedStreams: number;
+  abandonedRequests: number;
+}
+
+export interface Router {
+  /** Takes the app's stable ports, starting the proxy when this machine has none. Repeatable. Throws `RouterError` (a sentence) when a port is taken. */
+  register(): Promise<void>;
+  /**
+   * Sends all requests from now on to the target, or answers 503 to them when it is null. Durable when it answers: a restarted proxy routes the same.
+   * Calls take effect in the order they were made. Fails with `promote_failed`, and then the route is as it was.
+   */
+  switchTo(target: RouteTarget | null): Promise<Result<void>>;
+  /** The instance that the proxy routes to now; null when there is none. */
+  current(): Promise<string | null>;
+  /** Waits until nothing of the instance is in flight, closing its streams cleanly at their limit. Sends no signal. Repeatable. */
+  drain(instance: string, limits: DrainLimits): Promise<DrainReport>;
+  /** Gives the ports back. */
+  deregister(): Promise<void>;
+  /** Stops watching the proxy; it runs on. */
+  close(): void;
+}
+
+export interface GateRequest {
+  /** Empty on the first deploy. */
+  live: string;
+  candidate: string;
+  branch: string;
+  trigger: string;
+  signal: AbortSignal;
+}
+
+export interface Gate {
+  /** Judges a commit before anything of it is checked out or run. Fails with a `gate_…` code. Answers a detail for people. */
+  check(request: GateRequest): Promise<Result<{ detail: string }>>;
+}
+
+export interface JournalEntry {
+  type: string;
+  [field: string]: unknown;
+}
+
+export interface Journal {
+  /** Appends one record, on disk when it answers (one write, fdatasync). Appends take effect in call order. Rejects when the disk refuses; nothing half-written stays. */
+  append(entry: JournalEntry): Promise<{ seq: number; time: string }>;
+}
+
+export interface Secrets {
+  /** Values of the contract's `secrets_inject`, for an instance's environment only; `missing` names those nobody knows. Read anew at each boot. */
+  read(names: readonly string[]): Promise<{ values: Record<string, string>; missing: string[] }>;
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. */
+  now(): number;
+  /** Calls back after `ms`; answers a function that cancels. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** Evidence of an instance's end, for failures and alerts. */
+export function exitEvidence(exit: InstanceExit): Evidence {
+  return { exit: exit.exit, log_tail: exit.logTail, log_file: exit.logFile };
+}

@@ -1,0 +1,66 @@
+/**
+ * The control interface of the embedded proxy: JSON over HTTP on the Unix socket `proxy.sock` (0600) in the proxy's directory.
+ *
+ * | call | answer |
+ * |---|---|
+ * | `GET /` | 200 `ProxyStatus` |
+ * | `PUT /apps/:app` `ProxyAppBody` | registers the app's stable ports and listens on them; idempotent; keeps the target. 409 `port_in_use` names both parties |
+ * | `PUT /apps/:app/target` `ProxyTarget \| null` | switches the route: every request read after the answer goes to the new target. Saved before it answers |
+ * | `POST /apps/:app/drain` `ProxyDrainBody` | answers `ProxyDrainResult` once the instance has nothing in flight, or its limits ran out |
+ * | `DELETE /apps/:app` | frees the ports; the proxy exits when no app is left |
+ *
+ * Errors are `{ code, error }` with a 4xx or 5xx status.
+ */
+
+/** Where an instance listens. Ports on the loopback interface; `host` is `127.0.0.1` or `::1`, whichever the probe reached. */
+export interface ProxyTarget {
+  instance: string;
+  host: string;
+  port: number;
+  /** Absent for an app with one listener. */
+  internal_port?: number;
+}
+
+export interface ProxyAppBody {
+  /** Public stable port; listens on all interfaces. */
+  port: number;
+  /** Internal stable port; listens on 127.0.0.1 only. */
+  internal_port?: number;
+}
+
+export interface ProxyDrainBody {
+  instance: string;
+  /** After this many milliseconds requests still in flight are given up and counted. */
+  timeout_ms: number;
+  /** After this many milliseconds streams (upgraded connections, server-sent events) are closed cleanly. */
+  stream_timeout_ms: number;
+}
+
+export interface ProxyDrainResult {
+  /** True when everything ended by itself or by a clean close. */
+  drained: boolean;
+  /** Streams that were closed cleanly at their limit. */
+  closed_streams: number;
+  /** Requests still in flight when the time ran out. */
+  abandoned_requests: number;
+}
+
+export interface ProxyInFlight {
+  instance: string;
+  requests: number;
+  streams: number;
+}
+
+export interface ProxyAppStatus {
+  app: string;
+  port: number;
+  internal_port?: number;
+  target: ProxyTarget | null;
+  in_flight: ProxyInFlight[];
+}
+
+export interface ProxyStatus {
+  pid: number;
+  version: string;
+  apps: ProxyAppStatus[];
+}

@@ -1,0 +1,264 @@
+/**
+ * The wire interface: what crosses a process boundary. Names here are the names everywhere: in code, API, journal, pages and docs.
+ * JSON fields are snake_case with the unit last (`drain_timeout_ms`); times are RFC 3339 strings in UTC; commits are full hex object ids.
+ */
+
+/** One of the two working copies of the app, on disk as `deploy-a/` and `deploy-b/`. */
+export type SlotName = 'a' | 'b';
+export const SLOT_NAMES: readonly SlotName[] = ['a', 'b'];
+
+/** What asked for a deploy or rollback. */
+export type Trigger = 'agent' | 'webhook' | 'reconcile' | 'manual';
+export const TRIGGERS: readonly Trigger[] = ['agent', 'webhook', 'reconcile', 'manual'];
+
+export type AttemptKind = 'deploy' | 'rollback';
+
+/** Every step of an attempt, in order. The first six are exclusive (one attempt at a time); the rest follow the promotion. */
+export const STEP_NAMES = ['resolve', 'gate', 'prepare', 'boot', 'probe', 'promote', 'retire', 'publish', 'watch'] as const;
+export type StepName = (typeof STEP_NAMES)[number];
+
+/** Stable codes of expected failures. A code belongs to one step, except the last group, which refuses or ends a whole attempt. */
+export const FAILURE_CODES = [
+  'commit_not_found',
+  'gate_secret',
+  'gate_protected_path',
+  'gate_diff_lines',
+  'gate_deploy_size',
+  'gate_stale_base',
+  'slot_failed',
+  'setup_failed',
+  'boot_exited',
+  'health_timeout',
+  'deep_check_failed',
+  'smoke_failed',
+  'schema_incompatible',
+  'promote_failed',
+  'rolled_back',
+  'superseded',
+  'aborted',
+  'interrupted',
+  'no_previous_release',
+  'shutting_down',
+] as const;
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** An HTTP exchange that did not answer as the contract expects. `body` is cut to 2 KiB. */
+export interface RequestEvidence {
+  method: string;
+  url: string;
+  expected: string;
+  status?: number;
+  body?: string;
+  error?: string;
+}
+
+/** How a process ended. Both empty when the orchestrator was not there to see it. */
+export interface ExitReason {
+  code: number | null;
+  signal: string | null;
+  /** A sentence for people: "exited with code 1", "killed by SIGKILL", "ended while the orchestrator was away". */
+  description: string;
+}
+
+/** What supports a failure. Every field is optional; a reader shows those it knows. */
+export interface Evidence {
+  /** Last lines of the instance's or command's output, oldest first. */
+  log_tail?: string[];
+  /** Path of the full log on the orchestrator's machine. */
+  log_file?: string;
+  request?: RequestEvidence;
+  exit?: ExitReason;
+  command?: string;
+  /** A rule of the gate and the place it was broken at. */
+  rule?: string;
+  file?: string;
+  line?: number;
+  /** What to do next, as a sentence or a command line. */
+  remedy?: string;
+}
+
+/** An expected failure, as data. `error` is a sentence: what happened, to which thing. */
+export interface Failure {
+  code: FailureCode;
+  error: string;
+  evidence?: Evidence;
+}
+
+/** Body of `POST /deploy`. Exactly one of `commit` and `branch`. */
+export interface DeployBody {
+  commit?: string;
+  branch?: string;
+  reason?: string;
+  dry_run?: boolean;
+  trigger?: Trigger;
+}
+
+/** Body of `POST /rollback`; may be empty. */
+export interface RollbackBody {
+  reason?: string;
+  dry_run?: boolean;
+  trigger?: Trigger;
+}
+
+export interface DeploySuccess {
+  success: true;
+  id: string;
+  slot: SlotName;
+  commit: string;
+  /** The commit that was live before; empty on the first deploy. */
+  previous_commit: string;
+}
+
+export interface RollbackSuccess {
+  success: true;
+  id: string;
+  slot: SlotName;
+  commit: string;
+}
+
+/** Body of a refused deploy or rollback. `id` is absent when the request itself was not understood. */
+export interface Refusal {
+  success: false;
+  id?: string;
+  step?: StepName;
+  code: FailureCode | RequestErrorCode;
+  error: string;
+  evidence?: Evidence;
+}
+
+/** Codes of requests that never became an attempt. */
+export const REQUEST_ERROR_CODES = ['invalid_request', 'not_found', 'forbidden', 'too_large', 'internal_error'] as const;
+export type RequestErrorCode = (typeof REQUEST_ERROR_CODES)[number];
+
+/** 202 of a request with `Prefer: respond-async`. */
+export interface Accepted {
+  success: true;
+  id: string;
+  status: 'accepted';
+}
+
+/** Answer to `dry_run`: the steps that would run, as data, on the state of now. */
+export interface DryRun {
+  success: true;
+  dry_run: true;
+  kind: AttemptKind;
+  commit: string;
+  slot: SlotName;
+  steps: { step: StepName; detail: string }[];
+}
+
+export type StepStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'skipped';
+
+export interface StepView {
+  step: StepName;
+  status: StepStatus;
+  started_at: string;
+  /** Milliseconds; 0 while pending. */
+  duration_ms: number;
+  /** What the step found out, for people. */
+  detail?: string;
+  code?: FailureCode;
+  error?: string;
+  evidence?: Evidence;
+}
+
+/**
+ * - `queued`, `running`: not decided yet
+ * - `succeeded`: promoted; `failed`: not promoted, the live release untouched
+ * - `rolled_back`: promoted, then replaced again by the watch
+ */
+export type AttemptStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'rolled_back';
+
+/** One attempt as `GET /deploys/:id` shows it. Strings are empty when unknown. */
+export interface AttemptView {
+  id: string;
+  kind: AttemptKind;
+  status: AttemptStatus;
+  /** True from the moment the route was switched. */
+  promoted: boolean;
+  commit: string;
+  branch: string;
+  slot: SlotName | '';
+  previous_commit: string;
+  trigger: Trigger;
+  /** Where the request came from: `operator-socket`, `agent-socket`, `tcp`, `orchestrator`. */
+  caller: string;
+  reason: string;
+  requested_at: string;
+  started_at: string;
+  finished_at: string;
+  /** From start to decision, in milliseconds. */
+  duration_ms: number;
+  steps: StepView[];
+  step?: StepName;
+  code?: FailureCode;
+  error?: string;
+  evidence?: Evidence;
+}
+
+export interface SlotView {
+  slot: SlotName;
+  directory: string;
+  commit: string;
+  /** What the slot holds now. */
+  role: 'live' | 'standby' | 'previous' | 'candidate' | 'retiring' | 'empty' | 'idle';
+  instance: string;
+  pid: number;
+}
+
+/** Answer of `GET /status`. The first six fields are the interface any orchestrator of this kind has. */
+export interface Status {
+  live_slot: SlotName | '';
+  live_commit: string;
+  previous_slot: SlotName | '';
+  previous_commit: string;
+  last_deploy_time: string;
+  healthy: boolean;
+  app: string;
+  version: string;
+  port: number;
+  slots: SlotView[];
+  attempt: AttemptView | null;
+  queue: { id: string; kind: AttemptKind; commit: string; branch: string; trigger: Trigger; requested_at: string }[];
+  watch: { id: string; until: string } | null;
+  quarantine: string[];
+  consecutive_failures: number;
+  /** Whether the live instance is being restarted after an exit, and when. */
+  restart: { attempt: number; at: string; last_exit: string } | null;
+  branches: Record<string, string>;
+  journal: { records: number; intact: boolean; problem: string };
+  deploys: AttemptView[];
+}
+
+/** One line of `journal.jsonl`. `hash` is SHA-256 over the line without its `hash` member, which includes `prev`. */
+export interface JournalRecord {
+  seq: number;
+  time: string;
+  prev: string;
+  type: string;
+  [field: string]: unknown;
+  hash: string;
+}
+
+/** `data:` of a server-sent event of `GET /events`; its `id:` is the journal's sequence number. */
+export interface EventMessage {
+  seq: number;
+  time: string;
+  type: string;
+  /** The attempt that the event belongs to, as it is after the event. */
+  attempt: AttemptView | null;
+}
+
+/** Environment variables that every instance is given. */
+export const INSTANCE_ENV = {
+  marker: 'GREENROOM',
+  app: 'GREENROOM_APP',
+  slot: 'GREENROOM_SLOT',
+  commit: 'GREENROOM_COMMIT',
+  instance: 'GREENROOM_INSTANCE',
+  contract: 'GREENROOM_CONTRACT',
+  port: 'PORT',
+  internalPort: 'INTERNAL_PORT',
+} as const;
+
+export const DEFAULT_API_PORT = 9100;
