@@ -1,0 +1,130 @@
+/**
+ * A client of the orchestrator's API, over a Unix socket or 127.0.0.1. Refusals (a gate that said no, a candidate that failed its probe) are
+ * values; `GreenroomUnreachable` is thrown when nobody answers, `GreenroomAnswerError` when something other than Greenroom does.
+ */
+import { type EventsOptions, openEvents } from './client/events.ts';
+import { type Address, type Answer, describeAddress, GreenroomAnswerError, isUnreachable, request } from './client/request.ts';
+import type {
+  Accepted,
+  AttemptView,
+  DeployBody,
+  DeploySuccess,
+  DryRun,
+  EventMessage,
+  Refusal,
+  RollbackBody,
+  RollbackSuccess,
+  Status,
+} from './wire.ts';
+
+export type { EventsOptions } from './client/events.ts';
+export { type Address, GreenroomAnswerError, GreenroomUnreachable } from './client/request.ts';
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface AsyncCallOptions extends CallOptions {
+  /** Answer with the attempt's id as soon as it is queued, instead of waiting until it is decided. */
+  async: true;
+}
+
+export interface GreenroomClient {
+  /** Where this client connects to, for people. */
+  readonly address: string;
+  /** Waits without a time limit until the attempt is decided: a deploy may take as long as its setup command does. */
+  deploy(body: DeployBody, options?: CallOptions): Promise<DeploySuccess | DryRun | Refusal>;
+  deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  status(options?: CallOptions): Promise<Status>;
+  /** Attempts, newest first. */
+  deploys(options?: CallOptions & { limit?: number }): Promise<AttemptView[]>;
+  /** One attempt; null when the orchestrator knows none of that id. */
+  attempt(id: string, options?: CallOptions): Promise<AttemptView | null>;
+  /** Whether the orchestrator has done its start-up work. False as well when nobody answers. */
+  ready(options?: CallOptions): Promise<boolean>;
+  /** Endless; reconnects by itself when the orchestrator restarts. End it with `signal`, or by leaving the loop. */
+  events(options?: EventsOptions): AsyncGenerator<EventMessage, void, undefined>;
+}
+
+export function createClient(address: Address): GreenroomClient {
+  const where = describeAddress(address);
+
+  async function attemptCall(path: string, body: object, options: CallOptions & { async?: true }): Promise<unknown> {
+    const headers = options.async ? { prefer: 'respond-async' } : {};
+    const answer = await request(address, { method: 'POST', path, body, headers, ...signalOf(options) });
+    const value = parse(where, answer);
+    if (hasKey(value, 'success')) return value;
+    throw new GreenroomAnswerError(where, `POST ${path}`, answer);
+  }
+
+  async function read(path: string, options: CallOptions = {}): Promise<Answer> {
+    return await request(address, { method: 'GET', path, headers: {}, ...signalOf(options) });
+  }
+
+  async function readJson(path: string, options?: CallOptions): Promise<unknown> {
+    const answer = await read(path, options);
+    if (answer.status !== 200) throw new GreenroomAnswerError(where, `GET ${path}`, answer);
+    return parse(where, answer);
+  }
+
+  function deploy(body: DeployBody, options?: CallOptions): Promise<DeploySuccess | DryRun | Refusal>;
+  function deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  async function deploy(body: DeployBody, options: CallOptions = {}): Promise<DeploySuccess | Accepted | DryRun | Refusal> {
+    return (await attemptCall('/deploy', body, options)) as DeploySuccess | Accepted | DryRun | Refusal;
+  }
+
+  function rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  function rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  async function rollback(body: RollbackBody = {}, options: CallOptions = {}): Promise<RollbackSuccess | Accepted | DryRun | Refusal> {
+    return (await attemptCall('/rollback', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
+  }
+
+  return {
+    address: where,
+    deploy,
+    rollback,
+    async status(options) {
+      return (await readJson('/status', options)) as Status;
+    },
+    async deploys(options = {}) {
+      const query = options.limit === undefined ? '' : `?limit=${options.limit}`;
+      const value = await readJson(`/deploys${query}`, options);
+      // The list may come bare or in an envelope that leaves room for paging.
+      return (hasKey(value, 'deploys') ? value.deploys : value) as AttemptView[];
+    },
+    async attempt(id, options) {
+      const path = `/deploys/${encodeURIComponent(id)}`;
+      const answer = await read(path, options);
+      if (answer.status === 404) return null;
+      if (answer.status !== 200) throw new GreenroomAnswerError(where, `GET ${path}`, answer);
+      return parse(where, answer) as AttemptView;
+    },
+    async ready(options) {
+      try {
+        return (await read('/', options)).status === 200;
+      } catch (error) {
+        if (isUnreachable(error)) return false;
+        throw error;
+      }
+    },
+    events: (options = {}) => openEvents(address, options),
+  };
+}
+
+function parse(where: string, answer: Answer): unknown {
+  try {
+    return JSON.parse(answer.body);
+  } catch (cause) {
+    throw new GreenroomAnswerError(where, answer.call, answer, { cause });
+  }
+}
+
+function hasKey<K extends string>(value: unknown, key: K): value is Record<K, unknown> {
+  return typeof value === 'object' && value !== null && key in value;
+}
+
+function signalOf(options: CallOptions): CallOptions {
+  return options.signal ? { signal: options.signal } : {};
+}
