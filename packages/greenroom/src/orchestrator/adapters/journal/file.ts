@@ -1,0 +1,65 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { JournalEntry } from '../../ports.ts';
+import { syncFolder, writeDurably } from '../durable.ts';
+import { type JournalContent, readJournal } from './read.ts';
+import { encodeRecord, type Head } from './record.ts';
+
+export interface JournalFile {
+  /** What the journal held when it was opened. */
+  content: JournalContent;
+  /** Appends one record, on disk when it answers. Call order is file order. Rejects when the disk refuses; nothing half-written stays then. */
+  append(entry: JournalEntry): Promise<{ seq: number; time: string; head: Head }>;
+  head(): Head;
+  close(): Promise<void>;
+}
+
+/** Opens the journal for appending. A torn last line is set aside in a file beside it, never silently dropped. */
+export async function openJournal(file: string, now: () => number): Promise<JournalFile> {
+  const content = await readJournal(file);
+  const handle = await open(file, 'a+', 0o600);
+  await syncFolder(dirname(file));
+  if (content.tornBytes > 0) await setTornLineAside(file, handle, content);
+  let head = content.head;
+  let size = content.completeBytes;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function write(entry: JournalEntry): Promise<{ seq: number; time: string; head: Head }> {
+    const time = new Date(now()).toISOString();
+    const encoded = encodeRecord(head, time, entry);
+    const line = Buffer.from(`${encoded.line}\n`);
+    try {
+      const { bytesWritten } = await handle.write(line);
+      if (bytesWritten !== line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`);
+      await handle.datasync();
+    } catch (error) {
+      await handle.truncate(size);
+      throw new Error(`The journal ${file} cannot be written: ${(error as Error).message}`, { cause: error });
+    }
+    size += line.length;
+    head = encoded.head;
+    return { seq: head.seq, time, head };
+  }
+
+  return {
+    content,
+    append(entry) {
+      const result = last.then(() => write(entry));
+      last = result.catch(() => undefined);
+      return result;
+    },
+    head: () => head,
+    async close() {
+      await last;
+      await handle.close();
+    },
+  };
+}
+
+async function setTornLineAside(file: string, handle: FileHandle, content: JournalContent): Promise<void> {
+  const torn = Buffer.alloc(content.tornBytes);
+  await handle.read(torn, 0, torn.length, content.completeBytes);
+  await writeDurably(`${file}.torn-${content.head.seq + 1}`, torn.toString('latin1'));
+  await handle.truncate(content.completeBytes);
+  await handle.datasync();
+}

@@ -1,0 +1,141 @@
+import type { AttemptKind, Failure, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+
+/** A deploy or rollback as it was asked for. Times are milliseconds since the epoch. */
+export interface Request {
+  id: string;
+  kind: AttemptKind;
+  /** Commit-ish asked for; empty when a branch was. */
+  commit: string;
+  /** Branch asked for; empty when a commit was. */
+  branch: string;
+  reason: string;
+  trigger: Trigger;
+  /** `operator-socket`, `agent-socket`, `tcp` or `orchestrator`. */
+  caller: string;
+  at: number;
+}
+
+export interface Queued extends Request {
+  /** How many later requests have gone before this one. */
+  overtaken: number;
+}
+
+/** A commit in a slot. */
+export interface Release {
+  commit: string;
+  slot: SlotName;
+}
+
+export interface Live extends Release {
+  /** Null while no process serves it. */
+  instance: string | null;
+  /** The attempt that promoted it. */
+  attempt: string;
+  /** When `instance` began to serve. */
+  served_at: number;
+}
+
+export interface Previous extends Release {
+  /** The watch rolled back from it: going there again wants an explicit deploy. */
+  faulty: boolean;
+}
+
+export interface Attempt extends Request {
+  /** Steps up to the promotion, in order. */
+  steps: StepName[];
+  step: StepName;
+  phase: 'running' | 'undoing';
+  /** Full id once `resolve` has succeeded. */
+  resolved: string;
+  slot: SlotName;
+  candidate: string | null;
+  /** The candidate is an instance that ran before (warm standby), not one of this attempt's own. */
+  reused: boolean;
+  /** `prepare` has begun: the slot no longer holds what it held. */
+  touched: boolean;
+  /** Instances that must end before the slot may be overwritten. */
+  waiting_for: string[];
+  /** The candidate ended while the route was being switched to it. */
+  candidate_exit: string;
+  failure: (Failure & { step: StepName }) | null;
+}
+
+/** An instance on its way out. */
+export interface Retiring extends Release {
+  instance: string;
+  attempt: string;
+  phase: 'draining' | 'stopping';
+  /** Becomes the standby once it is drained. */
+  keep: boolean;
+  since: number;
+}
+
+export interface Standby extends Release {
+  instance: string;
+  until: number;
+}
+
+/** A live release whose instance ended and is being started again. */
+export interface Restart {
+  instance: string;
+  /** Exits in a row, each soon after the other. */
+  count: number;
+  at: number;
+  why: string;
+}
+
+export interface Watch {
+  attempt: string;
+  instance: string;
+  until: number;
+}
+
+export interface Policy {
+  standby_ms: number;
+  watch_ms: number;
+}
+
+/** Everything that decides what happens next. Plain JSON. */
+export interface State {
+  policy: Policy;
+  live: Live | null;
+  previous: Previous | null;
+  standby: Standby | null;
+  slots: Record<SlotName, { commit: string; ready: boolean }>;
+  attempt: Attempt | null;
+  queue: Queued[];
+  retiring: Retiring[];
+  restart: Restart | null;
+  crashes: number;
+  watch: Watch | null;
+  /** Commits that were rolled back from; reconcile never deploys them by itself. */
+  quarantine: string[];
+  consecutive_failures: number;
+  promoted_at: number;
+  /** Instances named so far; makes their ids unique. */
+  boots: number;
+  stopping: 'no' | 'stop' | 'detach';
+}
+
+export function initialState(): State {
+  return {
+    policy: { standby_ms: 0, watch_ms: 0 },
+    live: null,
+    previous: null,
+    standby: null,
+    slots: { a: { commit: '', ready: false }, b: { commit: '', ready: false } },
+    attempt: null,
+    queue: [],
+    retiring: [],
+    restart: null,
+    crashes: 0,
+    watch: null,
+    quarantine: [],
+    consecutive_failures: 0,
+    promoted_at: 0,
+    boots: 0,
+    stopping: 'no',
+  };
+}
+
+export const otherSlot = (slot: SlotName): SlotName => (slot === 'a' ? 'b' : 'a');
