@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BRANCH_NAME, COMMAND, ENV_NAME, ENV_VALUE, HEADER_NAME, HEADER_VALUE, RELATIVE_PATH, URL_PATH } from './contract-patterns.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -7,64 +8,209 @@ export const DEFAULT_SMOKE_TIMEOUT_MS = 60_000;
 export const DEFAULT_WATCH_MS = 30_000;
 export const DEFAULT_STANDBY_MS = 0;
 
-const port = z.int().min(1).max(65_535);
-const path = z.string().regex(/^\//, 'must begin with "/"');
-const milliseconds = z.int().min(0);
-const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
+/** Manifests and lock files whose change means that the dependencies changed. A file that the app does not have costs nothing. */
+export const DEFAULT_SETUP_INPUTS: readonly string[] = [
+  'package.json',
+  'package-lock.json',
+  'npm-shrinkwrap.json',
+  '.npmrc',
+  'pnpm-lock.yaml',
+  'pnpm-workspace.yaml',
+  'yarn.lock',
+  '.yarnrc.yml',
+  'bun.lock',
+  'bun.lockb',
+  'pyproject.toml',
+  'uv.lock',
+  'poetry.lock',
+  'requirements.txt',
+  '.python-version',
+  'Gemfile',
+  'Gemfile.lock',
+  '.ruby-version',
+  'go.mod',
+  'go.sum',
+];
 
-/** Placeholder until the helper's version: see docs/guides/contract.md. */
-export const contractSchema = z.object({
-  $schema: z.string().optional(),
-  start_command: z.string().min(1),
-  port,
-  internal_port: port.optional(),
-  health_endpoint: path,
-  health_test_payload: z
-    .object({
-      method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
-      path,
-      headers: z.record(z.string(), z.string()).default({}),
-      /** A string is sent as it is, anything else as JSON. */
-      body: z.json().optional(),
-      expect: z
-        .object({
-          status: z.union([z.int(), z.array(z.int()).min(1)]).optional(),
-          /** Text that the answer's body contains. */
-          body: z.string().optional(),
-          /** Fields that the answer's JSON has, compared deeply; others may be there too. */
-          json: z.record(z.string(), z.json()).optional(),
-        })
-        .default({}),
-    })
-    .optional(),
-  health_timeout_ms: z.int().min(1).default(DEFAULT_HEALTH_TIMEOUT_MS),
-  drain_timeout_ms: milliseconds.default(DEFAULT_DRAIN_TIMEOUT_MS),
-  schema_status_endpoint: path.optional(),
-  protected_paths: z.array(z.string().min(1)).default([]),
-  secrets_inject: z.array(name).default([]),
-  max_deploy_size_mb: z.number().positive().default(500),
-  max_diff_lines: z.int().min(1).default(20_000),
-  alert_webhook: z.url().optional(),
-  setup_command: z.string().min(1).optional(),
-  setup_inputs: z.array(z.string().min(1)).default(['package.json', 'package-lock.json']),
-  setup_timeout_ms: z.int().min(1).default(DEFAULT_SETUP_TIMEOUT_MS),
-  smoke_test_command: z.string().min(1).optional(),
-  smoke_timeout_ms: z.int().min(1).default(DEFAULT_SMOKE_TIMEOUT_MS),
-  shared_paths: z.array(z.string().min(1)).default([]),
-  env: z.record(name, z.string()).default({}),
-  human_branch: z.string().min(1).default('main'),
-  agent_branch: z.string().min(1).default('machine'),
-  watch_ms: milliseconds.default(DEFAULT_WATCH_MS),
-  standby_ms: milliseconds.default(DEFAULT_STANDBY_MS),
-  reconcile_interval_ms: z.int().min(1_000).default(180_000),
-  max_branch_divergence: z.int().min(1).default(50),
-  disk_threshold_percent: z.number().min(1).max(100).default(90),
-  alert_after_failures: z.int().min(1).default(3),
-  run_as: z.object({ user: z.string().min(1), group: z.string().min(1).optional() }).optional(),
-  limits: z.record(z.string(), z.json()).optional(),
-  internal_socket: z.string().min(1).optional(),
-  agent: z.record(z.string(), z.json()).optional(),
-});
+/** Longer delays overflow Node's timers, which then fire at once. */
+const MAX_DELAY_MS = 2_147_483_647;
+
+// Every `error` says what is allowed there: a refusal shows it as it stands (contract-problems.ts).
+
+const whole = (min: number, max: number, unit = '') => {
+  const error = `a whole number${unit} from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+const milliseconds = (min = 0) => whole(min, MAX_DELAY_MS, ' of milliseconds');
+const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
+const list = <T extends z.ZodType>(item: T, error: string) => z.array(item, { error });
+
+const port = () => whole(1, 65_535);
+const urlPath = (what: string) => text(URL_PATH, `${what}: begins with one "/", printable ASCII without spaces or "#"`);
+const command = (what: string) => text(COMMAND, `${what}, not empty`);
+const relativePath = () =>
+  text(RELATIVE_PATH, 'a path relative to the top of the repository, without "..", "." or empty segments; a folder may end in "/"');
+const branch = (example: string) => text(BRANCH_NAME, `a git branch name such as "${example}"`);
+const variable = () =>
+  text(ENV_NAME, 'the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets');
+const anyObject = (error: string) => z.record(z.string(), z.json({ error }), { error });
+
+const healthTestPayload = z.object(
+  {
+    method: z
+      .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], {
+        error: 'one of "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"',
+      })
+      .default('GET')
+      .describe('Method of the request.'),
+    path: urlPath('the path to request').describe('Path of the request, on the public port.'),
+    headers: z
+      .record(text(HEADER_NAME, 'the name of an HTTP header'), text(HEADER_VALUE, 'the value of an HTTP header: text on one line'), {
+        error: 'an object of header names and values',
+      })
+      .default({})
+      .describe('Headers of the request.'),
+    body: z.json({ error: 'any JSON value' }).optional().describe('Body of the request: a string is sent as it is, anything else as JSON.'),
+    expect: z
+      .object(
+        {
+          status: z
+            .union([whole(100, 599), z.array(whole(100, 599)).min(1)], { error: 'a status code from 100 to 599, or a list of them' })
+            .optional()
+            .describe('Status code, or list of codes, that the answer must have. Any 2xx when left out.'),
+          body: z.string({ error: 'text' }).optional().describe("Text that the answer's body must contain."),
+          json: anyObject('an object of fields')
+            .optional()
+            .describe("Fields that the answer's JSON must have, compared deeply; others may be there too."),
+        },
+        { error: 'an object with "status", "body" or "json"' },
+      )
+      .default({})
+      .describe('What the answer must be.'),
+  },
+  { error: 'an object with at least "path"' },
+);
+
+/** What an app and its operator agree on. Rules between fields are in contract-rules.ts; `parseContract` applies both. */
+export const contractSchema = z.object(
+  {
+    $schema: z.string({ error: 'text' }).optional().describe('Where the JSON Schema of this file is, for editors.'),
+    start_command: command('the command that starts the app, for example "node server.js"').describe(
+      'Command that starts the app in the foreground, run at the top of the release. It listens on the port in `PORT`.',
+    ),
+    port: port().describe("The app's stable public port, owned by the proxy. Each boot gets a fresh `PORT` of its own."),
+    internal_port: port()
+      .optional()
+      .describe('Stable port for health and other internal routes, on 127.0.0.1 only. Leave it out when the app has one listener.'),
+    health_endpoint: urlPath('the path that answers 200 when the app is ready, for example "/healthz"').describe(
+      'Path that answers 200 when the app is ready; asked on the internal port, or on the public one when there is no internal port.',
+    ),
+    health_test_payload: healthTestPayload
+      .optional()
+      .describe('Deep check: a request that exercises the real app (database, templates) before a release goes live.'),
+    health_timeout_ms: milliseconds(1)
+      .default(DEFAULT_HEALTH_TIMEOUT_MS)
+      .describe('How long a new instance may take until its health endpoint answers 200.'),
+    drain_timeout_ms: milliseconds()
+      .default(DEFAULT_DRAIN_TIMEOUT_MS)
+      .describe('How long an old instance may take to finish its requests and exit before it is killed.'),
+    schema_status_endpoint: urlPath('the path of the schema status')
+      .optional()
+      .describe("Internal path that reports the database's schema version and the range that the code supports."),
+    protected_paths: list(relativePath(), 'a list of paths, for example [".env", "orchestrator/"]')
+      .default([])
+      .describe('Files and folders (ending in `/`) that a deploy may not change. Taken literally, without patterns.'),
+    secrets_inject: list(variable(), 'a list of names of environment variables, without their values')
+      .default([])
+      .describe(
+        "Names of secrets that instances get in their environment. Their values are never in this file, but in the operator's `secrets.env`.",
+      ),
+    max_deploy_size_mb: z
+      .number({ error: 'a number of megabytes above 0' })
+      .positive({ error: 'a number of megabytes above 0' })
+      .default(500)
+      .describe('Largest size of all files of a commit together, in megabytes.'),
+    max_diff_lines: whole(1, Number.MAX_SAFE_INTEGER)
+      .default(20_000)
+      .describe('Most lines that a deploy may add and remove, compared with the live release.'),
+    alert_webhook: z
+      .url({ protocol: /^https?$/, error: 'an http:// or https:// URL' })
+      .optional()
+      .describe('URL that alerts are posted to.'),
+    setup_command: command('the command that installs what the app needs, for example "npm ci"')
+      .optional()
+      .describe('Command that installs dependencies, run without secrets at the top of the release when one of `setup_inputs` changed.'),
+    setup_inputs: list(relativePath(), 'a list of paths, for example ["package-lock.json"]')
+      .default([...DEFAULT_SETUP_INPUTS])
+      .describe(
+        'Files whose change makes `setup_command` run again; those that do not exist do not matter. Taken literally, without patterns.',
+      ),
+    setup_timeout_ms: milliseconds(1).default(DEFAULT_SETUP_TIMEOUT_MS).describe('How long `setup_command` may take.'),
+    smoke_test_command: command('the command that tests a new instance')
+      .optional()
+      .describe("Command that tests a new instance before it goes live; exit code 0 passes. The instance's address is in `GREENROOM_URL`."),
+    smoke_timeout_ms: milliseconds(1).default(DEFAULT_SMOKE_TIMEOUT_MS).describe('How long `smoke_test_command` may take.'),
+    shared_paths: list(relativePath(), 'a list of paths, for example ["data/"]')
+      .default([])
+      .describe('Files and folders (ending in `/`) that all releases share: databases, uploads. Git must ignore them.'),
+    env: z
+      .record(variable(), text(ENV_VALUE, 'text (put numbers and true or false in quotes)'), {
+        error: 'an object of names and values, for example { "LOG_LEVEL": "info" }',
+      })
+      .default({})
+      .describe('Environment variables for the app and its commands. Not for secrets.'),
+    human_branch: branch('main').default('main').describe('The branch that people push to.'),
+    agent_branch: branch('machine').default('machine').describe('The branch that the coding agent commits to.'),
+    watch_ms: milliseconds()
+      .default(DEFAULT_WATCH_MS)
+      .describe('How long a new release is watched after it went live; when it fails meanwhile it is rolled back. 0 watches nothing.'),
+    standby_ms: milliseconds()
+      .default(DEFAULT_STANDBY_MS)
+      .describe('How long the previous instance is kept running without traffic, for an instant rollback. 0 stops it at once.'),
+    reconcile_interval_ms: milliseconds(1_000).default(180_000).describe('Time between two rounds of the checks that run between deploys.'),
+    max_branch_divergence: whole(1, Number.MAX_SAFE_INTEGER)
+      .default(50)
+      .describe("Alert when the agent's branch is this many commits away from the human branch."),
+    disk_threshold_percent: z
+      .number({ error: 'a number from 1 to 100' })
+      .min(1, { error: 'a number from 1 to 100' })
+      .max(100, { error: 'a number from 1 to 100' })
+      .default(90)
+      .describe('Alert when the disk is fuller than this.'),
+    alert_after_failures: whole(1, Number.MAX_SAFE_INTEGER).default(3).describe('Alert after this many failed deploys in a row.'),
+    run_as: z
+      .object(
+        {
+          user: z.string({ error: 'the name of a user' }).min(1, { error: 'the name of a user' }).describe('User name.'),
+          group: z.string({ error: 'the name of a group' }).min(1, { error: 'the name of a group' }).optional().describe('Group name.'),
+        },
+        { error: 'an object with "user" and perhaps "group"' },
+      )
+      .optional()
+      .describe('User that instances run as.'),
+    limits: anyObject('an object of limits').optional().describe('Limits of memory, processor and processes of an instance.'),
+    internal_socket: z
+      .string({ error: 'the path of a Unix socket' })
+      .min(1, { error: 'the path of a Unix socket' })
+      .optional()
+      .describe('Unix socket that the app listens on for internal routes, instead of `internal_port`.'),
+    agent: anyObject('an object of settings').optional().describe('Settings of the coding agent.'),
+  },
+  { error: 'a JSON object, { … }' },
+);
 
 /** The operator's contract with every default filled in. Field names are those of the JSON file. */
 export type Contract = z.output<typeof contractSchema>;
+
+/** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = [
+  'run_as',
+  'limits',
+  'internal_socket',
+  'agent',
+  'alert_webhook',
+  'schema_status_endpoint',
+  'reconcile_interval_ms',
+  'max_branch_divergence',
+  'disk_threshold_percent',
+];

@@ -1,0 +1,26 @@
+/**
+ * What texts of the contract look like, as regular expressions, so that the generated JSON Schema carries them too. They hold without flags
+ * other than `u`, look at every character (`.` would skip line ends) and have no nested repetition that could run away.
+ */
+
+/** A command line: something visible, no NUL (which no process can be given). */
+export const COMMAND = /^[^\0]*[^\0\s][^\0]*$/u;
+
+/** The path of a URL, with its query: one slash first (two would name a host), nothing that a request line cannot carry. */
+export const URL_PATH = /^\/(?!\/)[!-"$-~]*$/u;
+
+/** `a/b` or `a/b/`: no leading slash, no `.`, `..` or empty segment, no control characters. */
+export const RELATIVE_PATH = /^(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*\/?$/u;
+
+/** The rules of `git check-ref-format --branch`. */
+export const BRANCH_NAME = /^(?![-./]|@$|HEAD$)(?![\s\S]*(?:\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$))[^\p{Cc} ~^:?*[\\]+$/u;
+
+/** A name that the operator may give to an instance; the names that Greenroom sets are not among them. */
+export const ENV_NAME = /^(?!GREENROOM|PORT$|INTERNAL_PORT$)[A-Za-z_][A-Za-z0-9_]*$/u;
+
+export const ENV_VALUE = /^[^\0]*$/u;
+
+/** A token of RFC 9110. */
+export const HEADER_NAME = /^[!#-'*+\-.0-9A-Z^_`a-z|~]+$/u;
+
+export const HEADER_VALUE = /^[\t -~\u0080-\u00ff]*$/u;

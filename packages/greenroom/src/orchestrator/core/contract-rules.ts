@@ -1,0 +1,83 @@
+import type { ContractProblem } from './contract-problems.ts';
+import { problemAt } from './contract-problems.ts';
+
+type Fields = Record<string, unknown>;
+
+const DEFAULT_BRANCHES = { human_branch: 'main', agent_branch: 'machine' };
+const FRAMING_HEADERS = ['connection', 'content-length', 'transfer-encoding', 'upgrade'];
+
+/** Rules between fields. Looks only at values of the right type: the others are refused already. */
+export function crossFieldProblems(contract: Fields): ContractProblem[] {
+  return [
+    ...portProblems(contract),
+    ...branchProblems(contract),
+    ...sharedPathProblems(contract),
+    ...secretProblems(contract),
+    ...headerProblems(contract),
+  ];
+}
+
+function portProblems({ port, internal_port }: Fields): ContractProblem[] {
+  if (typeof port !== 'number' || port !== internal_port) return [];
+  const hint = 'Leave internal_port out when the app has one listener.';
+  return [problemAt(['internal_port'], internal_port, 'another port than port', hint)];
+}
+
+function branchProblems(contract: Fields): ContractProblem[] {
+  const { human_branch: human, agent_branch: agent } = { ...DEFAULT_BRANCHES, ...contract };
+  if (typeof human !== 'string' || human !== agent) return [];
+  const field = Object.hasOwn(contract, 'agent_branch') ? 'agent_branch' : 'human_branch';
+  const other = field === 'agent_branch' ? 'human_branch' : 'agent_branch';
+  return [problemAt([field], human, `another branch than ${other}, which is ${JSON.stringify(human)}`)];
+}
+
+function sharedPathProblems({ shared_paths }: Fields): ContractProblem[] {
+  const problems: ContractProblem[] = [];
+  const earlier: string[] = [];
+  for (const [index, path] of texts(shared_paths)) {
+    const segments = path.replace(/\/$/, '').split('/');
+    const inside = earlier.find((other) => nested(other, segments.join('/')));
+    if (segments.some((segment) => segment.toLowerCase() === '.git')) {
+      problems.push(problemAt(['shared_paths', index], path, "a path outside .git, which is Greenroom's"));
+    } else if (inside !== undefined) {
+      problems.push(problemAt(['shared_paths', index], path, `a path that is not ${JSON.stringify(inside)}, inside it or around it`));
+    }
+    earlier.push(segments.join('/'));
+  }
+  return problems;
+}
+
+function nested(one: string, other: string): boolean {
+  return one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
+}
+
+function secretProblems({ secrets_inject, env }: Fields): ContractProblem[] {
+  const problems: ContractProblem[] = [];
+  const seen = new Set<string>();
+  for (const [index, name] of texts(secrets_inject)) {
+    if (seen.has(name)) problems.push(problemAt(['secrets_inject', index], name, 'each name once'));
+    else if (isObject(env) && Object.hasOwn(env, name)) {
+      problems.push(problemAt(['secrets_inject', index], name, 'a name that is not in env', 'Take it out of one of the two.'));
+    }
+    seen.add(name);
+  }
+  return problems;
+}
+
+function headerProblems({ health_test_payload: payload }: Fields): ContractProblem[] {
+  const headers = isObject(payload) ? payload['headers'] : undefined;
+  if (!isObject(headers)) return [];
+  const framing = Object.keys(headers).filter((name) => FRAMING_HEADERS.includes(name.toLowerCase()));
+  return framing.map((name) =>
+    problemAt(['health_test_payload', 'headers'], name, 'headers that do not frame the request: Greenroom sets those'),
+  );
+}
+
+function texts(list: unknown): [number, string][] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((value, index): [number, string][] => (typeof value === 'string' ? [[index, value]] : []));
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
