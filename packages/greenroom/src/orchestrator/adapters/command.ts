@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { ExitReason } from '@greenroom/sdk/wire';
+import { exitReason, unknownExit } from './instances/exit-reason.ts';
+import { createFamily, endFamily, observeFamily } from './instances/family.ts';
+import { readStat } from './instances/proc.ts';
+import { TAIL_BYTES, tailLines } from './instances/text.ts';
+
+export interface CommandRequest {
+  /** A line for `/bin/sh -c`: the operator's own. */
+  command: string;
+  cwd: string;
+  /** The whole environment; one marker variable is added. */
+  env: Record<string, string>;
+  timeoutMs: number;
+  signal: AbortSignal;
+  /** Gets the output, up to 10 MB of it; replaced when it exists. */
+  logFile?: string;
+}
+
+export interface CommandResult {
+  exit: ExitReason;
+  timedOut: boolean;
+  aborted: boolean;
+  /** Last lines of output and error output as they came, oldest first. */
+  tail: string[];
+}
+
+const MARKER = 'GREENROOM_COMMAND';
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+const KEPT_OUTPUT_BYTES = 8 * TAIL_BYTES;
+/** A command that floods is slowed down once the log is full, so that reading it does not take the whole processor. */
+const FLOOD_PAUSE_MS = 5;
+/** With every writer gone the pipes close by themselves; this is for one that could not be ended. */
+const CLOSE_PATIENCE_MS = 1_000;
+
+/**
+ * Runs an operator's command in a session of its own. When it ends, by itself, at the time limit or by the abort, all that it started is
+ * killed too: a command leaves nothing behind. Never throws for what the command does.
+ */
+export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile }: CommandRequest): Promise<CommandResult> {
+  if (signal.aborted) return { exit: unknownExit('was not started'), timedOut: false, aborted: true, tail: [] };
+  const marker = randomUUID();
+  const child = spawn('/bin/sh', ['-c', command], {
+    cwd,
+    env: { ...env, [MARKER]: marker },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const failure = new Promise<ExitReason>((resolve) => {
+    child.once('error', (error) => resolve(unknownExit(`could not be started in ${cwd}: ${error.message}`)));
+  });
+  const stat = child.pid === undefined ? undefined : readStat(child.pid);
+  if (!stat) return { exit: await failure, timedOut: false, aborted: false, tail: [] };
+
+  const output = collectOutput(child, logFile);
+  const family = createFamily(stat.pid, stat.startTicks, `${MARKER}=${marker}`);
+  const unobserve = observeFamily(family);
+  const exited = new Promise<ExitReason>((resolve) => {
+    child.once('exit', (code, name) => resolve(exitReason(code, name)));
+  });
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+  const { promise: cut, resolve: cutShort } = Promise.withResolvers<'timeout' | 'abort'>();
+  const timer = setTimeout(cutShort, timeoutMs, 'timeout');
+  const onAbort = (): void => cutShort('abort');
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    const first = await Promise.race([exited, cut]);
+    const { left } = await endFamily(family, 0).done;
+    const exit = left.includes(stat.pid) ? unknownExit('does not end even by SIGKILL') : await exited;
+    await closeOutput(child, closed);
+    return { exit, timedOut: first === 'timeout', aborted: first === 'abort', tail: tailLines(output.end()) };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    unobserve();
+  }
+}
+
+async function closeOutput(child: ChildProcess, closed: Promise<void>): Promise<void> {
+  const timer = setTimeout(() => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, CLOSE_PATIENCE_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+/** Keeps the end of the output in memory and writes the beginning to the log. */
+function collectOutput(child: ChildProcess, logFile: string | undefined): { end: () => Buffer } {
+  const log = logFile === undefined ? undefined : openSync(logFile, 'w', 0o600);
+  let kept: Buffer[] = [];
+  let keptBytes = 0;
+  let total = 0;
+  const take = (stream: Readable, chunk: Buffer): void => {
+    kept.push(chunk);
+    keptBytes += chunk.length;
+    if (keptBytes > 2 * KEPT_OUTPUT_BYTES) {
+      const end = Buffer.concat(kept).subarray(-KEPT_OUTPUT_BYTES);
+      kept = [end];
+      keptBytes = end.length;
+    }
+    if (log !== undefined && total < MAX_LOG_BYTES) {
+      writeSync(log, chunk.subarray(0, MAX_LOG_BYTES - total));
+      if (total + chunk.length >= MAX_LOG_BYTES) writeSync(log, '\n[the rest of the output is not kept]\n');
+    }
+    total += chunk.length;
+    if (total >= MAX_LOG_BYTES) {
+      stream.pause();
+      setTimeout(() => stream.resume(), FLOOD_PAUSE_MS);
+    }
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => take(stream, chunk));
+  return {
+    end: () => {
+      if (log !== undefined) closeSync(log);
+      return Buffer.concat(kept).subarray(-KEPT_OUTPUT_BYTES);
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environHas, isRunning, type ProcessStat, processTable, readEnviron, runsStill } from './proc.ts';
+
+/** A started process and all that came of it. */
+export interface Family {
+  leader: { pid: number; startTicks: number };
+  /** `NAME=value` that only this family has in its environment. */
+  marker: string;
+  /** Members seen so far: pid to start time. Keeps those known that later cut every tie. */
+  known: Map<number, number>;
+}
+
+export interface Ending {
+  /** Resolves when no member runs any more, with what had to be done; `left` names pids that even SIGKILL did not end. */
+  done: Promise<{ killed: boolean; left: number[] }>;
+  /** Shortens the grace, never prolongs it. */
+  hurry(graceMs: number): void;
+  /** Looks again now. */
+  wake(): void;
+}
+
+const FIRST_POLL_MS = 2;
+const MAX_POLL_MS = 50;
+const FULL_LOOK_EVERY_MS = 250;
+const FIRST_OBSERVATION_MS = 100;
+const MAX_OBSERVATION_MS = 5_000;
+/** A process in uninterruptible sleep cannot be killed; nobody is helped by waiting for it for ever. */
+const KILL_PATIENCE_MS = 10_000;
+
+export function createFamily(pid: number, startTicks: number, marker: string): Family {
+  return { leader: { pid, startTicks }, marker, known: new Map([[pid, startTicks]]) };
+}
+
+/**
+ * Running members, by every tie there is: process group and session of the leader, the marker in the environment, being a descendant of a
+ * member, a session that a member is in (sessions are only ever made by `setsid`, so it is one of theirs), having been a member before.
+ * What escapes: a process that in one go cleared its environment, left the session and lost its parent between two looks.
+ */
+export function findMembers(family: Family, table: Map<number, ProcessStat> = processTable()): ProcessStat[] {
+  const own = ownProcesses(table);
+  const { pid, startTicks } = family.leader;
+  const holder = table.get(pid);
+  // The kernel does not give a pid away while a group or session carries its number: another holder means that ours is empty.
+  const groupIsOurs = pid > 0 && (holder === undefined || holder.startTicks === startTicks);
+  const members = new Map<number, ProcessStat>();
+  const sessions = new Set<number>();
+  const add = (stat: ProcessStat): boolean => {
+    if (members.has(stat.pid) || own.has(stat.pid)) return false;
+    members.set(stat.pid, stat);
+    if (stat.session > 0 && stat.session !== table.get(process.pid)?.session) sessions.add(stat.session);
+    return true;
+  };
+  const running = [...table.values()].filter(isRunning);
+  for (const stat of running) {
+    const known = family.known.get(stat.pid) === stat.startTicks;
+    if (known || (groupIsOurs && (stat.group === pid || stat.session === pid)) || isMarked(stat.pid, family.marker)) add(stat);
+  }
+  for (let grown = members.size > 0; grown; ) {
+    grown = false;
+    for (const stat of running) {
+      if (members.has(stat.parent) || sessions.has(stat.session)) grown = add(stat) || grown;
+    }
+  }
+  family.known = new Map([...members.values()].map((stat) => [stat.pid, stat.startTicks]));
+  return [...members.values()];
+}
+
+/** Looks at the family now and then, often at first, so that members which cut all ties later are known. Answers a function that ends it. */
+export function observeFamily(family: Family): () => void {
+  let timer: NodeJS.Timeout;
+  const plan = (delay: number): void => {
+    timer = setTimeout(() => {
+      findMembers(family);
+      plan(Math.min(delay * 2, MAX_OBSERVATION_MS));
+    }, delay).unref();
+  };
+  plan(FIRST_OBSERVATION_MS);
+  return () => clearTimeout(timer);
+}
+
+/** SIGTERM to all members once (unless the grace is 0), SIGKILL to whatever runs when the grace is over. */
+export function endFamily(family: Family, graceMs: number): Ending {
+  let deadline = performance.now() + graceMs;
+  let alarm = new AbortController();
+  const wake = (): void => {
+    alarm.abort();
+  };
+  const run = async (): Promise<{ killed: boolean; left: number[] }> => {
+    let members = findMembers(family);
+    if (graceMs > 0) signalMembers(family, members, 'SIGTERM');
+    let killed = false;
+    let lastFullLook = performance.now();
+    for (let delay = FIRST_POLL_MS; ; delay = Math.min(delay * 1.5, MAX_POLL_MS)) {
+      const now = performance.now();
+      const overdue = now >= deadline;
+      if (overdue || now - lastFullLook > FULL_LOOK_EVERY_MS || !members.some((stat) => runsStill(stat.pid, stat.startTicks))) {
+        members = findMembers(family);
+        lastFullLook = now;
+        if (members.length === 0) return { killed, left: [] };
+      }
+      if (overdue) {
+        if (now >= deadline + KILL_PATIENCE_MS) return { killed, left: members.map((stat) => stat.pid) };
+        if (!killed) delay = FIRST_POLL_MS;
+        killed = true;
+        signalMembers(family, members, 'SIGKILL');
+      }
+      const wait = overdue ? delay : Math.max(0, Math.min(delay, deadline - performance.now()));
+      await interruptibleSleep(wait, alarm.signal);
+      if (alarm.signal.aborted) {
+        alarm = new AbortController();
+        delay = FIRST_POLL_MS;
+      }
+    }
+  };
+  return {
+    done: run(),
+    wake,
+    hurry: (ms) => {
+      const sooner = performance.now() + ms;
+      if (sooner >= deadline) return;
+      deadline = sooner;
+      wake();
+    },
+  };
+}
+
+function signalMembers(family: Family, members: readonly ProcessStat[], signal: NodeJS.Signals): void {
+  const { pid } = family.leader;
+  // One signal to the group reaches also what it forks this very moment; the rest is signalled one by one.
+  const inGroup = members.filter((stat) => stat.group === pid);
+  if (pid > 0 && inGroup.length > 0) send(-pid, signal);
+  for (const stat of members) {
+    if (stat.group !== pid && runsStill(stat.pid, stat.startTicks)) send(stat.pid, signal);
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Gone already, or it changed its user: the next look tells which of them still run.
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+function isMarked(pid: number, marker: string): boolean {
+  const environ = readEnviron(pid);
+  return environ !== undefined && environHas(environ, marker);
+}
+
+/** This process and its ancestors: never members, even when they were started from inside an instance. */
+function ownProcesses(table: Map<number, ProcessStat>): Set<number> {
+  const own = new Set<number>();
+  for (let pid = process.pid; pid > 0 && !own.has(pid); pid = table.get(pid)?.parent ?? 0) own.add(pid);
+  return own;
+}
+
+async function interruptibleSleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,265 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
+import type { Contract } from '../../core/contract.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { Layout } from '../../layout.ts';
+import type { BootRequest, Clock, Instance, InstanceExit, Instances, Secrets } from '../../ports.ts';
+import { SecretsError } from '../secrets.ts';
+import { findEarlierInstances } from './adopt.ts';
+import { appEnvironment } from './environment.ts';
+import { exitReason, unknownExit } from './exit-reason.ts';
+import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
+import { createPortPicker } from './fresh-ports.ts';
+import { removeLog, tailLog, watchLogSize } from './log-file.ts';
+import { readBootId, runsStill } from './proc.ts';
+import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
+import { spawnDetached } from './spawn.ts';
+import { parseStartCommand } from './start-command.ts';
+
+/** Logs of this many boots are kept; running ones always. */
+export const KEPT_BOOTS = 20;
+/** How often a process that is not our child is looked at: nothing tells us of its end. */
+const ADOPTED_POLL_MS = 100;
+const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export interface InstancesOptions {
+  layout: Layout;
+  app: string;
+  contract: Contract;
+  slotDirectory: (slot: SlotName) => string;
+  secrets: Secrets;
+  clock: Clock;
+  log: (message: string) => void;
+  /** The orchestrator's own environment, of which a short list passes to the app. */
+  env?: NodeJS.ProcessEnv;
+}
+
+/** An instance from its start until nothing of it runs. */
+interface Entry {
+  record: InstanceRecord;
+  family: Family;
+  /** Whether the kernel tells us of its end. */
+  isChild: boolean;
+  /** The leader's end. */
+  exited: PromiseWithResolvers<ExitReason>;
+  exit: ExitReason | undefined;
+  ending: Ending | undefined;
+  finished: PromiseWithResolvers<void>;
+  unwatch: (() => void)[];
+}
+
+export function createInstances({
+  layout,
+  app,
+  contract,
+  slotDirectory,
+  secrets,
+  clock,
+  log,
+  env = process.env,
+}: InstancesOptions): Instances {
+  mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
+  const records = openRecords(layout.instances);
+  const bootId = readBootId();
+  const entries = new Map<string, Entry>();
+  const listeners = new Set<(exit: InstanceExit) => void>();
+  const stablePorts = [contract.port, contract.internal_port ?? 0];
+  const pickPort = createPortPicker(() => [
+    ...stablePorts,
+    ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort]),
+  ]);
+  const identity = { [INSTANCE_ENV.app]: app, [INSTANCE_ENV.contract]: layout.contractCopy };
+  const logFileOf = (instance: string): string => join(layout.logs, `${instance}.log`);
+  const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${instance}`;
+  let closed = false;
+
+  function watch(record: InstanceRecord, isChild: boolean): Entry {
+    const family = createFamily(record.pid, record.startTicks, markerOf(record.instance));
+    const entry: Entry = {
+      record,
+      family,
+      isChild,
+      exited: Promise.withResolvers(),
+      exit: undefined,
+      ending: undefined,
+      finished: Promise.withResolvers(),
+      unwatch: [observeFamily(family), watchLogSize(record.logFile, log)],
+    };
+    entries.set(record.instance, entry);
+    if (!isChild) entry.unwatch.push(pollLeader(entry));
+    void accompany(entry);
+    return entry;
+  }
+
+  /** The life of an instance after its start. The leader's end is the instance's: what is left of it is told to stop. */
+  async function accompany(entry: Entry): Promise<void> {
+    const { record } = entry;
+    const exit = await entry.exited.promise;
+    if (closed) return;
+    entry.exit = exit;
+    records.write({ ...record, ended: { at: clock.now(), exit } });
+    const ending = entry.ending ?? end(entry, contract.drain_timeout_ms);
+    ending.wake();
+    const logTail = await tailLog(record.logFile);
+    for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile });
+    const { left } = await ending.done;
+    if (left.length > 0) log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`);
+    for (const stop of entry.unwatch) stop();
+    entries.delete(record.instance);
+    entry.finished.resolve();
+  }
+
+  function end(entry: Entry, graceMs: number): Ending {
+    if (entry.ending) {
+      entry.ending.hurry(graceMs);
+      return entry.ending;
+    }
+    const ending = endFamily(entry.family, graceMs);
+    entry.ending = ending;
+    void ending.done.then(({ killed, left }) => {
+      // The event of a child of ours arrives by itself and tells more, unless the kernel cannot end it.
+      if (left.includes(entry.record.pid)) entry.exited.resolve(unknownExit('does not end even by SIGKILL'));
+      else if (!entry.isChild) entry.exited.resolve(killed ? exitReason(null, 'SIGKILL') : unknownExit('ended after SIGTERM'));
+    });
+    return ending;
+  }
+
+  async function boot({ instance, slot, commit }: BootRequest): Promise<Result<Instance>> {
+    if (!INSTANCE_ID.test(instance)) throw new Error(`not an instance id: ${JSON.stringify(instance)}`);
+    const prepared = await readSecrets();
+    if (typeof prepared === 'string') return fail({ code: 'boot_exited', error: prepared });
+    const directory = slotDirectory(slot);
+    const record: InstanceRecord = {
+      instance,
+      slot,
+      commit,
+      pid: 0,
+      startTicks: 0,
+      bootId,
+      port: await pickPort(),
+      internalPort: contract.internal_port === undefined ? 0 : await pickPort(),
+      logFile: logFileOf(instance),
+      startedAt: clock.now(),
+    };
+    const environment = appEnvironment({
+      slotDirectory: directory,
+      from: env,
+      contractEnv: contract.env,
+      secrets: prepared,
+      greenroom: { ...identity, ...instanceVariables(record) },
+    });
+    // On disk before the process exists: if we die in between, `adopt` finds the process by the id in its environment.
+    records.write(record);
+    const started = spawnDetached({
+      command: parseStartCommand(contract.start_command),
+      directory,
+      env: environment,
+      logFile: record.logFile,
+    });
+    if (typeof started === 'string') {
+      records.remove(instance);
+      await removeLog(record.logFile);
+      return fail({ code: 'boot_exited', error: started, evidence: { command: contract.start_command } });
+    }
+    const { child, stat } = started;
+    const running = { ...record, pid: stat.pid, startTicks: stat.startTicks };
+    const entry = watch(running, true);
+    child.once('exit', (code, signal) => entry.exited.resolve(exitReason(code, signal)));
+    records.write(running);
+    void pruneLogs().catch((error: unknown) => log(`Old logs could not be removed: ${String(error)}`));
+    return ok(instanceOf(running));
+  }
+
+  async function readSecrets(): Promise<Record<string, string> | string> {
+    try {
+      const { values, missing } = await secrets.read(contract.secrets_inject);
+      if (missing.length > 0) log(`The app starts without ${missing.join(', ')}: neither in ${layout.secrets} nor in the environment.`);
+      return values;
+    } catch (error) {
+      if (error instanceof SecretsError) return error.message;
+      throw error;
+    }
+  }
+
+  async function adopt(): Promise<Instance[]> {
+    const known = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
+    const { living, gone, orphans } = findEarlierInstances(records, known, bootId, layout.logs);
+    const adopted = living.filter(({ instance }) => !entries.has(instance));
+    for (const record of adopted) {
+      records.write(record);
+      watch(record, false);
+    }
+    for (const record of gone) {
+      const exit = unknownExit('ended while the orchestrator was away');
+      records.write({ ...record, ended: { at: clock.now(), exit } });
+    }
+    await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id)), 0).done));
+    return adopted.map(instanceOf);
+  }
+
+  /** Keeps the logs and records of the last boots. What is in the folder but no boot's log is not ours to remove. */
+  async function pruneLogs(): Promise<void> {
+    const boots = records.ids().map((id) => records.read(id));
+    const ended = boots.filter((record) => record !== undefined).sort((one, other) => other.startedAt - one.startedAt);
+    for (const { instance } of ended.slice(KEPT_BOOTS)) {
+      if (entries.has(instance)) continue;
+      await removeLog(logFileOf(instance));
+      records.remove(instance);
+    }
+  }
+
+  const running = (): Entry[] => [...entries.values()].filter((entry) => entry.exit === undefined);
+
+  return {
+    boot,
+    adopt,
+    async stop(instance, graceMs) {
+      const entry = entries.get(instance);
+      if (!entry) return recordedExit(instance);
+      end(entry, graceMs);
+      await entry.finished.promise;
+      return entry.exited.promise;
+    },
+    get: (instance) =>
+      running()
+        .map(({ record }) => instanceOf(record))
+        .find((one) => one.instance === instance),
+    all: () => running().map(({ record }) => instanceOf(record)),
+    tail: async (instance, lines) => (INSTANCE_ID.test(instance) ? tailLog(logFileOf(instance), lines) : []),
+    onExit(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {
+      closed = true;
+      for (const entry of entries.values()) for (const stop of entry.unwatch) stop();
+    },
+  };
+
+  function recordedExit(instance: string): ExitReason {
+    const record = INSTANCE_ID.test(instance) ? records.read(instance) : undefined;
+    return record?.ended?.exit ?? unknownExit('was not running');
+  }
+}
+
+function pollLeader(entry: Entry): () => void {
+  const { pid, startTicks } = entry.record;
+  const timer = setInterval(() => {
+    // While it is being stopped, the ending looks more often, and knows by what it ended.
+    if (entry.ending || runsStill(pid, startTicks)) return;
+    entry.exited.resolve(unknownExit('ended; it was started by an earlier run of the orchestrator, so its exit code is unknown'));
+  }, ADOPTED_POLL_MS).unref();
+  return () => clearInterval(timer);
+}
+
+function instanceVariables({ instance, slot, commit, port, internalPort }: InstanceRecord): Record<string, string> {
+  return {
+    [INSTANCE_ENV.marker]: '1',
+    [INSTANCE_ENV.instance]: instance,
+    [INSTANCE_ENV.slot]: slot,
+    [INSTANCE_ENV.commit]: commit,
+    [INSTANCE_ENV.port]: String(port),
+    ...(internalPort === 0 ? {} : { [INSTANCE_ENV.internalPort]: String(internalPort) }),
+  };
+}

@@ -1,0 +1,130 @@
+import { constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { TAIL_BYTES, TAIL_LINES, tailLines } from './text.ts';
+
+/** A log above this size is cut: its end moves to `.1`, the older part to `.2`, what was there is dropped. */
+export const MAX_LOG_BYTES = 10 * 1024 * 1024;
+export const OLD_PARTS = 2;
+
+const IDLE_CHECK_MS = 1_000;
+const BUSY_CHECK_MS = 100;
+/** Growth between two looks from which on the next one comes sooner. */
+const BUSY_GROWTH_BYTES = 256 * 1024;
+const COPY_CHUNK_BYTES = 1024 * 1024;
+/** Escapes and long lines take room that the shown tail does not have. */
+const TAIL_READ_BYTES = 8 * TAIL_BYTES;
+
+/**
+ * Opens an instance's log for appending, as a descriptor for the child itself: output needs no living orchestrator, and
+ * a log that was truncated goes on at its new end (O_APPEND).
+ */
+export function openLog(file: string): number {
+  return openSync(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+}
+
+/** All files of one log, the newest first. */
+export function logParts(file: string): string[] {
+  return [file, ...Array.from({ length: OLD_PARTS }, (_, index) => `${file}.${index + 1}`)];
+}
+
+/** The last lines of a log, oldest first, going back into its older part when it was cut a moment ago. Empty when there is none. */
+export async function tailLog(file: string, lines: number = TAIL_LINES): Promise<string[]> {
+  const newest = await readEnd(file);
+  if (newest.length >= TAIL_READ_BYTES) return tailLines(newest, lines);
+  return tailLines(Buffer.concat([await readEnd(`${file}.1`), newest]), lines);
+}
+
+/** Watches the size of a log, about every second, sooner while it grows fast. Answers a function that ends it. */
+export function watchLogSize(file: string, report: (message: string) => void): () => void {
+  let ended = false;
+  let timer: NodeJS.Timeout;
+  let size = 0;
+  const look = async (): Promise<void> => {
+    const before = size;
+    try {
+      size = await sizeOf(file);
+      if (size > MAX_LOG_BYTES) {
+        await rotate(file);
+        size = 0;
+      }
+    } catch (error) {
+      report(`The log ${file} could not be cut: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    // Also after a cut the next look comes soon: what grew above the limit in a second may do so again.
+    plan(Math.abs(size - before) > BUSY_GROWTH_BYTES ? BUSY_CHECK_MS : IDLE_CHECK_MS);
+  };
+  const plan = (delay: number): void => {
+    if (!ended) timer = setTimeout(() => void look(), delay).unref();
+  };
+  plan(BUSY_CHECK_MS);
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
+}
+
+/**
+ * Moves the end of the log to `.1` and empties it, while the instance writes on. Only what is written between the last read and the
+ * truncation (microseconds) is lost, or, when the instance writes faster than can be copied, what exceeds the size of a part.
+ */
+export async function rotate(file: string): Promise<void> {
+  const [first, ...older] = logParts(file).slice(1).reverse();
+  let target = first;
+  for (const part of older) {
+    if (target !== undefined) await rename(part, target).catch(ignoreMissing);
+    target = part;
+  }
+  if (target === undefined) return;
+  await using source = await open(file, 'r+');
+  await using copy = await open(target, 'w', 0o600);
+  const { size } = await source.stat();
+  let position = Math.max(0, size - MAX_LOG_BYTES);
+  if (position > 0) await copy.write(`[${position} earlier bytes of this log were dropped]\n`);
+  const chunk = Buffer.alloc(COPY_CHUNK_BYTES);
+  for (let room = MAX_LOG_BYTES + COPY_CHUNK_BYTES; room > 0; ) {
+    const { bytesRead } = await source.read(chunk, 0, chunk.length, position);
+    if (bytesRead === 0) break;
+    await copy.write(chunk, 0, bytesRead);
+    position += bytesRead;
+    room -= bytesRead;
+  }
+  finishCopy(source, copy, chunk, position);
+}
+
+/** Synchronous, so that nothing of ours comes between the last look and the truncation. */
+function finishCopy(source: FileHandle, copy: FileHandle, chunk: Buffer, position: number): void {
+  const bytes = readSync(source.fd, chunk, 0, chunk.length, position);
+  ftruncateSync(source.fd, 0);
+  if (bytes > 0) writeSync(copy.fd, chunk, 0, bytes);
+}
+
+async function readEnd(file: string): Promise<Buffer> {
+  try {
+    await using handle = await open(file, 'r');
+    const { size } = await handle.stat();
+    const length = Math.min(size, TAIL_READ_BYTES);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    ignoreMissing(error);
+    return Buffer.alloc(0);
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    ignoreMissing(error);
+    return 0;
+  }
+}
+
+/** Removes a log with its older parts. */
+export async function removeLog(file: string): Promise<void> {
+  for (const part of logParts(file)) await rm(part, { force: true });
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+}

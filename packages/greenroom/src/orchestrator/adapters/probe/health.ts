@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RequestEvidence } from '@greenroom/sdk/wire';
+import { requestEvidence, urlOf } from './evidence.ts';
+import { askApp, type ProbeAnswer } from './request.ts';
+
+/** IPv4 first: where an app listens on both, it is the one that everything reaches. */
+export const LOOPBACK_HOSTS = ['127.0.0.1', '::1'] as const;
+
+const FIRST_POLL_MS = 5;
+const MAX_POLL_MS = 100;
+/** The wait grows with the time already waited, so that polling adds at most about a twentieth to the boot. */
+const POLL_SHARE = 0.05;
+/** A try that hangs is given up after this, the next after twice as long: a health check that is slow at first still gets its time. */
+const FIRST_TRY_MS = 2_000;
+
+export interface HealthLook {
+  host: string;
+  answer: ProbeAnswer;
+}
+
+/** One look at the health endpoint on each loopback address until one is answered. */
+export async function lookAtHealth(port: number, path: string, timeoutMs: number, signal?: AbortSignal): Promise<HealthLook> {
+  const deadline = performance.now() + timeoutMs;
+  let last: HealthLook | undefined;
+  for (const host of LOOPBACK_HOSTS) {
+    const left = Math.max(1, deadline - performance.now());
+    const answer = await askApp({ host, port, method: 'GET', path, timeoutMs: left, ...(signal ? { signal } : {}) });
+    if (answer.ok || !answer.refused) return { host, answer };
+    last ??= { host, answer };
+  }
+  if (last === undefined) throw new Error('no loopback address to look at');
+  return last;
+}
+
+/** Polls until 200. `evidence` is the last exchange that was not. Ends early, unhealthy, when the signal is aborted. */
+export async function waitForHealth(
+  port: number,
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<{ healthy: true; host: string } | { healthy: false; evidence: RequestEvidence; refused: boolean }> {
+  const start = performance.now();
+  let tryMs = FIRST_TRY_MS;
+  for (;;) {
+    const left = timeoutMs - (performance.now() - start);
+    const { host, answer } = await lookAtHealth(port, path, Math.max(1, Math.min(tryMs, left)), signal);
+    if (answer.ok && answer.status === 200) return { healthy: true, host };
+    const elapsed = performance.now() - start;
+    const wait = Math.min(Math.max(FIRST_POLL_MS, elapsed * POLL_SHARE), MAX_POLL_MS);
+    if (signal.aborted || elapsed + wait >= timeoutMs) {
+      const evidence = requestEvidence({ method: 'GET', url: urlOf(host, port, path), expected: 'status 200' }, answer);
+      return { healthy: false, evidence, refused: !answer.ok && answer.refused };
+    }
+    if (!answer.ok && !answer.refused) tryMs *= 2;
+    await pause(wait, signal);
+  }
+}
+
+/** Loopback address on which the port takes connections; empty when none does within the time. */
+export async function waitForListener(port: number, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    for (const host of LOOPBACK_HOSTS) if (await takesConnections(host, port)) return host;
+    if (signal.aborted || performance.now() >= deadline) return '';
+    await pause(FIRST_POLL_MS, signal);
+  }
+}
+
+function takesConnections(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const settle = (taken: boolean): void => {
+      socket.destroy();
+      resolve(taken);
+    };
+    socket.setTimeout(MAX_POLL_MS, () => settle(false));
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+  });
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

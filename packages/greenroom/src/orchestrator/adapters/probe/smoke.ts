@@ -1,0 +1,43 @@
+import { INSTANCE_ENV } from '@greenroom/sdk/wire';
+import type { Contract } from '../../core/contract.ts';
+import type { Instance } from '../../ports.ts';
+import { type CommandResult, runCommand } from '../command.ts';
+import { appEnvironment } from '../instances/environment.ts';
+import { urlOf } from './evidence.ts';
+
+export interface SmokeContext {
+  app: string;
+  contract: Contract;
+  contractCopy: string;
+  slotDirectory: string;
+  host: string;
+  /** The orchestrator's own environment, of which a short list passes. */
+  env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Runs the smoke test against the candidate. It gets no secrets, and the id of the instance: should the orchestrator die meanwhile, what is
+ * left of the test is ended together with the instance.
+ */
+export function runSmokeTest(command: string, instance: Instance, context: SmokeContext, signal: AbortSignal): Promise<CommandResult> {
+  const { contract, slotDirectory, host } = context;
+  const internalPort = instance.internalPort || instance.port;
+  const env = appEnvironment({
+    slotDirectory,
+    from: context.env,
+    contractEnv: contract.env,
+    greenroom: {
+      [INSTANCE_ENV.marker]: '1',
+      [INSTANCE_ENV.app]: context.app,
+      [INSTANCE_ENV.contract]: context.contractCopy,
+      [INSTANCE_ENV.instance]: instance.instance,
+      [INSTANCE_ENV.slot]: instance.slot,
+      [INSTANCE_ENV.commit]: instance.commit,
+      [INSTANCE_ENV.port]: String(instance.port),
+      [INSTANCE_ENV.internalPort]: String(internalPort),
+      GREENROOM_URL: urlOf(host, instance.port, ''),
+      GREENROOM_INTERNAL_URL: urlOf(host, internalPort, ''),
+    },
+  });
+  return runCommand({ command, cwd: slotDirectory, env, timeoutMs: contract.smoke_timeout_ms, signal });
+}
