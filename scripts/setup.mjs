@@ -17,6 +17,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -24,7 +25,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { constants as osConstants } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MINIMUM_NODE_MAJOR = 24;
@@ -36,9 +37,8 @@ const NODE = join(NODE_HOME, 'node_modules', '.bin', 'node');
 const NODE_STAMP = join(NODE_HOME, '.complete');
 const LOCK_FILE = join(TOOLS, 'setup.lock');
 const LOG_FILE = join(TOOLS, 'setup.log');
-const PACKAGE_LOCK = join(ROOT, 'package-lock.json');
-const INSTALLED_LOCK = join(ROOT, 'node_modules', '.package-lock.json');
-const PACKAGES_STAMP = join(ROOT, 'node_modules', '.greenroom-setup');
+/** In node_modules, so that it goes with it: the hash of the package-lock.json that it was checked against. */
+const PACKAGES_STAMP = '.greenroom-setup';
 /** Exit status of `flock --nonblock` when another run holds the lock. */
 const LOCK_BUSY = 75;
 /** npm's own patience with a dead network is over a minute; nobody waits that long for "you are offline". */
@@ -74,7 +74,7 @@ function attempt(work) {
 }
 
 function isReady(needs) {
-  return findNode() !== '' && packagesAreInstalled() && missingPrograms(needs).length === 0;
+  return findNode() !== '' && packageFolders().every(packagesAreInstalled) && missingPrograms(needs).length === 0;
 }
 
 /** Runs the installation below a lock that the kernel releases, so that a killed run blocks nobody; npm inherits it and is waited for. */
@@ -96,7 +96,9 @@ function install(needs) {
   mkdirSync(TOOLS, { recursive: true });
   installPrograms(missingPrograms(needs));
   const node = findNode() || installNode();
-  if (!packagesAreInstalled()) installPackages(node);
+  for (const folder of packageFolders()) {
+    if (!packagesAreInstalled(folder)) installPackages(node, folder);
+  }
 }
 
 // --- Node
@@ -147,13 +149,21 @@ function installNode() {
 
 // --- npm packages
 
-function packagesAreInstalled() {
-  const hash = createHash('sha256').update(readFileSync(PACKAGE_LOCK)).digest('hex');
-  if (readIfThere(PACKAGES_STAMP) === hash) return true;
+/** The repository and each example: an example is an app of its own, with its own lock file. */
+function packageFolders() {
+  const examples = join(ROOT, 'examples');
+  const names = existsSync(examples) ? readdirSync(examples) : [];
+  return [ROOT, ...names.map((name) => join(examples, name)).filter((folder) => existsSync(join(folder, 'package-lock.json')))];
+}
+
+function packagesAreInstalled(folder) {
+  const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
+  const stamp = join(folder, 'node_modules', PACKAGES_STAMP);
+  if (readIfThere(stamp) === sha256(lock)) return true;
   // Installed by another way, `npm install <package>` for example: compare what is there with what is wanted.
-  const installed = readIfThere(INSTALLED_LOCK);
-  if (!installed || !matches(JSON.parse(readFileSync(PACKAGE_LOCK, 'utf8')).packages, JSON.parse(installed).packages)) return false;
-  writeFileSync(PACKAGES_STAMP, hash);
+  const installed = readIfThere(join(folder, 'node_modules', '.package-lock.json'));
+  if (!installed || !matches(JSON.parse(lock).packages, JSON.parse(installed).packages)) return false;
+  writeFileSync(stamp, sha256(lock));
   return true;
 }
 
@@ -164,14 +174,14 @@ function matches(wanted, installed) {
   return Object.entries(installed).every(isWanted) && Object.entries(wanted).every(isThere);
 }
 
-function installPackages(node) {
-  const count = Object.keys(JSON.parse(readFileSync(PACKAGE_LOCK, 'utf8')).packages).length;
-  say(`installing the packages of package-lock.json (npm ci, about ${count})`);
+function installPackages(node, folder) {
+  const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
+  const place = folder === ROOT ? '' : ` in ${relative(ROOT, folder)}`;
+  say(`installing the npm packages${place} (npm ci)`);
   // Gone first: a run that is killed half-way must not leave a mark that says all is well.
-  rmSync(PACKAGES_STAMP, { force: true });
-  rmSync(INSTALLED_LOCK, { force: true });
-  npm(node, ['ci'], ROOT, 'the npm packages');
-  writeFileSync(PACKAGES_STAMP, createHash('sha256').update(readFileSync(PACKAGE_LOCK)).digest('hex'));
+  for (const mark of [PACKAGES_STAMP, '.package-lock.json']) rmSync(join(folder, 'node_modules', mark), { force: true });
+  npm(node, ['ci'], folder, `the npm packages${place}`);
+  writeFileSync(join(folder, 'node_modules', PACKAGES_STAMP), sha256(lock));
 }
 
 /** Runs npm with the given Node, its chatter in the log; throws a sentence when it fails. */
@@ -253,6 +263,10 @@ function run([program, ...args]) {
 
 function say(text) {
   process.stderr.write(`setup: ${text}\n`);
+}
+
+function sha256(content) {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 function readIfThere(file) {
