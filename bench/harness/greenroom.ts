@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient, type GreenroomClient } from '../../packages/sdk/src/client.ts';
+
+export const CLI = new URL('../../packages/greenroom/src/cli/main.ts', import.meta.url).pathname;
+const READY_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 60_000;
+
+export interface GreenroomOptions {
+  /** A folder of this run's own: home, data, contract and log go there. */
+  root: string;
+  contract: Record<string, unknown>;
+  repo: string;
+  apiPort: number;
+}
+
+export interface Greenroom {
+  client: GreenroomClient;
+  home: string;
+  data: string;
+  /** Output of the orchestrator, of all its starts. */
+  logFile: string;
+  pid(): number;
+  /** kill -9: app and proxy live on. */
+  kill(): Promise<void>;
+  /** Starts it again and answers when it is ready, with the milliseconds that took. */
+  start(): Promise<number>;
+  /** SIGTERM: stops the app and frees its ports. Answers the exit code. */
+  stop(): Promise<number | null>;
+  /** Runs the command line on this app. */
+  cli(...args: string[]): Promise<{ code: number | null; output: string }>;
+}
+
+/** Prepares a Greenroom of its own for one app; `start` runs it, by the command line, as a user would. */
+export function prepareGreenroom({ root, contract, repo, apiPort }: GreenroomOptions): Greenroom {
+  const [home, data, logFile, contractFile] = [
+    join(root, 'home'),
+    join(root, 'data'),
+    join(root, 'orchestrator.log'),
+    join(root, 'app.contract.json'),
+  ];
+  mkdirSync(root, { recursive: true });
+  writeFileSync(contractFile, JSON.stringify(contract, null, 2));
+  const env = { ...process.env, GREENROOM_HOME: home, NO_COLOR: '1' };
+  const client = createClient({ port: apiPort });
+  let child: ChildProcess | undefined;
+
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+    return child.exitCode;
+  };
+
+  return {
+    client,
+    home,
+    data,
+    logFile,
+    pid: () => child?.pid ?? 0,
+    kill: async () => void (await end('SIGKILL')),
+    async start() {
+      const began = performance.now();
+      const log = openSync(logFile, 'a');
+      const args = ['start', '--contract', contractFile, '--repo', repo, '--data', data, '--port', String(apiPort)];
+      const started = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', log, log] });
+      closeSync(log);
+      child = started;
+      while (!(await client.ready())) {
+        if (started.exitCode !== null || started.signalCode !== null) throw new Error(`greenroom start ended:\n${tail(logFile)}`);
+        if (performance.now() - began > READY_LIMIT_MS)
+          throw new Error(`greenroom was not ready within ${READY_LIMIT_MS} ms:\n${tail(logFile)}`);
+        await delay(5);
+      }
+      return performance.now() - began;
+    },
+    async stop() {
+      const timer = setTimeout(() => child?.kill('SIGKILL'), STOP_LIMIT_MS);
+      const code = await end('SIGTERM');
+      clearTimeout(timer);
+      return code;
+    },
+    async cli(...args) {
+      const run = spawn(process.execPath, [CLI, ...args, '--data', data], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      let output = '';
+      for (const stream of [run.stdout, run.stderr]) stream.on('data', (chunk: Buffer) => (output += String(chunk)));
+      const [code] = await once(run, 'close');
+      return { code: code as number | null, output };
+    },
+  };
+}
+
+const TAIL_LINES = 30;
+export function tail(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+}

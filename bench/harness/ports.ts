@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** Different TCP ports that were free a moment ago. Held open together while they are looked for, so that none comes twice. */
+export async function freePorts<const N extends number>(count: N): Promise<number[] & { length: N }> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('a listening server without a port');
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports as number[] & { length: N };
+}
+
+/** The wanted port when it is free on all interfaces, else another one. */
+export async function portNear(wanted: number): Promise<number> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(wanted, () => resolve(true));
+  });
+  if (!free) return (await freePorts(1))[0] ?? wanted;
+  await new Promise((resolve) => server.close(resolve));
+  return wanted;
+}

@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { describeSwaps } from './swap/report.ts';
+import { runSwaps } from './swap/run.ts';
+
+const { values } = parseArgs({
+  options: {
+    swaps: { type: 'string', default: '300' },
+    kill: { type: 'boolean', default: false },
+    standby: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+if (values.help) {
+  console.log(`npm run bench:swap -- [--swaps 300] [--kill] [--standby] [--seed N] [--json]
+
+Deploys and rolls back under load from clients that never try again, and exits with 1 when a single request failed.
+  --kill     kill -9 the orchestrator between and inside deploys, and verify the journal at the end
+  --standby  keep the old instance running after a swap, so that a rollback needs no boot
+  --seed     repeat a run with --kill at the same moments (the number that it printed)`);
+  process.exit(0);
+}
+
+const swaps = Number(values.swaps);
+if (!Number.isInteger(swaps) || swaps < 1) {
+  console.error(`--swaps must be a whole number of at least 1, not "${values.swaps}".`);
+  process.exit(2);
+}
+const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
+const report = await runSwaps({ swaps, kill: values.kill, standby: values.standby, ...seed, log: (line) => console.error(line) });
+console.log(values.json ? JSON.stringify(report, null, 2) : describeSwaps(report));
+process.exitCode = report.ok ? 0 : 1;
