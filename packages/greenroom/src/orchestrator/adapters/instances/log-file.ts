@@ -40,18 +40,19 @@ export function watchLogSize(file: string, report: (message: string) => void): (
   let timer: NodeJS.Timeout;
   let size = 0;
   const look = async (): Promise<void> => {
-    const before = size;
+    let growth = 0;
     try {
-      size = await sizeOf(file);
-      if (size > MAX_LOG_BYTES) {
+      const now = await sizeOf(file);
+      growth = now - size;
+      size = now;
+      if (now > MAX_LOG_BYTES) {
         await rotate(file);
         size = 0;
       }
     } catch (error) {
       report(`The log ${file} could not be cut: ${error instanceof Error ? error.message : String(error)}`);
     }
-    // Also after a cut the next look comes soon: what grew above the limit in a second may do so again.
-    plan(Math.abs(size - before) > BUSY_GROWTH_BYTES ? BUSY_CHECK_MS : IDLE_CHECK_MS);
+    plan(growth > BUSY_GROWTH_BYTES ? BUSY_CHECK_MS : IDLE_CHECK_MS);
   };
   const plan = (delay: number): void => {
     if (!ended) timer = setTimeout(() => void look(), delay).unref();

@@ -54,7 +54,8 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
       const result = await runProbe(instance, AbortSignal.any([signal, ended.signal]));
       if (signal.aborted) return fail({ code: 'aborted', error: `The probe of instance ${instance.instance} was aborted.` });
       if (!result.ok && result.failure.evidence?.request?.error !== undefined) await waitForExit(ended.signal);
-      return ended.signal.aborted ? fail(await exitFailure(instance, ended.signal)) : result;
+      const gone = ended.signal.aborted || !instances.get(instance.instance);
+      return gone ? fail(await exitFailure(instance, ended.signal)) : result;
     } finally {
       waiting.delete(instance.instance);
     }

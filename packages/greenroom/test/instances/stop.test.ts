@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isRunning, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { carriers, makeRig, SERVER, until, untilLogged } from './rig.ts';
+
+const IGNORES_SIGTERM = `process.on('SIGTERM', () => console.log('no'));${SERVER}`;
+const DRAINS = `process.on('SIGTERM', () => setTimeout(() => { console.log('drained'); process.exit(0); }, 200));${SERVER}`;
+const SLEEPER = "setInterval(() => {}, 1000); console.log('child up');";
+
+test('SIGTERM lets an app finish, and the answer waits for it', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': DRAINS } });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'listening');
+  assert.deepEqual(await rig.instances.stop(instance.instance, 5_000), { code: 0, signal: null, description: 'exited with code 0' });
+  assert.ok((await rig.instances.tail(instance.instance, 5)).includes('drained'));
+  assert.equal(rig.exits.length, 1);
+});
+
+test('an app without a handler ends by SIGTERM', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': SERVER } });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'listening');
+  assert.equal((await rig.instances.stop(instance.instance, 5_000)).signal, 'SIGTERM');
+});
+
+test('an app that ignores SIGTERM is killed at the grace, not before', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': IGNORES_SIGTERM } });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'listening');
+  const start = performance.now();
+  assert.equal((await rig.instances.stop(instance.instance, 400)).signal, 'SIGKILL');
+  const took = performance.now() - start;
+  assert.ok(took >= 400 && took < 2_000, `${took} ms`);
+});
+
+test('grace 0 kills at once, and shortens a stop under way', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': IGNORES_SIGTERM } });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'listening');
+  const start = performance.now();
+  const slow = rig.instances.stop(instance.instance, 60_000);
+  await untilLogged(rig, instance, 'no');
+  const reasons = await Promise.all([slow, rig.instances.stop(instance.instance, 0)]);
+  assert.deepEqual(
+    reasons.map((exit) => exit.signal),
+    ['SIGKILL', 'SIGKILL'],
+  );
+  assert.ok(performance.now() - start < 5_000);
+  assert.equal(rig.exits.length, 1);
+});
+
+test('stopping what never ran answers at once', async (t) => {
+  const rig = makeRig(t);
+  assert.equal((await rig.instances.stop('unknown', 1_000)).description, 'was not running');
+  assert.equal((await rig.instances.stop('../../etc', 1_000)).description, 'was not running');
+});
+
+const DAEMONS: Record<string, Record<string, string>> = {
+  'a child in the group': { 'app.cjs': `require('node:child_process').spawn('node', ['child.cjs'], { stdio: 'inherit' });${SERVER}` },
+  'a child in a session of its own': {
+    'app.cjs': `require('node:child_process').spawn('node', ['child.cjs'], { stdio: 'inherit', detached: true }).unref();${SERVER}`,
+  },
+  'a daemon that forked twice': {
+    'app.cjs': `require('node:child_process').spawn('sh', ['-c', 'setsid sh -c "node child.cjs & exit" & exit'], { stdio: 'inherit' });${SERVER}`,
+  },
+  'a detached child without its environment': {
+    'app.cjs': `require('node:child_process').spawn('/usr/bin/env', ['-i', process.execPath, 'child.cjs'], { stdio: 'inherit', detached: true }).unref();${SERVER}`,
+  },
+};
+for (const [what, files] of Object.entries(DAEMONS)) {
+  test(`a stop ends ${what}`, async (t) => {
+    const rig = makeRig(t, {
+      files: {
+        ...files,
+        'child.cjs': `console.log('child up', process.pid); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`,
+      },
+    });
+    const instance = await rig.boot();
+    await untilLogged(rig, instance, 'listening');
+    await untilLogged(rig, instance, 'child up');
+    const line = (await rig.instances.tail(instance.instance, 40)).find((text) => text.startsWith('child up')) ?? '';
+    const child = Number(line.split(' ')[2]);
+    assert.ok(isAlive(child));
+    t.after(() => isAlive(child) && process.kill(child, 'SIGKILL'));
+    await rig.instances.stop(instance.instance, 300);
+    assert.ok(!isAlive(child), 'the child runs on');
+    assert.deepEqual(carriers(rig.layout), []);
+  });
+}
+
+test('a daemon that cut every tie after it was seen is ended too', async (t) => {
+  // The daemon's parent lives for half a second, which is when it is seen; then it has neither group, parent, session nor environment.
+  const script = `const { spawn } = require('node:child_process');
+    spawn('/usr/bin/env', ['-i', 'PATH=' + process.env.PATH, 'sh', '-c', 'setsid node child.cjs & sleep 0.5; exit 0'], { stdio: 'inherit', detached: true }).on('exit', () => console.log('orphaned'));${SERVER}`;
+  const rig = makeRig(t, {
+    files: { 'app.cjs': script, 'child.cjs': `console.log('child up', process.pid); setInterval(() => {}, 1000);` },
+  });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'orphaned');
+  const line = (await rig.instances.tail(instance.instance, 40)).find((text) => text.startsWith('child up')) ?? '';
+  const child = Number(line.split(' ')[2]);
+  assert.ok(isAlive(child));
+  t.after(() => isAlive(child) && process.kill(child, 'SIGKILL'));
+  await rig.instances.stop(instance.instance, 2_000);
+  assert.ok(!isAlive(child), 'the daemon runs on');
+});
+
+test('a wrapper that exits at SIGTERM does not cut the app behind it short', async (t) => {
+  // Like `npm start`: the wrapper dies at once, the app drains.
+  const rig = makeRig(t, {
+    files: { 'app.cjs': DRAINS, 'start.sh': '#!/bin/sh\nnode app.cjs\n' },
+    contract: { start_command: './start.sh' },
+  });
+  const instance = await rig.boot();
+  await untilLogged(rig, instance, 'listening');
+  assert.equal((await rig.instances.stop(instance.instance, 5_000)).signal, 'SIGTERM');
+  assert.ok((await rig.instances.tail(instance.instance, 5)).includes('drained'));
+  assert.deepEqual(carriers(rig.layout, instance.instance), []);
+});
+
+test('when the leader exits by itself the rest of its family is ended', async (t) => {
+  const files = {
+    'child.cjs': `process.on('SIGTERM', () => {});${SLEEPER}`,
+    'start.sh': '#!/bin/sh\nnode child.cjs &\nsetsid node child.cjs &\nsleep 0.3\nexit 4\n',
+  };
+  const rig = makeRig(t, { files, contract: { start_command: './start.sh', drain_timeout_ms: 300 } });
+  const instance = await rig.boot();
+  await until('the exit is told', () => rig.exits.length > 0);
+  assert.equal(rig.exits[0]?.exit.code, 4);
+  assert.equal((await rig.instances.stop(instance.instance, 5_000)).code, 4);
+  assert.deepEqual(carriers(rig.layout), []);
+});
+
+function isAlive(pid: number): boolean {
+  assert.ok(pid > 0);
+  return isRunning(readStat(pid));
+}
