@@ -21,13 +21,17 @@ export function createSecrets({ layout, env = process.env }: { layout: Pick<Layo
       const missing: string[] = [];
       const file = names.length === 0 ? {} : await readSecretsFile(layout.secrets);
       for (const name of names) {
-        const value = (Object.hasOwn(file, name) ? file[name] : undefined) ?? env[name];
+        const value = own(file, name) ?? own(env, name);
         if (value === undefined) missing.push(name);
         else values[name] = value;
       }
       return { values, missing };
     },
   };
+}
+
+function own(values: NodeJS.Dict<string>, name: string): string | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 
 async function readSecretsFile(path: string): Promise<NodeJS.Dict<string>> {
