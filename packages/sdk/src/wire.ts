@@ -127,7 +127,14 @@ export interface Refusal {
 }
 
 /** Codes of requests that never became an attempt. */
-export const REQUEST_ERROR_CODES = ['invalid_request', 'not_found', 'forbidden', 'too_large', 'internal_error'] as const;
+export const REQUEST_ERROR_CODES = [
+  'invalid_request',
+  'not_found',
+  'forbidden',
+  'too_large',
+  'journal_unwritable',
+  'internal_error',
+] as const;
 export type RequestErrorCode = (typeof REQUEST_ERROR_CODES)[number];
 
 /** 202 of a request with `Prefer: respond-async`. */
@@ -245,8 +252,8 @@ export interface EventMessage {
   seq: number;
   time: string;
   type: string;
-  /** The attempt that the event belongs to, as it is after the event. */
-  attempt: AttemptView | null;
+  /** The attempts that the event changed, as they are after it. */
+  attempts: AttemptView[];
 }
 
 /** Environment variables that every instance is given. */

@@ -6,7 +6,9 @@
  * nothing running, and answers a failure with code `aborted`.
  */
 import type { Evidence, ExitReason, SlotName } from '@greenroom/sdk/wire';
+import type { MachineEvent } from './core/events.ts';
 import type { Result } from './core/result.ts';
+import type { State } from './core/state.ts';
 
 /** A commit asked for by id (full or abbreviated hex) or by branch name. */
 export type CommitRequest = { commit: string } | { branch: string };
@@ -194,14 +196,16 @@ export interface Gate {
   check(request: GateRequest): Promise<Result<{ detail: string }>>;
 }
 
-export interface JournalEntry {
-  type: string;
-  [field: string]: unknown;
-}
-
 export interface Journal {
-  /** Appends one record, on disk when it answers (one write, fdatasync). Appends take effect in call order. Rejects when the disk refuses; nothing half-written stays. */
-  append(entry: JournalEntry): Promise<{ seq: number; time: string }>;
+  /**
+   * Appends the event, on disk when it answers (one write, fdatasync), in call order. When the disk refuses: rejects if the event `mustHold`, else keeps
+   * it in memory, to be written before anything newer. A crash leaves whole records only.
+   */
+  record(event: MachineEvent, mustHold: boolean): Promise<{ seq: number; time: string }>;
+  /** Remembers the state that the last recorded event led to. May lag behind the journal, never runs ahead of it. */
+  save(state: State): void;
+  /** Empty when everything that happened is on disk, else the problem. Tries to write what is missing. */
+  catchUp(): Promise<string>;
 }
 
 export interface Secrets {

@@ -37,6 +37,9 @@ export type MachineEvent = { at: number } & (
   | { type: 'stopped'; detach: boolean }
 );
 
+/** An event before its time is added. */
+export type NewEvent = MachineEvent extends infer E ? (E extends MachineEvent ? Omit<E, 'at'> : never) : never;
+
 export type MachineEventType = MachineEvent['type'];
 
 /** Every event type, for tests and readers of the journal. */

@@ -1,9 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { JournalEntry } from '../../ports.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
 import { type JournalContent, readJournal } from './read.ts';
 import { encodeRecord, type Head } from './record.ts';
+
+/** What happened, without the members that make it a link of the chain. */
+export interface JournalEntry {
+  type: string;
+  [field: string]: unknown;
+}
 
 export interface JournalFile {
   /** What the journal held when it was opened. */
@@ -14,13 +19,16 @@ export interface JournalFile {
   close(): Promise<void>;
 }
 
-/** Opens the journal for appending. A torn last line is set aside in a file beside it, never silently dropped. */
-export async function openJournal(file: string, now: () => number): Promise<JournalFile> {
+/**
+ * Opens the journal for appending. A torn last line is set aside in a file beside it, never silently dropped. When `remembered` is further than the
+ * file goes, its end was cut off: the chain goes on from what is remembered, so that the gap stays visible for ever.
+ */
+export async function openJournal(file: string, remembered: Head | null, now: () => number): Promise<JournalFile> {
   const content = await readJournal(file);
   const handle = await open(file, 'a+', 0o600);
   await syncFolder(dirname(file));
   if (content.tornBytes > 0) await setTornLineAside(file, handle, content);
-  let head = content.head;
+  let head = remembered && remembered.seq > content.head.seq ? remembered : content.head;
   let size = content.completeBytes;
   let last: Promise<unknown> = Promise.resolve();
 

@@ -1,0 +1,258 @@
+/** The orchestrator's composition root: the only file that sees every part. */
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { proxyDirectory } from './home.ts';
+import { createClock } from './orchestrator/adapters/clock.ts';
+import { readContract, writeContractCopy } from './orchestrator/adapters/contract-file.ts';
+import { writeDurably } from './orchestrator/adapters/durable.ts';
+import { createGate } from './orchestrator/adapters/gate/gate.ts';
+import { openRepo, RepoError } from './orchestrator/adapters/git/repo.ts';
+import { createInstances } from './orchestrator/adapters/instances/instances.ts';
+import { readBootId, readStat } from './orchestrator/adapters/instances/proc.ts';
+import { openJournal } from './orchestrator/adapters/journal/file.ts';
+import { createRecorder } from './orchestrator/adapters/journal/recorder.ts';
+import { replay } from './orchestrator/adapters/journal/replay.ts';
+import { verifyJournal } from './orchestrator/adapters/journal/verify.ts';
+import { takeLock } from './orchestrator/adapters/lock.ts';
+import { waitForListener } from './orchestrator/adapters/probe/health.ts';
+import { createProber } from './orchestrator/adapters/probe/prober.ts';
+import { noSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
+import { createEmbeddedRouter, RouterError } from './orchestrator/adapters/router/embedded.ts';
+import { createSecrets } from './orchestrator/adapters/secrets.ts';
+import { createSlots } from './orchestrator/adapters/slots/slots.ts';
+import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
+import { ListenError, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
+import type { Contract } from './orchestrator/core/contract.ts';
+import { type Layout, layoutOf } from './orchestrator/layout.ts';
+import { createAnnouncements } from './orchestrator/runner/announcements.ts';
+import { narrate } from './orchestrator/runner/narrate.ts';
+import { createService } from './orchestrator/runner/service.ts';
+import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
+import { createRunner, type Runner } from './orchestrator/runner.ts';
+import { VERSION } from './version.ts';
+
+export interface OrchestratorOptions {
+  app: string;
+  contractFile: string;
+  /** Folder or URL of the operator's repository. */
+  repo: string;
+  data: string;
+  home: string;
+  apiPort: number;
+  /** Log as JSON lines instead of sentences. */
+  json: boolean;
+  /** Leave the app running when a SIGTERM or Ctrl-C comes. */
+  detachAppOnStop: boolean;
+}
+
+/** What keeps the orchestrator from starting, as sentences for the operator. */
+class StartError extends Error {
+  readonly sentences: string[];
+
+  constructor(sentences: string[]) {
+    super(sentences.join('\n'));
+    this.sentences = sentences;
+  }
+}
+
+/** Runs the orchestrator of one app in this process until it is told to stop. Answers the exit code: 0, or 1 when it could not start. */
+export async function startOrchestrator(options: OrchestratorOptions): Promise<number> {
+  const say = createVoice(options);
+  try {
+    await run(options, say);
+    return 0;
+  } catch (error) {
+    const sentences = expectedSentences(error);
+    if (!sentences) throw error;
+    for (const sentence of sentences) say(sentence, 'error');
+    return 1;
+  }
+}
+
+async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
+  const stopAsked = listenForStop(options.detachAppOnStop);
+  const read = await readContract(options.contractFile);
+  if (!read.ok) throw new StartError(read.sentences);
+  const { contract } = read;
+  for (const note of read.notes) say(note);
+
+  const layout = layoutOf(options.data);
+  for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
+  requireShortPaths(layout);
+  const lock = takeLock(layout.lock);
+  if (!lock)
+    throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
+  try {
+    await requirePortFree(options.apiPort);
+    await writeContractCopy(layout, read.text);
+    await serve(options, say, layout, contract, stopAsked);
+  } finally {
+    lock.release();
+  }
+}
+
+async function serve(
+  options: OrchestratorOptions,
+  say: Voice,
+  layout: Layout,
+  contract: Contract,
+  stopAsked: Promise<StopAsked>,
+): Promise<void> {
+  const { app } = options;
+  const log = (message: string): void => say(message);
+  const clock = createClock();
+  const secrets = createSecrets({ layout });
+  const { missing } = await secrets.read(contract.secrets_inject);
+  if (missing.length > 0)
+    say(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value, or set them in this environment.`);
+
+  const repo = await openRepo({
+    layout,
+    remote: options.repo,
+    humanBranch: contract.human_branch,
+    agentBranch: contract.agent_branch,
+    log,
+  });
+  const slots = await createSlots({ layout, git: repo.git, contract, log });
+  const slotDirectory = slots.directory;
+  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log });
+  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck: noSchemaCheck });
+  const gate = createGate({ git: repo.git, contract });
+  const router = createEmbeddedRouter({
+    proxyDir: proxyDirectory(options.home),
+    app: proxyName(app, layout.data),
+    port: contract.port,
+    ...(contract.internal_port === undefined ? {} : { internalPort: contract.internal_port }),
+    log,
+  });
+
+  const saved = await readState(layout.state);
+  const journal = await openJournal(layout.journal, saved?.journal ?? null, clock.now);
+  const damage = await describeDamage(layout, journal.content.problems.length > 0 || (saved?.journal.seq ?? 0) > journal.content.head.seq);
+  if (damage)
+    say(`The journal is damaged: ${damage}. Nothing of what is live depends on it; "greenroom log --verify" lists every problem.`);
+  const announcements = createAnnouncements();
+  const replayed = replay(journal.content.records, saved, announcements.add);
+  const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
+  const findHost = (port: number): Promise<string> => waitForListener(port, 1_000, new AbortController().signal);
+  const runner = createRunner({
+    ports: { repo, gate, slots, instances, prober, router, clock, drainTimeoutMs: contract.drain_timeout_ms, findHost },
+    journal: recorder,
+    ...replayed,
+    policy: { standby_ms: contract.standby_ms, watch_ms: contract.watch_ms },
+    log,
+  });
+  runner.subscribe((it) => announcements.add(it));
+  runner.subscribe((it) => {
+    for (const sentence of narrate(it)) say(sentence);
+  });
+  await router.register();
+  await runner.start();
+
+  const service = createService({
+    app,
+    version: VERSION,
+    port: contract.port,
+    ports: { repo, slots, instances, prober, clock },
+    runner,
+    journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
+  });
+  const api = await listenApi(
+    { app, version: VERSION, service, announcements, log },
+    { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
+  );
+  await writePidFile(layout, options.apiPort);
+  say(readySentence(options, contract, runner));
+
+  const asked = await stopAsked;
+  say(asked.detach ? 'Stopping; the app stays up.' : 'Stopping: no new deploys, draining the app.');
+  await runner.settle(asked.detach);
+  if (!asked.detach) await stopApp();
+  await runner.dispatch({ type: 'stopped', detach: asked.detach });
+  await api.close();
+  await recorder.close();
+  await rm(layout.pidFile, { force: true });
+  instances.close();
+  router.close();
+  say('Stopped.');
+
+  async function stopApp(): Promise<void> {
+    const { live } = runner.state();
+    await router.switchTo(null);
+    if (live?.instance) {
+      const streamTimeoutMs = Math.min(STREAM_DRAIN_MS, contract.drain_timeout_ms);
+      await router.drain(live.instance, { timeoutMs: contract.drain_timeout_ms, streamTimeoutMs, signal: new AbortController().signal });
+    }
+    await Promise.all(instances.all().map((it) => instances.stop(it.instance, contract.drain_timeout_ms)));
+    await router.deregister();
+  }
+}
+
+interface StopAsked {
+  detach: boolean;
+}
+
+/** SIGTERM and Ctrl-C stop the app too, SIGUSR2 leaves it running. Listened for from the first moment, so that a stop during start-up is not lost. */
+function listenForStop(detachAppOnStop: boolean): Promise<StopAsked> {
+  const { promise, resolve } = Promise.withResolvers<StopAsked>();
+  process.on('SIGTERM', () => resolve({ detach: detachAppOnStop }));
+  process.on('SIGINT', () => resolve({ detach: detachAppOnStop }));
+  process.on('SIGHUP', () => resolve({ detach: detachAppOnStop }));
+  process.on('SIGUSR2', () => resolve({ detach: true }));
+  return promise;
+}
+
+const SOCKET_PATH_MAX_BYTES = 107;
+
+function requireShortPaths(layout: Layout): void {
+  const bytes = Buffer.byteLength(layout.operatorSocket);
+  if (bytes <= SOCKET_PATH_MAX_BYTES) return;
+  throw new StartError([
+    `The data directory's path is too long for its sockets: ${layout.operatorSocket} has ${bytes} bytes, at most ${SOCKET_PATH_MAX_BYTES} are possible. Choose a shorter --data.`,
+  ]);
+}
+
+/** Two data directories may use one name, but never one route. */
+function proxyName(app: string, data: string): string {
+  return `${app}-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;
+}
+
+async function describeDamage(layout: Layout, damaged: boolean): Promise<string> {
+  if (!damaged) return '';
+  const { problems } = await verifyJournal(layout);
+  const [first] = problems;
+  return first ? `line ${first.line} ${first.problem}${problems.length > 1 ? `, and ${problems.length - 1} more` : ''}` : '';
+}
+
+async function writePidFile(layout: Layout, apiPort: number): Promise<void> {
+  const record = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId(), api_port: apiPort };
+  await writeDurably(layout.pidFile, `${JSON.stringify(record)}\n`, 0o644);
+}
+
+function readySentence({ app, apiPort }: OrchestratorOptions, contract: Contract, runner: Runner): string {
+  const { live } = runner.state();
+  const api = `The API listens on http://127.0.0.1:${apiPort}.`;
+  if (live) return `${app} is ready on port ${contract.port}: ${live.commit.slice(0, 10)} is live in slot ${live.slot}. ${api}`;
+  return `${app} is ready. Nothing is deployed yet, so port ${contract.port} answers 503: "greenroom deploy" changes that. ${api}`;
+}
+
+type Voice = (message: string, level?: 'info' | 'error') => void;
+
+/** What the orchestrator says goes to stdout, problems of the start to stderr; nothing of the app's own output. */
+function createVoice({ json, app }: OrchestratorOptions): Voice {
+  return (message, level = 'info') => {
+    const stream = level === 'error' ? process.stderr : process.stdout;
+    const time = new Date().toISOString();
+    if (json) stream.write(`${JSON.stringify({ time, level, app, message })}\n`);
+    else stream.write(level === 'error' ? `${message}\n` : `${time.slice(11, 19)} ${message}\n`);
+  };
+}
+
+function expectedSentences(error: unknown): string[] | null {
+  if (error instanceof StartError) return error.sentences;
+  if (error instanceof RepoError || error instanceof RouterError) return [error.message];
+  if (error instanceof ListenError) return [error.message];
+  // The system's own refusals (no space, no permission, read-only) name the path; they are no bugs.
+  if (error instanceof Error && 'syscall' in error) return [error.message];
+  return null;
+}

@@ -1,0 +1,164 @@
+import type { AttemptKind, DeployBody, FailureCode, Refusal, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { z } from 'zod';
+import type { Outcome } from '../core/commands.ts';
+import type { Announcements } from '../runner/announcements.ts';
+import type { Ask, Service } from '../runner/service.ts';
+import { type Listener, refusedCaller } from './caller.ts';
+import { metricsText } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { deployBody, limitQuery, rollbackBody } from './schemas.ts';
+
+export const MAX_BODY_BYTES = 64 * 1024;
+const SSE_HEARTBEAT_MS = 15_000;
+
+export interface ApiOptions {
+  app: string;
+  version: string;
+  service: Service;
+  announcements: Announcements;
+  log(message: string): void;
+}
+
+/** The API as one listener serves it. */
+export function createApi(options: ApiOptions, listener: Listener): Hono {
+  const { app: name, version, service, announcements, log } = options;
+  const api = new Hono();
+
+  api.use(async (c, next) => {
+    const refused = refusedCaller(listener, {
+      host: c.req.header('host'),
+      origin: c.req.header('origin'),
+      site: c.req.header('sec-fetch-site'),
+    });
+    if (refused) return refuse(c, 403, refused);
+    await next();
+    return undefined;
+  });
+  api.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => refuse(c, 413, { code: 'too_large', error: `The body is larger than ${MAX_BODY_BYTES} bytes.` }),
+    }),
+  );
+
+  api.get('/', (c) => c.json({ ready: true, app: name, version }));
+  api.post('/deploy', (c) => attempt(c, 'deploy'));
+  api.post('/rollback', (c) => attempt(c, 'rollback'));
+  api.get('/status', async (c) => c.json(await service.status()));
+  api.get('/deploys', (c) => {
+    const query = limitQuery.safeParse(c.req.query());
+    return query.success ? c.json(service.attempts(query.data.limit)) : refuse(c, 400, invalid(query.error));
+  });
+  api.get('/deploys/:id', (c) => {
+    const id = c.req.param('id');
+    const found = service.attempt(id);
+    return found
+      ? c.json(found)
+      : refuse(c, 404, { code: 'not_found', error: `There is no attempt ${JSON.stringify(id)}; GET /deploys lists them.` });
+  });
+  api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
+  api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
+  api.get('/openapi.json', (c) => c.json(openApiDocument(version)));
+  api.notFound((c) =>
+    refuse(c, 404, { code: 'not_found', error: `There is no ${c.req.method} ${c.req.path}; GET /openapi.json describes what there is.` }),
+  );
+  api.onError((error, c) => {
+    log(`${c.req.method} ${c.req.path} failed: ${error.stack ?? error.message}`);
+    return refuse(c, 500, { code: 'internal_error', error: 'Something broke in the orchestrator; its log says more.' });
+  });
+
+  async function attempt(c: Context, kind: AttemptKind): Promise<Response> {
+    const parsed = parseBody(kind, await c.req.text());
+    if ('refusal' in parsed) return refuse(c, 400, parsed.refusal);
+    const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual' } = parsed.body;
+    const asked: Ask = { kind, commit, branch, reason, caller: listener, trigger: listener === 'agent-socket' ? 'agent' : trigger };
+    if (dry_run) {
+      const plan = await service.dryRun(asked);
+      return plan.ok ? c.json(plan.value) : refuse(c, statusOf(plan.failure.code), { ...plan.failure });
+    }
+    let begun: Awaited<ReturnType<Service['ask']>>;
+    try {
+      begun = await service.ask(asked);
+    } catch (error) {
+      return refuse(c, 507, { code: 'journal_unwritable', error: (error as Error).message });
+    }
+    const { id, outcome } = begun;
+    if (/(^|,)\s*respond-async\s*(,|;|$)/i.test(c.req.header('prefer') ?? '')) {
+      return c.json({ success: true, id, status: 'accepted' }, 202, { location: `/deploys/${id}`, 'preference-applied': 'respond-async' });
+    }
+    return answer(c, kind, id, await outcome);
+  }
+
+  /** `Last-Event-ID` that is not a number is as good as none. */
+  async function sendEvents(stream: SSEStreamingApi, lastEventId: string | undefined): Promise<void> {
+    const last = lastEventId !== undefined && /^\d+$/.test(lastEventId) ? Number(lastEventId) : undefined;
+    const unsubscribe = announcements.follow(last, (seq, type, data) => void stream.writeSSE({ id: String(seq), event: type, data }));
+    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), SSE_HEARTBEAT_MS);
+    await stream.write(': connected\n\n');
+    await new Promise<void>((resolve) => stream.onAbort(resolve));
+    clearInterval(heartbeat);
+    unsubscribe();
+  }
+
+  return api;
+}
+
+type ParsedBody = { body: Omit<DeployBody, 'trigger'> & { trigger?: Trigger } } | { refusal: Pick<Refusal, 'code' | 'error'> };
+
+function parseBody(kind: AttemptKind, text: string): ParsedBody {
+  let value: unknown;
+  try {
+    value = text.trim() === '' ? {} : JSON.parse(text);
+  } catch (error) {
+    return { refusal: { code: 'invalid_request', error: `The body is not JSON: ${(error as Error).message}.` } };
+  }
+  const schema = kind === 'deploy' ? deployBody : rollbackBody;
+  const misspelled = misspelledField(value, Object.keys(schema.shape));
+  if (misspelled) return { refusal: { code: 'invalid_request', error: misspelled } };
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return { refusal: invalid(parsed.error) };
+  const body = parsed.data as DeployBody;
+  if (kind === 'deploy' && (body.commit === undefined) === (body.branch === undefined)) {
+    return { refusal: { code: 'invalid_request', error: 'Name what to deploy: exactly one of "commit" and "branch".' } };
+  }
+  return { body };
+}
+
+/** `dryRun` for `dry_run` must not start a real deploy; other unknown fields are ignored. */
+function misspelledField(value: unknown, known: string[]): string | null {
+  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z]/g, '');
+  for (const name of Object.keys(typeof value === 'object' && value !== null ? value : {})) {
+    const meant = known.find((it) => it !== name && plain(it) === plain(name));
+    if (meant) return `There is no field "${name}"; did you mean "${meant}"?`;
+  }
+  return null;
+}
+
+function invalid(error: z.ZodError): Pick<Refusal, 'code' | 'error'> {
+  const sentences = error.issues.map((it) => `${it.path.length > 0 ? `"${it.path.join('.')}": ` : ''}${it.message}`);
+  return { code: 'invalid_request', error: sentences.join('; ') };
+}
+
+function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Response {
+  if (outcome.ok) {
+    const { slot, commit, previous_commit } = outcome;
+    return c.json(kind === 'deploy' ? { success: true, id, slot, commit, previous_commit } : { success: true, id, slot, commit });
+  }
+  const { step, failure } = outcome;
+  return refuse(c, statusOf(failure.code), { id, ...(step ? { step } : {}), ...failure });
+}
+
+function refuse(c: Context, status: ContentfulStatusCode, refusal: Omit<Refusal, 'success'>): Response {
+  return c.json({ success: false, ...refusal }, status);
+}
+
+function statusOf(code: FailureCode | RequestErrorCode): ContentfulStatusCode {
+  if (code === 'commit_not_found') return 404;
+  if (code === 'superseded' || code === 'aborted' || code === 'no_previous_release') return 409;
+  if (code === 'shutting_down' || code === 'interrupted') return 503;
+  return code === 'promote_failed' ? 500 : 422;
+}

@@ -1,0 +1,164 @@
+/** The API's shapes, once: they validate requests and are the OpenAPI description. */
+import { FAILURE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
+import { z } from '@hono/zod-openapi';
+
+const commitish = z.string().trim().min(1).max(255);
+const reason = z.string().max(2_000);
+const trigger = z
+  .enum(TRIGGERS as [string, ...string[]])
+  .openapi({ description: 'What asks for it. Callers of the agent socket are always `agent`.' });
+const slotOrNone = z.enum(['a', 'b', '']);
+const slot = z.enum(['a', 'b']);
+const time = z.string().openapi({ description: 'RFC 3339 in UTC; empty when there is none', example: '2026-02-01T12:00:00.000Z' });
+const step = z.enum(STEP_NAMES);
+
+export const deployBody = z
+  .object({
+    commit: commitish
+      .optional()
+      .openapi({ description: 'Full or abbreviated commit id, branch or tag. Exactly one of `commit` and `branch`.' }),
+    branch: commitish.optional().openapi({ description: 'Name of a branch; its head is fetched first.' }),
+    reason: reason.optional(),
+    dry_run: z.boolean().optional().openapi({ description: 'Answer the plan and do nothing.' }),
+    trigger: trigger.optional(),
+  })
+  .openapi('DeployRequest');
+
+export const rollbackBody = z
+  .object({ reason: reason.optional(), dry_run: z.boolean().optional(), trigger: trigger.optional() })
+  .openapi('RollbackRequest');
+
+export const evidence = z
+  .object({
+    log_tail: z.array(z.string()).optional(),
+    log_file: z.string().optional(),
+    request: z
+      .object({
+        method: z.string(),
+        url: z.string(),
+        expected: z.string(),
+        status: z.int().optional(),
+        body: z.string().optional(),
+        error: z.string().optional(),
+      })
+      .optional(),
+    exit: z.object({ code: z.int().nullable(), signal: z.string().nullable(), description: z.string() }).optional(),
+    command: z.string().optional(),
+    rule: z.string().optional(),
+    file: z.string().optional(),
+    line: z.int().optional(),
+    remedy: z.string().optional(),
+  })
+  .openapi('Evidence');
+
+export const deploySuccess = z
+  .object({ success: z.literal(true), id: z.string(), slot, commit: z.string(), previous_commit: z.string() })
+  .openapi('DeploySuccess');
+export const rollbackSuccess = z.object({ success: z.literal(true), id: z.string(), slot, commit: z.string() }).openapi('RollbackSuccess');
+export const accepted = z.object({ success: z.literal(true), id: z.string(), status: z.literal('accepted') }).openapi('Accepted');
+
+export const refusal = z
+  .object({
+    success: z.literal(false),
+    id: z.string().optional(),
+    step: step.optional(),
+    code: z.enum([...FAILURE_CODES, ...REQUEST_ERROR_CODES]),
+    error: z.string(),
+    evidence: evidence.optional(),
+  })
+  .openapi('Refusal');
+
+export const dryRun = z
+  .object({
+    success: z.literal(true),
+    dry_run: z.literal(true),
+    kind: z.enum(['deploy', 'rollback']),
+    commit: z.string(),
+    slot,
+    steps: z.array(z.object({ step, detail: z.string() })),
+  })
+  .openapi('DryRun');
+
+const stepView = z
+  .object({
+    step,
+    status: z.enum(['pending', 'running', 'succeeded', 'failed', 'skipped']),
+    started_at: time,
+    duration_ms: z.number(),
+    detail: z.string().optional(),
+    code: z.enum(FAILURE_CODES).optional(),
+    error: z.string().optional(),
+    evidence: evidence.optional(),
+  })
+  .openapi('Step');
+
+export const attemptView = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['deploy', 'rollback']),
+    status: z.enum(['queued', 'running', 'succeeded', 'failed', 'rolled_back']),
+    promoted: z.boolean(),
+    commit: z.string(),
+    branch: z.string(),
+    slot: slotOrNone,
+    previous_commit: z.string(),
+    trigger,
+    caller: z.string(),
+    reason: z.string(),
+    requested_at: time,
+    started_at: time,
+    finished_at: time,
+    duration_ms: z.number(),
+    steps: z.array(stepView),
+    step: step.optional(),
+    code: z.enum(FAILURE_CODES).optional(),
+    error: z.string().optional(),
+    evidence: evidence.optional(),
+  })
+  .openapi('Attempt');
+
+export const status = z
+  .object({
+    live_slot: slotOrNone,
+    live_commit: z.string(),
+    previous_slot: slotOrNone,
+    previous_commit: z.string(),
+    last_deploy_time: time,
+    healthy: z.boolean().openapi({ description: 'True only while a live instance runs and its health endpoint answers 200.' }),
+    app: z.string(),
+    version: z.string(),
+    port: z.int(),
+    slots: z.array(
+      z.object({
+        slot,
+        directory: z.string(),
+        commit: z.string(),
+        role: z.enum(['live', 'standby', 'previous', 'candidate', 'retiring', 'empty', 'idle']),
+        instance: z.string(),
+        pid: z.int(),
+      }),
+    ),
+    attempt: attemptView.nullable(),
+    queue: z.array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['deploy', 'rollback']),
+        commit: z.string(),
+        branch: z.string(),
+        trigger,
+        requested_at: time,
+      }),
+    ),
+    watch: z.object({ id: z.string(), until: time }).nullable(),
+    quarantine: z.array(z.string()),
+    consecutive_failures: z.int(),
+    restart: z.object({ attempt: z.int(), at: time, last_exit: z.string() }).nullable(),
+    branches: z.record(z.string(), z.string()),
+    journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
+    deploys: z.array(attemptView),
+  })
+  .openapi('Status');
+
+export const attemptList = z.array(attemptView).openapi('AttemptList');
+export const ready = z.object({ ready: z.literal(true), app: z.string(), version: z.string() }).openapi('Ready');
+export const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });

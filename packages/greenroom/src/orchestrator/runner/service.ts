@@ -1,0 +1,176 @@
+/** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
+import { randomBytes } from 'node:crypto';
+import type { AttemptKind, AttemptView, DryRun, SlotView, Status, StepName, Trigger } from '@greenroom/sdk/wire';
+import type { Outcome } from '../core/commands.ts';
+import { rollbackImpossible } from '../core/machine.ts';
+import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import type { State } from '../core/state.ts';
+import type { Clock, Instances, Prober, Repo, Slots } from '../ports.ts';
+import type { Runner } from '../runner.ts';
+
+export const STATUS_DEPLOYS = 10;
+const HEALTH_TIMEOUT_MS = 1_000;
+/** Answers of the health endpoint are reused for this long, so that many readers of the status cost one look. */
+const HEALTH_FRESH_MS = 250;
+
+export interface Ask {
+  kind: AttemptKind;
+  commit: string;
+  branch: string;
+  reason: string;
+  trigger: Trigger;
+  caller: string;
+}
+
+export interface ServiceOptions {
+  app: string;
+  version: string;
+  port: number;
+  ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; clock: Clock };
+  runner: Runner;
+  journal(): { records: number; intact: boolean; problem: string };
+}
+
+export interface Service {
+  ask(ask: Ask): Promise<{ id: string; outcome: Promise<Outcome> }>;
+  dryRun(ask: Ask): Promise<Result<DryRun>>;
+  status(): Promise<Status>;
+  /** Newest first. */
+  attempts(limit: number): AttemptView[];
+  attempt(id: string): AttemptView | undefined;
+  state(): State;
+  healthy(): Promise<boolean>;
+  memory(): number;
+}
+
+export function createService({ app, version, port, ports, runner, journal }: ServiceOptions): Service {
+  const { clock, instances, prober, repo, slots } = ports;
+  let health: { instance: string; at: number; answer: Promise<string> } | null = null;
+
+  async function healthy(): Promise<boolean> {
+    const { live } = runner.state();
+    const instance = live?.instance ? instances.get(live.instance) : undefined;
+    if (!instance) return false;
+    if (health?.instance !== instance.instance || clock.now() - health.at > HEALTH_FRESH_MS) {
+      health = { instance: instance.instance, at: clock.now(), answer: prober.check(instance, HEALTH_TIMEOUT_MS) };
+    }
+    return (await health.answer) === '' && runner.state().live?.instance === instance.instance;
+  }
+
+  async function ask(asked: Ask): Promise<{ id: string; outcome: Promise<Outcome> }> {
+    const at = clock.now();
+    return runner.request({ ...asked, id: newId(at), at });
+  }
+
+  async function dryRun(asked: Ask): Promise<Result<DryRun>> {
+    const state = runner.state();
+    if (asked.kind === 'rollback') {
+      const impossible = rollbackImpossible(state);
+      const plan = planRollback(state);
+      if (impossible || !plan)
+        return fail(impossible ?? { code: 'no_previous_release', error: 'There is no previous release to roll back to.' });
+      return ok(describe(plan));
+    }
+    const resolved = await repo.resolve(asked.branch ? { branch: asked.branch } : { commit: asked.commit }, AbortSignal.timeout(60_000));
+    return resolved.ok ? ok(describe({ ...planDeploy(state), commit: resolved.value.commit })) : resolved;
+  }
+
+  async function status(): Promise<Status> {
+    const [isHealthy, branches] = await Promise.all([healthy(), repo.branches()]);
+    const state = runner.state();
+    const { live, previous, restart, watch } = state;
+    return {
+      live_slot: live?.slot ?? '',
+      live_commit: live?.commit ?? '',
+      previous_slot: previous?.slot ?? '',
+      previous_commit: previous?.commit ?? '',
+      last_deploy_time: state.promoted_at ? time(state.promoted_at) : '',
+      healthy: isHealthy,
+      app,
+      version,
+      port,
+      slots: [slotView(state, 'a'), slotView(state, 'b')],
+      attempt: (state.attempt && runner.history().get(state.attempt.id)) ?? null,
+      queue: state.queue.map(({ id, kind, commit, branch, trigger, at }) => ({
+        id,
+        kind,
+        commit,
+        branch,
+        trigger,
+        requested_at: time(at),
+      })),
+      watch: watch ? { id: watch.attempt, until: time(watch.until) } : null,
+      quarantine: state.quarantine,
+      consecutive_failures: state.consecutive_failures,
+      restart: restart ? { attempt: restart.count, at: time(restart.at), last_exit: restart.why } : null,
+      branches,
+      journal: journal(),
+      deploys: attempts(STATUS_DEPLOYS),
+    };
+  }
+
+  function slotView(state: State, slot: 'a' | 'b'): SlotView {
+    const { live, previous, standby, retiring, attempt } = state;
+    const leaving = retiring.find((it) => it.slot === slot);
+    const standing = standby?.slot === slot ? standby : null;
+    const inAttempt = attempt?.slot === slot ? attempt : null;
+    const instance = (live?.slot === slot ? live.instance : null) ?? inAttempt?.candidate ?? standing?.instance ?? leaving?.instance ?? '';
+    const commit = state.slots[slot].commit || inAttempt?.resolved || '';
+    return { slot, directory: slots.directory(slot), commit, role: role(), instance, pid: instances.get(instance)?.pid ?? 0 };
+
+    function role(): SlotView['role'] {
+      if (live?.slot === slot) return 'live';
+      if (inAttempt) return 'candidate';
+      if (standing) return 'standby';
+      if (leaving) return 'retiring';
+      if (previous?.slot === slot) return 'previous';
+      return state.slots[slot].commit ? 'idle' : 'empty';
+    }
+  }
+
+  function attempts(limit: number): AttemptView[] {
+    return [...runner.history().values()].reverse().slice(0, limit);
+  }
+
+  return {
+    ask,
+    dryRun,
+    status,
+    attempts,
+    attempt: (id) => runner.history().get(id),
+    state: () => runner.state(),
+    healthy,
+    memory: () => process.memoryUsage.rss(),
+  };
+}
+
+function describe({ kind, commit, slot, steps, aftermath, warm }: Plan): DryRun {
+  const details: Record<StepName, string> = {
+    resolve: `find commit ${commit.slice(0, 10)}`,
+    gate: 'judge the commit before anything of it is checked out',
+    prepare: `check out ${commit.slice(0, 10)} into slot ${slot}`,
+    boot: `start an instance from slot ${slot} on fresh ports`,
+    probe: warm ? `probe the standby ${warm}` : 'probe the new instance',
+    promote: 'switch the route to it; from then on it is live',
+    retire: 'drain and stop the instance that was live',
+    publish: 'record what is live',
+    watch: 'watch the new release; roll back by itself if it fails',
+  };
+  return {
+    success: true,
+    dry_run: true,
+    kind,
+    commit,
+    slot,
+    steps: [...steps, ...aftermath].map((step) => ({ step, detail: details[step] })),
+  };
+}
+
+/** Sorts by time, is short enough to type, and never repeats. */
+function newId(at: number): string {
+  const stamp = new Date(at).toISOString().replace(/[-:]/g, '').slice(2, 15);
+  return `${stamp}-${randomBytes(3).toString('hex')}`;
+}
+
+const time = (at: number): string => new Date(at).toISOString();
