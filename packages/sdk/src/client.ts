@@ -90,9 +90,7 @@ export function createClient(address: Address): GreenroomClient {
     },
     async deploys(options = {}) {
       const query = options.limit === undefined ? '' : `?limit=${options.limit}`;
-      const value = await readJson(`/deploys${query}`, options);
-      // The list may come bare or in an envelope that leaves room for paging.
-      return (hasKey(value, 'deploys') ? value.deploys : value) as AttemptView[];
+      return (await readJson(`/deploys${query}`, options)) as AttemptView[];
     },
     async attempt(id, options) {
       const path = `/deploys/${encodeURIComponent(id)}`;

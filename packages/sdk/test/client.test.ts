@@ -34,7 +34,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-const event = (seq: number): EventMessage => ({ seq, time: '2026-01-01T00:00:00Z', type: 'step', attempt: null });
+const event = (seq: number): EventMessage => ({ seq, time: '2026-01-01T00:00:00Z', type: 'step', attempts: [] });
 const frame = (seq: number): string => `id: ${seq}\ndata: ${JSON.stringify(event(seq))}\n\n`;
 
 test('deploy sends the body and answers success and refusal as values, over a Unix socket', async (t) => {
@@ -71,7 +71,7 @@ test('deploy sends the body and answers success and refusal as values, over a Un
 test('reads over TCP; an unknown attempt is null, readiness is a boolean', async (t) => {
   const server = createServer((request, response) => {
     response.statusCode = request.url === '/deploys/none' ? 404 : 200;
-    response.end(request.url === '/deploys?limit=2' ? '{"deploys":[{"id":"x"}]}' : '{"id":"x"}');
+    response.end(request.url === '/deploys?limit=2' ? '[{"id":"x"}]' : '{"id":"x"}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => shut(server));

@@ -1,0 +1,80 @@
+import { get } from 'node:http';
+import { join } from 'node:path';
+import type { ProxyStatus } from '@greenroom/sdk/proxy';
+import { proxyDirectory } from '../../home.ts';
+import { listenProblem } from '../choose.ts';
+import type { Finding, Patient } from './examine.ts';
+
+const PROXY_TIMEOUT_MS = 2_000;
+
+/** Each port is free, or held by this app. */
+export async function checkPorts({ app, contract, home, running }: Patient): Promise<Finding[]> {
+  const held = (await proxyStatus(home))?.apps.find((entry) => isRouteOf(app.name, entry.app));
+  const publicPorts = held ? [held.port, held.internal_port] : [];
+  const wanted: { port: number; use: string; host: string; ours: boolean; field: string }[] = [
+    { port: contract.port, use: 'public', host: '0.0.0.0', ours: publicPorts.includes(contract.port), field: '"port" in the contract' },
+    { port: running?.api_port ?? app.api_port, use: 'API', host: '127.0.0.1', ours: running !== undefined, field: '--port' },
+  ];
+  if (contract.internal_port !== undefined) {
+    const port = contract.internal_port;
+    wanted.push({ port, use: 'internal', host: '127.0.0.1', ours: publicPorts.includes(port), field: '"internal_port" in the contract' });
+  }
+  return await Promise.all(
+    wanted.map(async ({ port, use, host, ours, field }): Promise<Finding> => {
+      const check = 'port';
+      if (ours) return { check, level: 'ok', says: `${port} (${use}) is held by this app` };
+      const problem = await listenProblem(port, host);
+      if (problem === '') return { check, level: 'ok', says: `${port} (${use}) is free` };
+      if (problem === 'EACCES') {
+        const remedy = `Choose a port from 1024 on for ${field}, or: sysctl net.ipv4.ip_unprivileged_port_start=${port}`;
+        return { check, level: 'fail', says: `${port} (${use}) may not be used by this user`, remedy };
+      }
+      const says =
+        problem === 'EADDRINUSE' ? `${port} (${use}) is in use by another program` : `${port} (${use}) cannot be used: ${problem}`;
+      return { check, level: 'fail', says, remedy: `Find it with "ss -ltnp sport = :${port}", or choose another port for ${field}.` };
+    }),
+  );
+}
+
+/** The proxy runs when an orchestrator does; otherwise the next start brings it up. */
+export async function checkProxy({ app, home, running }: Patient): Promise<Finding[]> {
+  const check = 'proxy';
+  const status = await proxyStatus(home);
+  if (!running)
+    return [{ check, level: 'ok', says: status ? `running (process ${status.pid})` : `not needed: "${app.name}" is not running` }];
+  const remedy = `Restart the orchestrator: greenroom stop --app ${app.name} --detach-app, then greenroom start --app ${app.name}`;
+  if (!status)
+    return [{ check, level: 'fail', says: 'the orchestrator runs, but the proxy does not answer: the app cannot be reached', remedy }];
+  const entry = status.apps.find((candidate) => isRouteOf(app.name, candidate.app));
+  if (!entry) return [{ check, level: 'fail', says: `running (process ${status.pid}), but it does not know "${app.name}"`, remedy }];
+  if (!entry.target)
+    return [{ check, level: 'warn', says: `running (process ${status.pid}), nothing is live`, remedy: 'Deploy: greenroom deploy' }];
+  return [
+    { check, level: 'ok', says: `running (process ${status.pid}), routes ${entry.port} to ${entry.target.host}:${entry.target.port}` },
+  ];
+}
+
+/** The proxy knows an app by its name with a mark of its data directory behind it. */
+function isRouteOf(app: string, route: string): boolean {
+  return route === app || (route.startsWith(`${app}-`) && /^[0-9a-f]{8}$/.test(route.slice(app.length + 1)));
+}
+
+/** Undefined when no proxy answers. */
+function proxyStatus(home: string): Promise<ProxyStatus | undefined> {
+  const { promise, resolve } = Promise.withResolvers<ProxyStatus | undefined>();
+  const request = get(
+    { socketPath: join(proxyDirectory(home), 'proxy.sock'), path: '/', agent: false, timeout: PROXY_TIMEOUT_MS },
+    async (response) => {
+      try {
+        let text = '';
+        for await (const chunk of response) text += String(chunk);
+        resolve(response.statusCode === 200 ? (JSON.parse(text) as ProxyStatus) : undefined);
+      } catch {
+        resolve(undefined);
+      }
+    },
+  );
+  request.on('timeout', () => request.destroy());
+  request.on('error', () => resolve(undefined));
+  return promise;
+}

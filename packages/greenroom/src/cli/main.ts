@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import { EXIT } from './context.ts';
+
+// Before anything large is loaded: it halves the time until the first line.
+enableCompileCache();
+closeQuietly();
+
+const { runCli } = await import('./run.ts');
+process.exitCode = await runCli(process.argv.slice(2));
+
+/** `greenroom log | head` ends the pipe early, which is no error. */
+function closeQuietly(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}

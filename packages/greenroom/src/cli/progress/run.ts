@@ -1,0 +1,37 @@
+import type { GreenroomClient } from '@greenroom/sdk/client';
+import type { Accepted, DryRun, Refusal } from '@greenroom/sdk/wire';
+import { type Cli, EXIT, type Exit } from '../context.ts';
+import { json } from '../terminal.ts';
+import { follow } from './follow.ts';
+import { tellAttempt, tellDryRun, tellRefusal } from './outcome.ts';
+import { createProgress } from './view.ts';
+
+/** A deploy or a rollback from the request to its last word. Answers the exit code. */
+export async function runAttempt(
+  cli: Cli,
+  client: GreenroomClient,
+  kind: 'deploy' | 'rollback',
+  submit: () => Promise<Accepted | DryRun | Refusal>,
+  asJson: boolean,
+): Promise<Exit> {
+  const progress = createProgress(cli, asJson);
+  const interrupt = (): void => {
+    progress.stop();
+    cli.warn(`! not watching any more; the ${kind} goes on. See: greenroom status`);
+    process.exit(EXIT.interrupted);
+  };
+  process.once('SIGINT', interrupt);
+  try {
+    const followed = await follow(client, submit, progress);
+    progress.stop();
+    if (followed.kind === 'decided') return tellAttempt(cli, followed.attempt, asJson);
+    const { answer } = followed;
+    if (asJson) cli.say(json({ type: 'result', ...answer }));
+    else if (answer.success) tellDryRun(cli, answer);
+    else tellRefusal(cli, kind, answer);
+    return answer.success ? EXIT.ok : EXIT.failed;
+  } finally {
+    progress.stop();
+    process.removeListener('SIGINT', interrupt);
+  }
+}

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { type Address, createClient, type GreenroomClient } from '@greenroom/sdk/client';
+import { readBootId, runsStill } from '../orchestrator/adapters/instances/proc.ts';
+import { type Layout, layoutOf } from '../orchestrator/layout.ts';
+import { findApp } from '../registry/find.ts';
+import { exists, type RegisteredApp } from '../registry/index.ts';
+import { type Cli, CliError, EXIT } from './context.ts';
+import type { AppFlags } from './flags.ts';
+
+/** Longest path of a Unix socket on Linux, in bytes. */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
+export interface Target {
+  app: RegisteredApp;
+  layout: Layout;
+}
+
+/** The app that the command is about. Throws `CliError` with exit code 4 when there is none or more than one. */
+export async function findTarget(cli: Cli, flags: AppFlags): Promise<Target> {
+  const found = await findApp({
+    cwd: cli.cwd,
+    home: cli.home,
+    ...(flags.app === undefined ? {} : { app: flags.app }),
+    ...(flags.data === undefined ? {} : { data: flags.data }),
+  });
+  if (!found.ok) throw new CliError(EXIT.appNotFound, found.code, found.error);
+  return { app: found.app, layout: layoutOf(found.app.data) };
+}
+
+/** A client of the app's orchestrator. Throws `CliError` with exit code 3 when it is known not to run. */
+export async function connect({ app, layout }: Target): Promise<GreenroomClient> {
+  const address = await addressOf(layout);
+  if (address) return createClient(address);
+  throw new CliError(
+    EXIT.unreachable,
+    'unreachable',
+    `The orchestrator of "${app.name}" is not running. Start it with: greenroom start --app ${app.name}`,
+  );
+}
+
+/** The operator's socket; the port only of a process that is proven to be this app's, because any program may hold it by now. */
+async function addressOf(layout: Layout): Promise<Address | undefined> {
+  const fits = Buffer.byteLength(layout.operatorSocket) <= MAX_SOCKET_PATH_BYTES;
+  if (fits && (await exists(layout.operatorSocket))) return { socket: layout.operatorSocket };
+  const running = await runningOrchestrator(layout);
+  return running ? { port: running.api_port } : undefined;
+}
+
+/** `run/orchestrator.json`. */
+export interface PidFile {
+  pid: number;
+  start_ticks: number;
+  boot_id: string;
+  api_port: number;
+}
+
+/** The orchestrator that runs on this data directory now; undefined when the process that the pid file names is gone. */
+export async function runningOrchestrator(layout: Pick<Layout, 'pidFile'>): Promise<PidFile | undefined> {
+  const file = await readPidFile(layout.pidFile);
+  return file && isAlive(file) ? file : undefined;
+}
+
+/** Whether it is still that process: same pid, same start, same boot of the machine. */
+export function isAlive(file: PidFile): boolean {
+  return file.boot_id === readBootId() && runsStill(file.pid, file.start_ticks);
+}
+
+async function readPidFile(path: string): Promise<PidFile | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isPidFile(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function isPidFile(value: unknown): value is PidFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, start_ticks, boot_id, api_port } = value as Record<string, unknown>;
+  return [pid, start_ticks, api_port].every(Number.isInteger) && typeof boot_id === 'string';
+}
