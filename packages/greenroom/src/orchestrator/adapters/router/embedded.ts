@@ -1,0 +1,211 @@
+import type { ProxyAppBody, ProxyDrainBody, ProxyDrainResult, ProxyStatus, ProxyTarget } from '@greenroom/sdk/proxy';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { DrainReport, Router, RouteTarget } from '../../ports.ts';
+import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
+import { startProxy } from './proxy-process.ts';
+
+/** How long a call is repeated while the proxy is being started again. */
+const CALL_DEADLINE_MS = 10_000;
+const RETRY_INTERVAL_MS = 25;
+const NOTHING_DRAINED: DrainReport = { drained: false, closedStreams: 0, abandonedRequests: 0 };
+
+/** A stable port that cannot be had, or a proxy that cannot be started. The message is a sentence for people. */
+export class RouterError extends Error {
+  override name = 'RouterError';
+  readonly code: string;
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface EmbeddedRouterOptions {
+  /** Folder of the machine's one proxy. */
+  proxyDir: string;
+  app: string;
+  port: number;
+  internalPort?: number;
+  log: (line: string) => void;
+}
+
+/**
+ * The `Router` over the embedded proxy, a process that all orchestrators of the machine share. While registered, the end of the proxy is
+ * noticed at once and it is started again; it restores its routes from disk, and this adapter asserts its own on top.
+ */
+export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
+  const { proxyDir, app, log } = options;
+  const path = `/apps/${encodeURIComponent(app)}`;
+  const body: ProxyAppBody = { port: options.port, ...(options.internalPort ? { internal_port: options.internalPort } : {}) };
+  let stopWatching: (() => void) | null = null;
+  /** Set while registered. */
+  let registered = false;
+  /** The last route that the proxy confirmed; undefined until this process has set one. */
+  let confirmed: ProxyTarget | null | undefined;
+  let lastSwitch: Promise<unknown> = Promise.resolve();
+  let reviving: Promise<void> | null = null;
+
+  /** Connects to the proxy, starting it when there is none, and registers. Throws `RouterError`. */
+  async function connect(): Promise<void> {
+    const deadline = Date.now() + CALL_DEADLINE_MS;
+    for (;;) {
+      await startProxy(proxyDir, deadline).catch((error: Error) => {
+        throw new RouterError('proxy_not_started', error.message, { cause: error });
+      });
+      let gone = false;
+      const stop = await watchProxy(proxyDir, () => {
+        gone = true;
+        if (stopWatching === stop) onProxyGone();
+      }).catch(() => null);
+      const answer = stop && (await attempt<unknown>('PUT', path, body));
+      if (answer?.ok && !gone) {
+        stopWatching?.();
+        stopWatching = stop;
+        return;
+      }
+      stop?.();
+      // Unreachable, or just ending because its last app left: the next one is started as soon as it is gone.
+      if (answer && !answer.ok && answer.code !== UNREACHABLE && answer.code !== 'shutting_down')
+        throw new RouterError(answer.code, answer.error);
+      if (Date.now() > deadline)
+        throw new RouterError('proxy_not_started', `the proxy in ${proxyDir} does not answer; its log is proxy.log there`);
+      await sleep(RETRY_INTERVAL_MS);
+    }
+  }
+
+  function onProxyGone(): void {
+    stopWatching = null;
+    if (!registered) return;
+    log('the proxy ended unexpectedly; starting it again');
+    void revive();
+  }
+
+  /** Starts the proxy again after its end, however often it takes. */
+  function revive(): Promise<void> {
+    reviving ??= (async () => {
+      for (let pauseMs = RETRY_INTERVAL_MS; registered; pauseMs = Math.min(pauseMs * 2, CALL_DEADLINE_MS)) {
+        const failure = await connect().then(
+          () => null,
+          (error: Error) => error,
+        );
+        if (!failure) {
+          if (!registered) return;
+          await assertRoute();
+          log('the proxy runs again');
+          return;
+        }
+        log(`the proxy could not be started again: ${failure.message}`);
+        await sleep(pauseMs);
+      }
+    })().finally(() => {
+      reviving = null;
+    });
+    return reviving;
+  }
+
+  /** Sets the confirmed route again if the restarted proxy has another: its saved routes may have been damaged. */
+  function assertRoute(): Promise<unknown> {
+    return serially(async () => {
+      if (confirmed === undefined) return;
+      const status = await attempt<ProxyStatus>('GET', '/');
+      const routed = status.ok ? status.value.apps.find((each) => each.app === app)?.target : undefined;
+      if (status.ok && JSON.stringify(routed ?? null) !== JSON.stringify(confirmed)) await attempt('PUT', `${path}/target`, confirmed);
+    });
+  }
+
+  function serially<T>(job: () => Promise<T>): Promise<T> {
+    const result = lastSwitch.then(job);
+    lastSwitch = result.catch(() => undefined);
+    return result;
+  }
+
+  /** One call. Null when the proxy cannot be reached. */
+  async function attempt<T>(method: string, url: string, json?: unknown, signal?: AbortSignal): Promise<Outcome<T>> {
+    try {
+      const { status, body: answer } = await callProxy(proxyDir, method, url, json, signal);
+      if (status < 300) return { ok: true, value: answer as T };
+      const { code, error } = answer as { code?: string; error?: string };
+      return { ok: false, code: code ?? 'internal_error', error: error ?? `the proxy answered ${status}` };
+    } catch (error) {
+      if (!(error instanceof ProxyUnreachable)) throw error;
+      return { ok: false, code: UNREACHABLE, error: error.message };
+    }
+  }
+
+  /** A call that is repeated while the proxy is away; every call of the interface may be. */
+  async function call<T>(method: string, url: string, json?: unknown, signal?: AbortSignal): Promise<Outcome<T>> {
+    const deadline = Date.now() + CALL_DEADLINE_MS;
+    for (;;) {
+      const outcome = await attempt<T>(method, url, json, signal);
+      const away = !outcome.ok && (outcome.code === UNREACHABLE || outcome.code === 'unknown_app' || outcome.code === 'shutting_down');
+      if (!away || !registered || signal?.aborted || Date.now() > deadline) return outcome;
+      await (reviving ?? sleep(RETRY_INTERVAL_MS));
+    }
+  }
+
+  return {
+    async register() {
+      await connect();
+      registered = true;
+      // Gone between the registration and now: the watch found nobody registered.
+      if (!stopWatching) void revive();
+    },
+    switchTo: (target) =>
+      serially(async (): Promise<Result<void>> => {
+        const wanted = toProxyTarget(target);
+        const outcome = await call<unknown>('PUT', `${path}/target`, wanted);
+        if (outcome.ok) {
+          confirmed = wanted;
+          return ok(undefined);
+        }
+        return fail({
+          code: 'promote_failed',
+          error: `the proxy did not switch app "${app}" to ${target ? `instance ${target.instance}` : 'nothing'}: ${outcome.error}`,
+          evidence: { log_file: `${proxyDir}/proxy.log` },
+        });
+      }),
+    async current() {
+      const outcome = await call<ProxyStatus>('GET', '/');
+      if (!outcome.ok) throw new RouterError(outcome.code, outcome.error);
+      return outcome.value.apps.find((each) => each.app === app)?.target?.instance ?? null;
+    },
+    async drain(instance, { timeoutMs, streamTimeoutMs, signal }) {
+      if (signal.aborted) return NOTHING_DRAINED;
+      const limits: ProxyDrainBody = { instance, timeout_ms: timeoutMs, stream_timeout_ms: streamTimeoutMs };
+      // Repeated when the proxy dies meanwhile: what was in flight died with it, so the new one has nothing to wait for.
+      const outcome = await call<ProxyDrainResult>('POST', `${path}/drain`, limits, signal);
+      if (!outcome.ok) {
+        if (!signal.aborted) log(`instance ${instance} could not be drained: ${outcome.error}`);
+        return NOTHING_DRAINED;
+      }
+      const { drained, closed_streams, abandoned_requests } = outcome.value;
+      return { drained, closedStreams: closed_streams, abandonedRequests: abandoned_requests };
+    },
+    async deregister() {
+      if (!registered) return;
+      const outcome = await call('DELETE', path);
+      registered = false;
+      stopWatching?.();
+      stopWatching = null;
+      if (!outcome.ok && outcome.code !== 'unknown_app') log(`the ports could not be given back: ${outcome.error}`);
+    },
+    close() {
+      registered = false;
+      stopWatching?.();
+      stopWatching = null;
+    },
+  };
+}
+
+const UNREACHABLE = 'proxy_unreachable';
+
+type Outcome<T> = { ok: true; value: T } | { ok: false; code: string; error: string };
+
+function toProxyTarget(target: RouteTarget | null): ProxyTarget | null {
+  if (!target) return null;
+  const { instance, host, port, internalPort } = target;
+  return internalPort > 0 ? { instance, host, port, internal_port: internalPort } : { instance, host, port };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { watchProxy } from './proxy-client.ts';
+
+const POLL_INTERVAL_MS = 10;
+/** Between tries to start a proxy while another one holds the lock but does not answer (it is starting, or ending). */
+const RESPAWN_INTERVAL_MS = 150;
+const LOG_TAIL_CHARACTERS = 600;
+/** All that a proxy needs of its starter's environment. Secrets of an orchestrator must not live on in a process that others share. */
+const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'TZ'];
+
+/**
+ * Makes sure that a proxy answers in the folder: connects, or starts one in a session of its own, which outlives its starter. Several may do
+ * so at the same time; the proxy's lock lets one live. Throws a sentence when none answers by the deadline (milliseconds since the epoch).
+ */
+export async function startProxy(proxyDir: string, deadline: number): Promise<void> {
+  await mkdir(proxyDir, { recursive: true, mode: 0o700 });
+  const logFile = join(proxyDir, 'proxy.log');
+  let child: Awaited<ReturnType<typeof spawnProxy>> | null = null;
+  let nextSpawn = 0;
+  while (!(await answers(proxyDir))) {
+    if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
+    if (Date.now() > deadline) throw new Error(`the proxy in ${proxyDir} does not answer; see ${logFile}`);
+    if (Date.now() >= nextSpawn && (!child || child.ended())) {
+      child = await spawnProxy(proxyDir, logFile);
+      nextSpawn = Date.now() + RESPAWN_INTERVAL_MS;
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
+  }
+}
+
+async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: () => boolean; failed: () => boolean }> {
+  const log = await open(logFile, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [proxyMain(), '--dir', proxyDir], {
+      cwd: proxyDir,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+    });
+    let ended = false;
+    let failed = false;
+    child.once('error', () => {
+      ended = true;
+      failed = true;
+    });
+    child.once('exit', (code) => {
+      ended = true;
+      // Exit 0 means that another proxy has the lock.
+      failed = code !== 0;
+    });
+    child.unref();
+    return { ended: () => ended, failed: () => failed };
+  } finally {
+    await log.close();
+  }
+}
+
+/** The proxy's entry, `.ts` in the repository and `.js` when packed. */
+function proxyMain(): string {
+  return join(import.meta.dirname, '..', '..', '..', 'proxy', `main${extname(import.meta.filename)}`);
+}
+
+async function answers(proxyDir: string): Promise<boolean> {
+  const stop = await watchProxy(proxyDir, () => undefined).catch(() => null);
+  stop?.();
+  return stop !== null;
+}
+
+async function tail(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.slice(-LOG_TAIL_CHARACTERS).trim();
+}

@@ -1,0 +1,189 @@
+import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyTarget } from '@greenroom/sdk/proxy';
+import { type App, createApp } from './app.ts';
+import type { DataPath } from './data-path.ts';
+import { drain } from './drain.ts';
+import { portOwner } from './port-owner.ts';
+import type { RouteStore } from './store.ts';
+
+export interface Refused {
+  ok: false;
+  status: number;
+  code: string;
+  error: string;
+}
+export type Answer<T> = { ok: true; value: T } | Refused;
+
+/** The registered apps. Changes take effect one after the other, in call order, and are on disk before they answer. */
+export interface Apps {
+  /** Takes up what was saved. A port that cannot be had is logged; the app's next registration tries it again. */
+  restore(): Promise<void>;
+  register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>>;
+  switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>>;
+  drain(name: string, body: ProxyDrainBody, signal: AbortSignal): Promise<Answer<ProxyDrainResult>>;
+  deregister(name: string): Promise<Answer<Record<string, never>>>;
+  status(): ProxyAppStatus[];
+  /** Frees all ports; resolves when what was in flight ended or was cut. */
+  close(): Promise<void>;
+}
+
+export interface AppsOptions {
+  dataPath: DataPath;
+  store: RouteStore;
+  log: (line: string) => void;
+  /** Called once when the last app was deregistered. */
+  onEmpty: () => void;
+}
+
+export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps {
+  const apps = new Map<string, App>();
+  const serially = createQueue();
+  const ending = new Set<Promise<void>>();
+  let closing = false;
+
+  async function saveWith(name: string, change: ((app: App) => object) | null): Promise<Refused | null> {
+    const saved = new Map([...apps].map(([each, app]) => [each, app.saved()]));
+    const app = apps.get(name);
+    if (change && app) saved.set(name, { ...app.saved(), ...change(app) });
+    else saved.delete(name);
+    try {
+      await store.save(saved);
+      return null;
+    } catch (error) {
+      log(`cannot save the routes: ${(error as Error).message}`);
+      return refuse(500, 'storage_failed', `the proxy cannot save its routes, and changed nothing: ${(error as Error).message}`);
+    }
+  }
+
+  async function register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>> {
+    if (closing) return refuse(503, 'shutting_down', 'the proxy is ending because its last app was deregistered; start another one');
+    const known = apps.get(name);
+    if (known?.listensOn(body)) return { ok: true, value: known.status() };
+    const conflict = conflictOf(apps, name, body);
+    if (conflict) return conflict;
+    const app = known ?? createApp(name, { ...body, target: null }, dataPath);
+    const listening = await app.listen(body).catch((error: NodeJS.ErrnoException) => error);
+    if (listening instanceof Error) return await refuseListen(name, body, listening);
+    apps.set(name, app);
+    const failed = await saveWith(name, () => body);
+    if (failed) {
+      await listening.undo();
+      if (!known) apps.delete(name);
+      return failed;
+    }
+    listening.commit();
+    log(`app "${name}" registered on port ${body.port}${body.internal_port ? `, internal port ${body.internal_port}` : ''}`);
+    return { ok: true, value: app.status() };
+  }
+
+  async function switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>> {
+    const app = apps.get(name);
+    if (!app) return unknownApp(name);
+    const failed = await saveWith(name, () => ({ target }));
+    if (failed) return failed;
+    app.route(target);
+    log(`app "${name}" routed to ${target ? `instance ${target.instance} at ${target.host}:${target.port}` : 'nothing'}`);
+    return { ok: true, value: app.status() };
+  }
+
+  async function deregister(name: string): Promise<Answer<Record<string, never>>> {
+    const app = apps.get(name);
+    if (!app) return unknownApp(name);
+    const failed = await saveWith(name, null);
+    if (failed) return failed;
+    apps.delete(name);
+    const ended = app.close().finally(() => ending.delete(ended));
+    ending.add(ended);
+    log(`app "${name}" deregistered`);
+    if (apps.size === 0) {
+      closing = true;
+      onEmpty();
+    }
+    return { ok: true, value: {} };
+  }
+
+  return {
+    async restore() {
+      const { apps: saved, damaged } = await store.load();
+      if (damaged) log(`the saved routes cannot be understood and are put aside as ${damaged}; apps have to register again`);
+      for (const [name, app] of saved) {
+        const created = createApp(name, app, dataPath);
+        apps.set(name, created);
+        const listening = await created.listen(app).catch((error: Error) => error);
+        if (listening instanceof Error) log(`app "${name}" cannot listen yet: ${listening.message}`);
+        else log(`app "${name}" restored on port ${app.port}, routed to ${app.target?.instance ?? 'nothing'}`);
+      }
+    },
+    register: (name, body) => serially(() => register(name, body)),
+    switchTo: (name, target) => serially(() => switchTo(name, target)),
+    deregister: (name) => serially(() => deregister(name)),
+    async drain(name, body, signal) {
+      const app = apps.get(name);
+      if (!app) return unknownApp(name);
+      const traffic = app.traffic(body.instance);
+      if (!traffic) return { ok: true, value: { drained: true, closed_streams: 0, abandoned_requests: 0 } };
+      const limits = { timeoutMs: body.timeout_ms, streamTimeoutMs: body.stream_timeout_ms };
+      const value = await drain(traffic, { ...limits, isTarget: () => app.isTarget(body.instance), signal });
+      log(
+        `app "${name}" instance ${body.instance} ${value.drained ? 'drained' : 'not drained'}: ${value.closed_streams} streams closed, ${value.abandoned_requests} requests given up`,
+      );
+      return { ok: true, value };
+    },
+    status: () => [...apps.values()].map((app) => app.status()),
+    async close() {
+      closing = true;
+      await Promise.all([...ending, ...[...apps.values()].map((app) => app.close())]);
+    },
+  };
+}
+
+/** Runs jobs one after the other, in call order; a failed one does not stop the next. */
+function createQueue(): <T>(job: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (job) => {
+    const result = last.then(job);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+function conflictOf(apps: ReadonlyMap<string, App>, name: string, body: ProxyAppBody): Refused | null {
+  for (const port of wantedPorts(body)) {
+    for (const other of apps.values()) {
+      if (other.name === name || !wantedPorts(other.saved()).includes(port)) continue;
+      return refuse(
+        409,
+        'port_in_use',
+        `port ${port} is wanted by app "${name}", but app "${other.name}" has it: give one of them another port in its contract`,
+      );
+    }
+  }
+  return null;
+}
+
+async function refuseListen(name: string, body: ProxyAppBody, error: NodeJS.ErrnoException & { port?: number }): Promise<Refused> {
+  const port = error.port ?? body.port;
+  if (error.code === 'EADDRINUSE') {
+    const owner = await portOwner(port);
+    return refuse(
+      409,
+      'port_in_use',
+      `port ${port} is wanted by app "${name}", but ${owner} listens on it: stop that, or change the port in the contract`,
+    );
+  }
+  if (error.code === 'EACCES') {
+    return refuse(403, 'port_forbidden', `port ${port} is wanted by app "${name}", but the proxy's user may not listen on it`);
+  }
+  return refuse(500, 'listen_failed', `port ${port} is wanted by app "${name}", but the proxy cannot listen on it: ${error.message}`);
+}
+
+function wantedPorts(body: ProxyAppBody): number[] {
+  return body.internal_port === undefined ? [body.port] : [body.port, body.internal_port];
+}
+
+function unknownApp(name: string): Refused {
+  return refuse(404, 'unknown_app', `app "${name}" is not registered with this proxy: register it first`);
+}
+
+function refuse(status: number, code: string, error: string): Refused {
+  return { ok: false, status, code, error };
+}

@@ -1,0 +1,217 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Destination, Flight, PickDestination } from '../data-path.ts';
+import { requestHeaders, responseHeaders, trailerPairs } from './headers.ts';
+import { http } from './node-http.ts';
+import { answerItself } from './own-answer.ts';
+import type { Pools } from './pools.ts';
+import { type Closer, relayAnswer } from './relay.ts';
+import { tunnel } from './tunnel.ts';
+
+/** Bound on sending one request again. */
+const MAX_ATTEMPTS = 3;
+/** Connecting over loopback takes no time; only a full accept queue makes it take any. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export interface ExchangeOptions {
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** Path to ask the app for. */
+  path: string;
+  pick: PickDestination;
+  pools: Pools;
+  expectsContinue: boolean;
+  /** Present when the request asks for an upgrade: protocol and the client's connection, with what was read from it already. */
+  upgrade: { protocol: string; socket: Socket; head: Buffer } | null;
+}
+
+/**
+ * Carries one request to an app and its answer back. It is sent again only when nothing of it was sent, or when it is idempotent, has no body
+ * and got no answer; and only to another address than the one that failed, or because a reused connection turned out to be closed. So it ends.
+ */
+export function runExchange(options: ExchangeOptions): void {
+  const { request, response, pick, pools, upgrade } = options;
+  const { headers, hasBody } = requestHeaders(request, upgrade?.protocol ?? null);
+  const repeatable = !hasBody && IDEMPOTENT.has(request.method ?? '');
+  let attempts = 0;
+  let useFresh = !repeatable || upgrade !== null;
+  attempt();
+
+  function attempt(): void {
+    const destination = pick();
+    attempts += 1;
+    if (destination) run(destination, destination.begin());
+    else fail(503);
+  }
+
+  function run(destination: Destination, flight: Flight): void {
+    let connected = false;
+    let answered = false;
+    let clean = true;
+    let clientOver = response.closed;
+    let upstreamOver = false;
+    let handedOver = false;
+    let closer: Closer | null = null;
+    const upstream = http.request({
+      host: destination.host,
+      port: destination.port,
+      method: request.method ?? 'GET',
+      path: options.path,
+      headers,
+      agent: useFresh ? pools.fresh : pools.reused(destination.host, destination.port),
+      maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
+      setDefaultHeaders: false,
+    });
+    upstream.maxHeadersCount = 0;
+
+    const endWhenOver = (): void => {
+      if (clientOver && upstreamOver && !handedOver) flight.end(clean);
+    };
+    const onClientClose = (): void => {
+      clientOver = true;
+      // An answer that came before the whole body: the client goes on sending, and the app goes on getting it.
+      if (!response.writableFinished) upstream.destroy();
+      endWhenOver();
+    };
+    response.once('close', onClientClose);
+    const onRequestError = (): void => void upstream.destroy();
+    request.on('error', onRequestError);
+
+    onConnected(upstream, () => {
+      connected = true;
+      if (hasBody) sendBody(request, upstream, options.expectsContinue);
+    });
+    if (!hasBody) upstream.end();
+
+    if (options.expectsContinue) upstream.on('continue', () => response.writeContinue());
+    upstream.on('information', (information) => {
+      answered = true;
+      passInformation(response, information);
+    });
+    upstream.on('response', (answer) => {
+      answered = true;
+      if (options.expectsContinue && !request.complete) response.shouldKeepAlive = false;
+      closer = relayAnswer(answer, response, () => {
+        clean = false;
+      });
+      if (!closer) {
+        clean = false;
+        upstream.destroy();
+        return;
+      }
+      if (isEventStream(answer)) {
+        flight.stream(() => {
+          closer?.close();
+          upstream.destroy();
+        });
+      }
+    });
+    upstream.on('upgrade', (answer, appSocket, appHead) => {
+      answered = true;
+      if (!upgrade) {
+        // A 101 that nobody asked for.
+        appSocket.destroy();
+        return;
+      }
+      handedOver = true;
+      response.off('close', onClientClose);
+      tunnel({
+        answer,
+        response,
+        client: upgrade.socket,
+        clientHead: upgrade.head,
+        app: appSocket,
+        appHead,
+        protocol: upgrade.protocol,
+        flight,
+      });
+    });
+    // What to do about an error is decided when the request is closed, by then it is known what was sent and answered.
+    let failure: NodeJS.ErrnoException | null = null;
+    upstream.on('error', (error: NodeJS.ErrnoException) => {
+      failure ??= error;
+    });
+    upstream.once('close', () => {
+      upstreamOver = true;
+      if (!answered && !clientOver && !handedOver) {
+        response.off('close', onClientClose);
+        request.off('error', onRequestError);
+        handedOver = true;
+        flight.end(false);
+        repeatOrFail(destination, { connected, reused: upstream.reusedSocket, failure });
+        return;
+      }
+      if (hasBody && !request.complete) {
+        request.unpipe(upstream);
+        request.resume();
+      }
+      endWhenOver();
+    });
+  }
+
+  function repeatOrFail(failed: Destination, how: { connected: boolean; reused: boolean; failure: Error | null }): void {
+    if (response.closed) return;
+    const next = pick();
+    const moved = next !== null && (next.port !== failed.port || next.host !== failed.host);
+    const safe = !how.connected || repeatable;
+    if (safe && attempts < MAX_ATTEMPTS && (moved || (how.connected && how.reused))) {
+      useFresh = true;
+      attempt();
+      return;
+    }
+    fail(how.connected ? 502 : 503);
+  }
+
+  function fail(status: 502 | 503): void {
+    if (response.headersSent) {
+      response.socket?.destroy();
+      return;
+    }
+    // A client that waits for 100 may or may not send its body now: what follows could be either.
+    answerItself(response, status, { close: options.expectsContinue });
+    request.resume();
+  }
+}
+
+/** Calls back once the connection is there: before that, nothing of the request can have been sent. */
+function onConnected(upstream: ClientRequest, callback: () => void): void {
+  upstream.once('socket', (socket) => {
+    if (!socket.connecting) {
+      callback();
+      return;
+    }
+    const timer = setTimeout(() => upstream.destroy(new Error('the app did not accept the connection')), CONNECT_TIMEOUT_MS);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      callback();
+    });
+    socket.once('close', () => clearTimeout(timer));
+  });
+}
+
+/** Streams the request's body, with its trailers, at the pace of the app. */
+function sendBody(request: IncomingMessage, upstream: ClientRequest, expectsContinue: boolean): void {
+  if (expectsContinue) upstream.flushHeaders();
+  else setImmediate(() => upstream.flushHeaders());
+  request.pipe(upstream, { end: false });
+  request.once('end', () => {
+    const trailers = trailerPairs(request.rawTrailers);
+    if (trailers.length > 0) upstream.addTrailers(trailers);
+    upstream.end();
+  });
+}
+
+/** 103 Early Hints and other interim answers. HTTP/1.0 knows none, and a pipelined request has to wait for its turn. */
+function passInformation(response: ServerResponse, information: { statusCode: number; statusMessage: string; rawHeaders: string[] }): void {
+  if (information.statusCode === 100 || response.req.httpVersion !== '1.1' || response.headersSent || !response.socket) return;
+  const headers = responseHeaders(information.rawHeaders, false);
+  let head = `HTTP/1.1 ${information.statusCode} ${information.statusMessage}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  response.socket.write(`${head}\r\n`, 'latin1');
+}
+
+function isEventStream(answer: IncomingMessage): boolean {
+  return /^\s*text\/event-stream\b/i.test(answer.headers['content-type'] ?? '');
+}

@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Flight } from '../data-path.ts';
+import { closeFrame, createFrameScanner, type FrameScanner } from './frames.ts';
+
+/** How long both sides have to answer a Close frame, or to end, before they are cut. */
+const TUNNEL_CLOSE_GRACE_MS = 1_000;
+
+export interface TunnelOptions {
+  answer: IncomingMessage;
+  response: ServerResponse;
+  client: Socket;
+  clientHead: Buffer;
+  app: Socket;
+  appHead: Buffer;
+  protocol: string;
+  flight: Flight;
+}
+
+/**
+ * After a 101: bytes both ways at the pace of the slower side. A WebSocket is closed by a Close frame 1001 to both sides between two frames,
+ * any other protocol by ending both connections.
+ */
+export function tunnel({ answer, response, client, clientHead, app, appHead, protocol, flight }: TunnelOptions): void {
+  const isWebSocket = protocol.toLowerCase() === 'websocket';
+  response.detachSocket(client);
+  client.write(headOf(answer), 'latin1');
+  if (clientHead.length > 0) client.unshift(clientHead);
+  if (appHead.length > 0) app.unshift(appHead);
+  const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null);
+  const toApp = pump(client, app, isWebSocket ? closeFrame(true) : null);
+
+  let open = 2;
+  let clean = true;
+  for (const socket of [client, app]) {
+    const other = socket === client ? app : client;
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      open -= 1;
+      if (open === 0) flight.end(clean);
+      else other.destroySoon();
+    });
+  }
+
+  flight.stream(() => {
+    if (!isWebSocket) {
+      client.end();
+      app.end();
+    } else {
+      // The client's reply to the Close frame is the last thing wanted of it.
+      toApp.onClosed(() => {
+        client.end();
+        app.end();
+      });
+      toClient.close();
+      toApp.close();
+    }
+    setTimeout(() => {
+      if (open === 0) return;
+      clean = toClient.ended() && toApp.ended();
+      client.destroy();
+      app.destroy();
+    }, TUNNEL_CLOSE_GRACE_MS).unref();
+  });
+}
+
+interface Pump {
+  /** Lets the frame on its way end, puts the Close frame after it, and drops whatever follows. */
+  close(): void;
+  /** Called back when, after `close`, the source's own Close frame went by. */
+  onClosed(callback: () => void): void;
+  /** Whether the Close frame was put in, or was not wanted. */
+  ended(): boolean;
+}
+
+function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
+  const scanner: FrameScanner | null = frame && createFrameScanner();
+  let closing = false;
+  let injected = false;
+  let onClosed: (() => void) | null = null;
+
+  function inject(): void {
+    if (injected) return;
+    injected = true;
+    if (frame && !scanner?.sawClose() && to.writable) to.write(frame);
+    tellWhenClosed();
+  }
+
+  function tellWhenClosed(): void {
+    if (!scanner?.sawClose()) return;
+    onClosed?.();
+    onClosed = null;
+  }
+
+  from.on('data', (chunk: Buffer) => {
+    if (injected) {
+      scanner?.scan(chunk, false);
+      tellWhenClosed();
+      return;
+    }
+    const taken = scanner ? scanner.scan(chunk, closing) : chunk.length;
+    if (to.writable && !to.write(taken === chunk.length ? chunk : chunk.subarray(0, taken))) from.pause();
+    if (!closing || !scanner?.atBoundary()) return;
+    inject();
+    scanner.scan(chunk.subarray(taken), false);
+    tellWhenClosed();
+  });
+  to.on('drain', () => from.resume());
+  from.on('end', () => to.end());
+
+  return {
+    close() {
+      closing = true;
+      if (!scanner || scanner.atBoundary()) inject();
+      from.resume();
+    },
+    onClosed(callback) {
+      onClosed = callback;
+    },
+    ended: () => frame === null || injected,
+  };
+}
+
+/** The 101 as the app gave it: its hop-by-hop headers are the ones that the client has to see. */
+function headOf(answer: IncomingMessage): string {
+  let head = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
+  for (let i = 0; i < answer.rawHeaders.length; i += 2) head += `${answer.rawHeaders[i]}: ${answer.rawHeaders[i + 1]}\r\n`;
+  return `${head}\r\n`;
+}

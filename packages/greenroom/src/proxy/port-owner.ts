@@ -1,0 +1,37 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+
+const TCP_LISTEN = '0A';
+
+/** Who listens on a TCP port of this machine, for people: `"node" (pid 123)`, or "another program" when that cannot be seen. */
+export async function portOwner(port: number): Promise<string> {
+  const inodes = await listeningInodes(port);
+  const pid = inodes.size > 0 ? await ownerOf(inodes) : null;
+  if (pid === null) return 'another program';
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return `"${command.split('\0').join(' ').trim().slice(0, 120) || 'a process'}" (pid ${pid})`;
+}
+
+async function listeningInodes(port: number): Promise<Set<string>> {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = new Set<string>();
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    const text = await readFile(table, 'utf8').catch(() => '');
+    for (const line of text.split('\n').slice(1)) {
+      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+      if (state === TCP_LISTEN && local?.endsWith(`:${wanted}`) && inode) inodes.add(`socket:[${inode}]`);
+    }
+  }
+  return inodes;
+}
+
+async function ownerOf(inodes: ReadonlySet<string>): Promise<string | null> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids) {
+    // Processes of other users, and those that ended meanwhile, cannot be looked into.
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      const link = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+      if (inodes.has(link)) return pid;
+    }
+  }
+  return null;
+}
