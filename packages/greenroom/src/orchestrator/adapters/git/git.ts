@@ -1,0 +1,218 @@
+import { spawn } from 'node:child_process';
+
+export const DEFAULT_GIT_TIMEOUT_MS = 300_000;
+export const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
+const STDERR_BYTES = 16 * 1024;
+
+export interface GitOptions {
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number;
+  input?: string | Buffer;
+  /** Most bytes of standard output; git is killed when it writes more. */
+  maxBytes?: number;
+  env?: Record<string, string>;
+  /** More `-c name=value` settings, for this call. */
+  config?: readonly string[];
+  /** Value of GIT_ALLOW_PROTOCOL; nothing is allowed by default. */
+  protocols?: string;
+  /** Gets standard output piece by piece instead of collecting it; answering false ends git. */
+  onChunk?: (chunk: Buffer) => boolean;
+}
+
+export interface GitOutcome {
+  /** Exit code, -1 when a signal ended it. */
+  code: number;
+  stdout: Buffer;
+  /** The last 16 KiB. */
+  stderr: string;
+}
+
+export interface Git {
+  readonly gitDir: string;
+  /** Runs git to its end, whatever its exit code. Throws `GitError` when it was stopped (abort, time limit, output limit) or could not start. */
+  run(args: readonly string[], options?: GitOptions): Promise<GitOutcome>;
+  /** Runs git and answers its standard output. Throws `GitError` when the exit code is not 0. */
+  must(args: readonly string[], options?: GitOptions): Promise<Buffer>;
+  /** `must`, as trimmed text. */
+  text(args: readonly string[], options?: GitOptions): Promise<string>;
+  /** The same git with further standing options, for a slot. */
+  with(more: { gitDir?: string; workTree?: string; config?: readonly string[] }): Git;
+}
+
+/** Why git did not do what was asked of it. `aborted` when the caller's signal was the reason. */
+export class GitError extends Error {
+  override name = 'GitError';
+  readonly kind: 'failed' | 'aborted' | 'timeout' | 'too_much_output' | 'ended_by_caller' | 'not_started';
+  readonly stderr: string;
+  constructor(kind: GitError['kind'], message: string, stderr = '') {
+    super(message);
+    this.kind = kind;
+    this.stderr = stderr;
+  }
+}
+
+/** Name of the variable that marks git processes of one repository, so that a later run finds those that outlived a killed orchestrator. */
+export const GIT_MARKER = 'GREENROOM_REPO';
+
+/** Marks git processes that work in one slot; the value is its folder. */
+export const WORKTREE_MARKER = 'GREENROOM_WORKTREE';
+
+/** Settings that make hostile configuration and content inert; see docs/security.md. */
+const SETTINGS = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.pager=cat',
+  'core.attributesFile=/dev/null',
+  'core.autocrlf=false',
+  'core.fsync=committed,reference',
+  'core.fsyncMethod=batch',
+  'diff.external=',
+  'protocol.ext.allow=never',
+  'safe.bareRepository=explicit',
+  'submodule.recurse=false',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'commit.gpgSign=false',
+  'advice.detachedHead=false',
+];
+
+interface Place {
+  gitDir: string;
+  workTree?: string;
+  config: readonly string[];
+  /** The bare repository's directory, whatever git directory a call uses. */
+  marker: string;
+}
+
+/** Git on one repository, named explicitly: nothing is ever discovered from a folder that others can write. */
+export function createGit(gitDir: string): Git {
+  return gitAt({ gitDir, config: [], marker: gitDir });
+}
+
+/** Splits output of `-z` commands. */
+export function nulFields(bytes: Buffer): string[] {
+  const fields = bytes.toString('utf8').split('\0');
+  if (fields.at(-1) === '') fields.pop();
+  return fields;
+}
+
+function gitAt(place: Place): Git {
+  const run: Git['run'] = (args, options = {}) => runGit(place, args, options);
+  const must: Git['must'] = async (args, options) => {
+    const { code, stdout, stderr } = await run(args, options);
+    if (code !== 0) throw new GitError('failed', `git ${args[0]} failed: ${firstLine(stderr) || `exit code ${code}`}`, stderr);
+    return stdout;
+  };
+  return {
+    gitDir: place.gitDir,
+    run,
+    must,
+    text: async (args, options) => (await must(args, options)).toString('utf8').trim(),
+    with: (more) => gitAt({ ...place, ...more, config: [...place.config, ...(more.config ?? [])] }),
+  };
+}
+
+/** The line that says why, without git's prefix. */
+export function firstLine(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+  const telling = lines.find((line) => /^(fatal|error):/.test(line)) ?? lines[0] ?? '';
+  return telling.replace(/^(fatal|error): /, '');
+}
+
+function environment(place: Place, options: GitOptions): Record<string, string> {
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    // A folder that cannot exist: no file of any user is read as configuration.
+    HOME: '/dev/null',
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_LITERAL_PATHSPECS: '1',
+    GIT_ALLOW_PROTOCOL: options.protocols ?? 'none',
+    GIT_AUTHOR_NAME: 'Greenroom',
+    GIT_AUTHOR_EMAIL: 'greenroom@localhost',
+    GIT_COMMITTER_NAME: 'Greenroom',
+    GIT_COMMITTER_EMAIL: 'greenroom@localhost',
+    [GIT_MARKER]: place.marker,
+  };
+  // The operator's ssh agent, only where git may speak ssh.
+  const agent = process.env['SSH_AUTH_SOCK'];
+  if (agent && options.protocols?.includes('ssh')) env['SSH_AUTH_SOCK'] = agent;
+  if (place.workTree !== undefined) env[WORKTREE_MARKER] = place.workTree;
+  return { ...env, ...options.env };
+}
+
+function commandLine(place: Place, args: readonly string[], options: GitOptions): string[] {
+  const settings = [...SETTINGS, ...place.config, ...(options.config ?? [])].flatMap((setting) => ['-c', setting]);
+  const tree = place.workTree === undefined ? [] : [`--work-tree=${place.workTree}`];
+  return [...settings, `--git-dir=${place.gitDir}`, ...tree, ...args];
+}
+
+function runGit(place: Place, args: readonly string[], options: GitOptions): Promise<GitOutcome> {
+  const { signal, timeoutMs = DEFAULT_GIT_TIMEOUT_MS, maxBytes = DEFAULT_GIT_STDOUT_BYTES } = options;
+  const name = `git ${args[0]}`;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new GitError('aborted', `${name} was not started: aborted`));
+    // A group of its own: the transports and pack programs that git starts end with it.
+    const child = spawn('git', commandLine(place, args, options), {
+      env: environment(place, options),
+      cwd: place.workTree ?? '/',
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let stderr = '';
+    let stopped: GitError | undefined;
+    const stop = (error: GitError): void => {
+      stopped ??= error;
+      killGroup(child.pid);
+    };
+    const onAbort = (): void => stop(new GitError('aborted', `${name} was aborted`));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const timer = setTimeout(() => stop(new GitError('timeout', `${name} took longer than ${timeoutMs} ms`)), timeoutMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (options.onChunk) {
+        if (!stopped && !options.onChunk(chunk)) stop(new GitError('ended_by_caller', `${name} was ended early`));
+        return;
+      }
+      bytes += chunk.length;
+      if (bytes > maxBytes) stop(new GitError('too_much_output', `${name} wrote more than ${maxBytes} bytes`));
+      else chunks.push(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_BYTES);
+    });
+    // Git may end before it has read its input; its exit code tells the story.
+    child.stdin.on('error', () => child.stdin.destroy());
+    child.stdin.end(options.input ?? '');
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      settle();
+      const missing =
+        error.code === 'ENOENT' ? 'git cannot be started: is it installed and on PATH?' : `git cannot be started: ${error.message}`;
+      reject(new GitError('not_started', missing));
+    });
+    child.once('close', (code) => {
+      settle();
+      if (stopped) reject(stopped);
+      else resolve({ code: code ?? -1, stdout: Buffer.concat(chunks), stderr });
+    });
+  });
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,46 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { GitOptions } from './git.ts';
+import { shellQuote } from './names.ts';
+
+/** Where commits come from, with what git needs to reach it. */
+export interface Source {
+  /** For people and for git: an absolute path or a URL. */
+  location: string;
+  local: boolean;
+  options: GitOptions;
+  /** Arguments that go before the location: how the far end is started. */
+  arguments: string[];
+}
+
+const URL_PROTOCOLS: Record<string, string> = { https: 'https', http: 'http:https', ssh: 'ssh', 'git+ssh': 'ssh', git: 'git' };
+
+/** Understands the operator's `--repo`: a folder, or a URL of a protocol that carries no commands. Undefined for anything else. */
+export function parseRemote(remote: string): { location: string; local: boolean; protocols: string } | undefined {
+  if (remote === '' || remote.startsWith('-')) return undefined;
+  if (remote.startsWith('file://')) return { location: decodeURIComponent(new URL(remote).pathname), local: true, protocols: 'file' };
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(remote)?.[1]?.toLowerCase();
+  if (scheme !== undefined) {
+    const protocols = URL_PROTOCOLS[scheme];
+    return protocols === undefined ? undefined : { location: remote, local: false, protocols };
+  }
+  if (remote.includes('::')) return undefined;
+  // user@host:path, unless a slash comes before the colon.
+  if (/^[^/\s-][^/\s]*@[^/\s:]+:/.test(remote)) return { location: remote, local: false, protocols: 'ssh' };
+  return { location: resolve(remote), local: true, protocols: 'file' };
+}
+
+/**
+ * The far end of a local fetch runs as the owner of the folder, when we may choose: a folder that somebody else writes is read with nobody's
+ * rights but theirs. Any commit that the folder has may be asked for, on a branch or not.
+ */
+export async function localSource(location: string): Promise<Source> {
+  const owner = await stat(location).catch(() => undefined);
+  const me = process.getuid?.() ?? -1;
+  let uploadPack = 'git -c uploadpack.allowAnySHA1InWant=true';
+  if (owner !== undefined && owner.uid !== me) {
+    if (me === 0) uploadPack = `setpriv --reuid=${owner.uid} --regid=${owner.gid} --clear-groups --no-new-privs ${uploadPack}`;
+    else uploadPack += ` -c safe.directory=${shellQuote(location)} -c safe.directory=${shellQuote(`${location}/.git`)}`;
+  }
+  return { location, local: true, options: { protocols: 'file' }, arguments: [`--upload-pack=${uploadPack} upload-pack`] };
+}

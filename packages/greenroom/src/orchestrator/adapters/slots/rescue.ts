@@ -1,0 +1,155 @@
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kindOf } from '../git/files.ts';
+import { type Git, nulFields } from '../git/git.ts';
+import { isWithin, moveAside, type SlotContext, timeStamp } from './context.ts';
+import { listUntracked } from './worktree.ts';
+
+export interface RescueRequest {
+  /** What HEAD names; empty when it names nothing. */
+  head: string;
+  /** The commit that the slot was left with; another HEAD means that somebody committed there. */
+  recorded: string;
+  /** A checkout between these commits was interrupted: half-written files of it are no edits. */
+  interrupted?: { from: string; to: string } | undefined;
+  /** The commit that is about to be checked out: ignored files that it tracks are saved too. */
+  next: string;
+  excluded: readonly string[];
+  signal?: AbortSignal | undefined;
+}
+
+const ZERO = '0'.repeat(40);
+
+/** Saves what a forced checkout would destroy. Answers the ref that holds it now, empty when there was nothing to save. */
+export async function rescue(context: SlotContext, request: RescueRequest): Promise<string> {
+  const { head, recorded, signal } = request;
+  for (const path of await listUntracked(context, request.excluded, signal)) {
+    if (path.endsWith('/')) await moveAside(context, path.slice(0, -1));
+  }
+  const index = join(context.admin, `rescue-index-${process.pid}`);
+  try {
+    const tree = await treeOfSlot(context, request, index);
+    const committed = head !== '' && recorded !== '' && head !== recorded && head !== request.interrupted?.to;
+    const base = head === '' ? '' : await context.bare.text(['rev-parse', `${head}^{tree}`]);
+    if (tree === base) return committed ? await keep(context, head, head) : '';
+    const message = [
+      `Uncommitted changes of slot ${context.slot}`,
+      '',
+      `Found in ${context.directory}, which was at ${head || 'no commit'}, and saved before ${request.next} was checked out there.`,
+    ].join('\n');
+    const parents = head === '' ? [] : ['-p', head];
+    const commit = await context.bare.text(['commit-tree', tree, ...parents, '-F', '-'], { input: `${message}\n`, signal });
+    return await keep(context, commit, request.next);
+  } finally {
+    await rm(index, { force: true });
+    await rm(`${index}.lock`, { force: true });
+  }
+}
+
+async function treeOfSlot(context: SlotContext, request: RescueRequest, index: string): Promise<string> {
+  const { head, signal } = request;
+  // The slot's own index knows which files are unchanged; one with conflicts or none at all is replaced by the commit's.
+  const own = join(context.admin, 'index');
+  if ((await kindOf(own)) === 'file') await copyFile(own, index);
+  const env = { GIT_INDEX_FILE: index };
+  const usable = (await context.git.run(['update-index', '-q', '--refresh'], { env, signal })).code <= 1;
+  if (!usable || (await kindOf(index)) !== 'file') {
+    await rm(index, { force: true });
+    await context.git.must(head === '' ? ['read-tree', '--empty'] : ['read-tree', head], { env, signal });
+  }
+  await context.git.must(['add', '-A'], { env, signal });
+  if (head !== '') {
+    await addOverwritten(context, request, env);
+    if (request.interrupted) await dropHalfWritten(context, request.interrupted, head, env, signal);
+  }
+  return await context.git.text(['write-tree'], { env, signal });
+}
+
+/** Ignored files at places where the next commit has files of its own. */
+async function addOverwritten(context: SlotContext, request: RescueRequest, env: Record<string, string>): Promise<void> {
+  const added = await context.bare.must([
+    'diff-tree',
+    '-r',
+    '-z',
+    '--name-only',
+    '--no-renames',
+    '--diff-filter=A',
+    request.head,
+    request.next,
+  ]);
+  const here: string[] = [];
+  for (const path of nulFields(added)) {
+    if (isWithin(path, request.excluded)) continue;
+    const kind = await kindOf(join(context.directory, path));
+    if (kind === 'directory') await moveAside(context, path);
+    else if (kind !== 'missing') here.push(path);
+  }
+  if (here.length > 0) await context.git.must(['update-index', '--add', '-z', '--stdin'], { env, input: `${here.join('\0')}\0` });
+}
+
+/**
+ * After a checkout was killed, a file of its change is ours, and no edit, when it is missing, has the content of either commit, or is the
+ * beginning of the new content.
+ */
+async function dropHalfWritten(
+  context: SlotContext,
+  { from, to }: { from: string; to: string },
+  head: string,
+  env: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (to === '') return;
+  // Before its first checkout a slot holds nothing.
+  const start = from || (await context.bare.text(['hash-object', '-t', 'tree', '--stdin'], { input: '' }));
+  const changed = new Map(await changes(context.bare, start, to));
+  const staged = await context.git.must(['diff-index', '--cached', '--raw', '-z', '--no-renames', '--no-abbrev', head], { env, signal });
+  const lines: string[] = [];
+  for (const [path, edit] of rawEntries(staged)) {
+    const change = changed.get(path);
+    if (change === undefined) continue;
+    const ours = edit.newId === change.newId || edit.newId === change.oldId || edit.newMode === '000000';
+    if (ours || (await isBeginning(context, edit.newId, change.newId))) lines.push(`${edit.oldMode} ${edit.oldId}\t${path}\0`);
+  }
+  if (lines.length > 0) await context.git.must(['update-index', '-z', '--index-info'], { env, input: lines.join(''), signal });
+}
+
+async function isBeginning(context: SlotContext, part: string, whole: string): Promise<boolean> {
+  if (/^0+$/.test(part) || /^0+$/.test(whole)) return false;
+  const [start, all] = await Promise.all([part, whole].map((id) => context.bare.must(['cat-file', 'blob', id])));
+  return start !== undefined && all !== undefined && start.length < all.length && all.subarray(0, start.length).equals(start);
+}
+
+interface RawEntry {
+  oldMode: string;
+  newMode: string;
+  oldId: string;
+  newId: string;
+}
+
+async function changes(git: Git, from: string, to: string): Promise<[string, RawEntry][]> {
+  return rawEntries(await git.must(['diff-tree', '-r', '--raw', '-z', '--no-renames', '--no-abbrev', from, to]));
+}
+
+function rawEntries(output: Buffer): [string, RawEntry][] {
+  const fields = nulFields(output);
+  const entries: [string, RawEntry][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const [oldMode = '', newMode = '', oldId = '', newId = ''] = (fields[at] ?? '').slice(1).split(' ');
+    entries.push([fields[at + 1] ?? '', { oldMode, newMode, oldId, newId }]);
+  }
+  return entries;
+}
+
+/** A ref of its own for each rescue; an earlier one is never moved. */
+async function keep(context: SlotContext, commit: string, label: string): Promise<string> {
+  const name = `refs/greenroom/rescue/${timeStamp(new Date())}-${context.slot}-${label.slice(0, 7)}`;
+  for (let attempt = 1; ; attempt++) {
+    const ref = attempt === 1 ? name : `${name}-${attempt}`;
+    const { code } = await context.bare.run(['update-ref', ref, commit, ZERO.slice(0, commit.length)]);
+    if (code === 0) {
+      context.log(`slot ${context.slot}: saved uncommitted work to ${ref}`);
+      return ref;
+    }
+    if (attempt > 100) await context.bare.must(['update-ref', ref, commit, ZERO.slice(0, commit.length)]);
+  }
+}

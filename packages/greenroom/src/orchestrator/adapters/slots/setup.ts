@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { type Failure, INSTANCE_ENV, SLOT_NAMES } from '@greenroom/sdk/wire';
+import type { Contract } from '../../core/contract.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { PreparedSlot } from '../../ports.ts';
+import { runCommand } from './command.ts';
+import { type SlotContext, writeExcludes } from './context.ts';
+import { breakLinks, carryOutputs, discard } from './outputs.ts';
+import { readRecord, type SlotRecord, writeRecord } from './record.ts';
+import { listUntrackedCollapsed } from './worktree.ts';
+
+export interface SetupRequest {
+  commit: string;
+  attempt: string;
+  /** `setupKey` of the commit. */
+  key: string;
+  shared: readonly string[];
+  record: SlotRecord;
+  signal: AbortSignal;
+}
+
+export interface SetupDone {
+  setup: PreparedSlot['setup'];
+  record: SlotRecord;
+}
+
+/** Variables of the orchestrator that setup may see: nothing that could be a secret. */
+const PASSED_ON = ['HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV'];
+
+/**
+ * Two commits with the same key need the same dependencies. `ids` holds the object id of each input that the commit has. Empty when the
+ * contract has no setup command.
+ */
+export function setupKey(contract: Contract, ids: ReadonlyMap<string, string>): string {
+  if (contract.setup_command === undefined) return '';
+  const inputs = inputPaths(contract).map((path) => [path, ids.get(path) ?? 'missing']);
+  const env = Object.entries(contract.env).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [contract.setup_command, inputs, env, process.version, process.platform, process.arch];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** The contract's `setup_inputs` as git names them. */
+export function inputPaths(contract: Contract): string[] {
+  return contract.setup_inputs.map((path) => posix.normalize(path).replace(/^\/+|\/$/g, ''));
+}
+
+/** Provides the commit's dependencies the cheapest way that holds. What it changes is recorded before and after, on disk. */
+export async function provideSetup(context: SlotContext, request: SetupRequest): Promise<Result<SetupDone>> {
+  const { contract } = context;
+  const { key, record } = request;
+  if (contract.setup_command === undefined) return ok({ setup: 'none', record });
+  if (record.setupKey === key) return ok({ setup: 'unchanged', record });
+  const carried = await tryCarry(context, request);
+  if (carried !== undefined) return ok({ setup: 'carried', record: carried });
+  return await runSetup(context, contract.setup_command, request);
+}
+
+/** Hard-links the other slot's results when they are of this key; undefined when they are not, or cannot be moved. */
+export async function tryCarry(context: SlotContext, { key, record, signal }: SetupRequest): Promise<SlotRecord | undefined> {
+  const source = await otherSlot(context);
+  if (source.record.setupKey !== key || key === '') return undefined;
+  // Known as linked before the first link exists, and without a key until the last one does.
+  const linking: SlotRecord = {
+    ...record,
+    setupKey: '',
+    linked: true,
+    outputs: [...new Set([...record.outputs, ...source.record.outputs])],
+  };
+  await writeRecord(context.layout.run, context.slot, linking);
+  try {
+    const done = await carryOutputs(context, source.directory, source.record.outputs, signal);
+    if (!done) return undefined;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    context.log(`slot ${context.slot}: the other slot's dependencies could not be linked: ${(error as Error).message}`);
+    return undefined;
+  }
+  await discard(
+    context,
+    linking.outputs.filter((path) => !source.record.outputs.includes(path)),
+  );
+  return { ...linking, setupKey: key, outputs: source.record.outputs };
+}
+
+async function runSetup(context: SlotContext, command: string, request: SetupRequest): Promise<Result<SetupDone>> {
+  const { contract, layout, slot, directory } = context;
+  const { commit, attempt, key, shared, signal } = request;
+  const before = await readRecord(layout.run, slot);
+  const other = await otherSlot(context);
+  const present = (await listUntrackedCollapsed(context, shared)).filter((path) => !before.outputs.includes(path));
+  let record: SlotRecord = { ...before, commit, setupKey: '', phase: 'setup', from: '', to: commit, present };
+  await writeRecord(layout.run, slot, record);
+  if (before.linked || other.record.linked) {
+    await breakLinks(context, before.outputs, signal);
+    record = { ...record, linked: false };
+    await writeRecord(layout.run, slot, record);
+  }
+  await mkdir(layout.logs, { recursive: true });
+  const logFile = join(layout.logs, `setup-${attempt.replace(/[^\w.-]/g, '_')}.log`);
+  const {
+    end,
+    code,
+    signal: killed,
+    tail,
+  } = await runCommand({
+    command,
+    directory,
+    env: setupEnvironment(context, commit),
+    logFile,
+    timeoutMs: contract.setup_timeout_ms,
+    signal,
+  });
+  record = await noteOutputs(context, record, shared);
+  if (end === 'exited' && code === 0) {
+    await context.git.must(['checkout', '--quiet', '--force', '--detach', commit, '--'], { signal });
+    return ok({ setup: 'ran', record: { ...record, setupKey: key } });
+  }
+  if (end === 'aborted') return fail({ code: 'aborted', error: `The setup command was aborted in slot ${slot}.` });
+  const how =
+    end === 'timeout'
+      ? `did not end within ${contract.setup_timeout_ms} ms (setup_timeout_ms)`
+      : end === 'not_started'
+        ? 'could not be started'
+        : killed
+          ? `was killed by ${killed}`
+          : `exited with code ${code}`;
+  const failure: Failure = {
+    code: 'setup_failed',
+    error: `The setup command ${how}.`,
+    evidence: {
+      command,
+      log_tail: tail,
+      log_file: logFile,
+      exit: { code, signal: killed, description: how },
+      remedy: 'Read the end of its output, correct the commit or setup_command, then deploy again.',
+    },
+  };
+  return fail(failure);
+}
+
+/** What is there after a setup and was not before is its result, ignored by git or not; also after one that was interrupted. */
+export async function noteOutputs(context: SlotContext, record: SlotRecord, shared: readonly string[]): Promise<SlotRecord> {
+  const now = await listUntrackedCollapsed(context, shared);
+  const noted: SlotRecord = { ...record, phase: '', present: [], outputs: now.filter((path) => !record.present.includes(path)) };
+  await writeRecord(context.layout.run, context.slot, noted);
+  await writeExcludes(context, [...shared, ...noted.outputs]);
+  return noted;
+}
+
+/** Leftovers of a carry that was killed. */
+export async function clearStaging(context: SlotContext): Promise<void> {
+  await rm(join(context.layout.run, `carry-${context.slot}`), { recursive: true, force: true });
+}
+
+async function otherSlot({ slot, layout }: SlotContext): Promise<{ directory: string; record: SlotRecord }> {
+  const other = SLOT_NAMES.find((name) => name !== slot) ?? slot;
+  return { directory: layout.slot(other), record: await readRecord(layout.run, other) };
+}
+
+function setupEnvironment({ contract, directory, slot }: SlotContext, commit: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of PASSED_ON) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  const path = contract.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  return {
+    ...env,
+    ...contract.env,
+    PATH: `${join(directory, 'node_modules', '.bin')}:${path}`,
+    [INSTANCE_ENV.marker]: '1',
+    [INSTANCE_ENV.slot]: slot,
+    [INSTANCE_ENV.commit]: commit,
+  };
+}

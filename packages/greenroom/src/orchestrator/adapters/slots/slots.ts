@@ -1,0 +1,249 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Failure, SlotName } from '@greenroom/sdk/wire';
+import type { Contract } from '../../core/contract.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import type { Layout } from '../../layout.ts';
+import type { PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
+import { kindOf, writeDurably } from '../git/files.ts';
+import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
+import { killMarked } from '../git/processes.ts';
+import { SETUP_MARKER } from './command.ts';
+import { excludePattern, type SlotContext, slotContext, writeExcludes } from './context.ts';
+import { slotFailure } from './failures.ts';
+import { trashOf } from './outputs.ts';
+import { readRecord, type SlotRecord, writeRecord } from './record.ts';
+import { rescue } from './rescue.ts';
+import { clearStaging, inputPaths, noteOutputs, provideSetup, setupKey, tryCarry } from './setup.ts';
+import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
+import { checkoutForced, checkoutIfClean, ensureWorktree, listUntracked, readHead, resetHead } from './worktree.ts';
+
+export interface SlotsOptions {
+  layout: Layout;
+  /** Git on the app's bare repository, as `openRepo` answers it. */
+  git: Git;
+  contract: Contract;
+  log: (message: string) => void;
+}
+
+export interface OpenedSlots extends Slots {
+  /** Waits until nothing is removed in the background any more. */
+  settled(): Promise<void>;
+}
+
+/** The two slots as worktrees of the bare repository. Call with the data directory's lock held. */
+export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
+  const { layout, contract, log, git } = options;
+  await mkdir(layout.run, { recursive: true });
+  const parsed = parseSharedPaths(contract.shared_paths);
+  // For people who run git in a slot; Greenroom's own calls have a file of their own.
+  if (typeof parsed !== 'string') {
+    await writeDurably(join(layout.repo, 'info', 'exclude'), parsed.map(({ path }) => `${excludePattern(path)}\n`).join(''));
+  }
+  let removal: Promise<void> = Promise.resolve();
+  const emptyTrash = (): void => {
+    removal = removal.then(() => removeTrash(layout.run, log));
+  };
+  emptyTrash();
+  const turn = { a: Promise.resolve<unknown>(undefined), b: Promise.resolve<unknown>(undefined) };
+  const inTurn = <T>(slot: SlotName, work: () => Promise<T>): Promise<T> => {
+    const next = turn[slot].then(work, work);
+    turn[slot] = next.catch(() => undefined);
+    return next;
+  };
+  const context = (slot: SlotName): SlotContext => slotContext({ slot, bare: git, layout, contract, log });
+
+  return {
+    directory: (slot) => layout.slot(slot),
+    prepare: (request) =>
+      inTurn(request.slot, async () => {
+        const prepared = await guarded(request.slot, () => prepare(context(request.slot), request, parsed));
+        emptyTrash();
+        return prepared;
+      }),
+    restore: (slot, commit) =>
+      inTurn(slot, async () => {
+        const restored = await guarded(slot, () => restore(context(slot), commit, parsed));
+        emptyTrash();
+        if (!restored.ok) log(`slot ${slot} could not be put back to ${commit}: ${restored.failure.error}`);
+        return restored.ok && restored.value;
+      }),
+    settled: () => removal,
+  };
+}
+
+async function prepare(context: SlotContext, request: PrepareRequest, parsed: SharedPath[] | string): Promise<Result<PreparedSlot>> {
+  const { slot, commit, attempt, signal } = request;
+  const placed = await place(context, commit, parsed, signal);
+  if (!placed.ok) return placed;
+  const { key, shared, rescued, changed, notes } = placed.value;
+  const provided = await provideSetup(context, { commit, attempt, key, shared, record: placed.value.record, signal });
+  if (!provided.ok) return provided;
+  const { setup, record } = provided.value;
+  await finish(context, record, commit, shared);
+  const parts = [changed === -1 ? 'checked out' : `${changed} ${changed === 1 ? 'file' : 'files'} changed`];
+  if (setup !== 'none') parts.push(setup === 'ran' ? 'setup ran' : `setup ${setup}`);
+  if (rescued !== '') parts.push(`uncommitted edits saved to ${rescued}`);
+  return ok({ slot, directory: context.directory, commit, rescued, setup, detail: [...parts, ...notes].join(', ') });
+}
+
+async function restore(context: SlotContext, commit: string, parsed: SharedPath[] | string): Promise<Result<boolean>> {
+  const signal = new AbortController().signal;
+  const placed = await place(context, commit, parsed, signal);
+  if (!placed.ok) return placed;
+  const { key, shared, record } = placed.value;
+  const carry = { commit, attempt: '', key, shared, record, signal };
+  const ready = record.setupKey === key ? record : await tryCarry(context, carry);
+  await finish(context, ready ?? (await readRecord(context.layout.run, context.slot)), commit, shared);
+  return ok(ready !== undefined);
+}
+
+interface Placed {
+  record: SlotRecord;
+  key: string;
+  shared: string[];
+  rescued: string;
+  /** Files that differ between the commit that was here and this one; -1 when nothing was here. */
+  changed: number;
+  notes: string[];
+}
+
+/** Everything up to setup: the commit's files and the shared paths are there, and what was there before is safe. */
+async function place(context: SlotContext, commit: string, parsed: SharedPath[] | string, signal: AbortSignal): Promise<Result<Placed>> {
+  if (typeof parsed === 'string') return fail({ code: 'slot_failed', error: `${parsed}.`, evidence: { rule: 'shared_paths' } });
+  const shared = parsed.map(({ path }) => path);
+  const { empty } = await ensureWorktree(context, commit);
+  let record = await readRecord(context.layout.run, context.slot);
+  if (record.phase !== '') record = await recover(context, record, shared);
+  const excluded = [...shared, ...record.outputs];
+  await writeExcludes(context, excluded);
+
+  const [head, untracked, objects] = await Promise.all([
+    readHead(context),
+    listUntracked(context, excluded, signal),
+    lookUp(
+      context,
+      commit,
+      record.commit,
+      [...pathsToCheck(parsed), ...inputPaths(context.contract), '.gitmodules', '.gitattributes'],
+      signal,
+    ),
+  ]);
+  if (!objects.known) return fail({ code: 'slot_failed', error: `The commit ${commit} is not in the app's repository.` });
+  const refused = refuseTracked(parsed, objects.types);
+  if (refused !== undefined) return fail(refused);
+
+  // From here on the slot holds no commit for sure, until `finish` says so.
+  const from = record.commit || record.from;
+  const interrupted = record.phase === 'checkout' ? { from: record.from, to: record.to } : undefined;
+  record = { ...record, commit: '', phase: 'checkout', from, to: commit };
+  await writeRecord(context.layout.run, context.slot, record);
+  await context.bare.must(['update-ref', `refs/greenroom/slot/${context.slot}`, commit], { signal });
+
+  let rescued = '';
+  const usual = !empty && interrupted === undefined && untracked.length === 0 && head !== '' && head === from;
+  if (empty) {
+    await rm(join(context.admin, 'index'), { force: true });
+    await checkoutForced(context, commit, excluded, signal);
+  } else if (!usual || !(await checkoutIfClean(context, commit, signal)) || changesIgnores(objects.changed)) {
+    const now = await readHead(context);
+    const valid = await exists(context, now);
+    if (!valid) await resetHead(context, commit);
+    const before = { head: valid ? now : '', recorded: now === commit ? '' : from };
+    rescued = await rescue(context, { ...before, interrupted, next: commit, excluded, signal });
+    await checkoutForced(context, commit, excluded, signal);
+  }
+  const failure = await mountShared(context, parsed);
+  if (failure !== undefined) return fail(failure);
+  const notes = await unsupported(context, commit, objects.types);
+  const changed = from === '' || empty ? -1 : objects.changed.length;
+  return ok({ record, key: setupKey(context.contract, objects.ids), shared, rescued, changed, notes });
+}
+
+/** After a kill: nothing of that time may go on working in the slot. */
+async function recover(context: SlotContext, record: SlotRecord, shared: readonly string[]): Promise<SlotRecord> {
+  const orphans = (await killMarked(SETUP_MARKER, context.directory)) + (await killMarked(WORKTREE_MARKER, context.directory));
+  context.log(`slot ${context.slot}: the last preparation was interrupted (${record.phase}); ${orphans} processes of it ended`);
+  // The git that was ended just now may have left its lock.
+  await ensureWorktree(context, record.to);
+  await clearStaging(context);
+  if (record.phase !== 'setup') return record;
+  // Setup begins after the checkout, so that the commit is there already.
+  return await noteOutputs(context, { ...record, commit: record.to, from: '', setupKey: '' }, shared);
+}
+
+async function finish(context: SlotContext, record: SlotRecord, commit: string, shared: readonly string[]): Promise<void> {
+  await writeExcludes(context, [...shared, ...record.outputs]);
+  await writeRecord(context.layout.run, context.slot, { ...record, commit, phase: '', from: '', to: '', present: [] });
+}
+
+interface Objects {
+  known: boolean;
+  /** Type and id of each path that the commit has. */
+  types: Map<string, string>;
+  ids: Map<string, string>;
+  /** Paths that differ from the commit that the slot held. */
+  changed: string[];
+}
+
+async function lookUp(context: SlotContext, commit: string, held: string, paths: readonly string[], signal: AbortSignal): Promise<Objects> {
+  const asked = [...new Set(paths)].filter((path) => path !== '' && !path.includes('\n') && !path.startsWith('.git/') && path !== '.');
+  const input = [`${commit}^{commit}`, ...asked.map((path) => `${commit}:${path}`)].join('\0');
+  const [output, difference] = await Promise.all([
+    context.bare.text(['cat-file', '--batch-check=%(objecttype) %(objectname)', '-z'], { input: `${input}\0`, signal }),
+    held === '' ? undefined : context.bare.run(['diff-tree', '-r', '-z', '--name-only', '--no-renames', held, commit], { signal }),
+  ]);
+  const [first = '', ...lines] = output.split('\n');
+  const found = lines.flatMap((line, index): [string, string, string][] => {
+    const [, type, id] = /^(blob|tree|commit) ([0-9a-f]+)$/.exec(line) ?? [];
+    const path = asked[index];
+    return type && id && path !== undefined ? [[path, type, id]] : [];
+  });
+  return {
+    known: first.startsWith('commit '),
+    types: new Map(found.map(([path, type]) => [path, type])),
+    ids: new Map(found.map(([path, , id]) => [path, id])),
+    changed: difference?.code === 0 ? nulFields(difference.stdout) : [],
+  };
+}
+
+/** What a commit asks of git that is not done, so that nobody wonders about it later. */
+async function unsupported(context: SlotContext, commit: string, types: ReadonlyMap<string, string>): Promise<string[]> {
+  const notes: string[] = [];
+  if (types.has('.gitmodules')) notes.push('submodule folders stay empty (Greenroom does not fetch submodules)');
+  if (types.get('.gitattributes') === 'blob') {
+    const attributes = await context.bare.text(['cat-file', 'blob', `${commit}:.gitattributes`]);
+    if (/\bfilter=lfs\b/.test(attributes)) notes.push('Git LFS files are pointers (Greenroom runs no filters)');
+  }
+  return notes;
+}
+
+async function exists(context: SlotContext, commit: string): Promise<boolean> {
+  return commit !== '' && (await context.bare.run(['cat-file', '-e', `${commit}^{commit}`])).code === 0;
+}
+
+/** Other rules of what is ignored may uncover files that nobody wanted to keep or to commit. */
+function changesIgnores(paths: readonly string[]): boolean {
+  return paths.some((path) => path === '.gitignore' || path.endsWith('/.gitignore'));
+}
+
+async function guarded<T>(slot: SlotName, work: () => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    const aborted: Failure = { code: 'aborted', error: `Aborted while preparing slot ${slot}.` };
+    const failure = (error as Error).name === 'AbortError' ? aborted : slotFailure(slot, error);
+    if (failure === undefined) throw error;
+    return fail(failure);
+  }
+}
+
+async function removeTrash(run: string, log: (message: string) => void): Promise<void> {
+  const trash = trashOf(run);
+  if ((await kindOf(trash)) === 'missing') return;
+  try {
+    for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    log(`${trash} could not be emptied: ${(error as Error).message}`);
+  }
+}
