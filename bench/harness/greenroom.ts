@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type GreenroomClient } from '../../packages/sdk/src/client.ts';
 
@@ -15,6 +16,8 @@ export interface GreenroomOptions {
   contract: Record<string, unknown>;
   repo: string;
   apiPort: number;
+  /** The app's name; by default the command line chooses one. */
+  app?: string;
 }
 
 export interface Greenroom {
@@ -30,12 +33,12 @@ export interface Greenroom {
   start(): Promise<number>;
   /** SIGTERM: stops the app and frees its ports. Answers the exit code. */
   stop(): Promise<number | null>;
-  /** Runs the command line on this app. */
-  cli(...args: string[]): Promise<{ code: number | null; output: string }>;
+  /** Runs the command line on this app. `onLine` is told each line of its output as it comes. */
+  cli(args: string[], onLine?: (line: string) => void): Promise<{ code: number | null; output: string }>;
 }
 
 /** Prepares a Greenroom of its own for one app; `start` runs it, by the command line, as a user would. */
-export function prepareGreenroom({ root, contract, repo, apiPort }: GreenroomOptions): Greenroom {
+export function prepareGreenroom({ root, contract, repo, apiPort, app }: GreenroomOptions): Greenroom {
   const [home, data, logFile, contractFile] = [
     join(root, 'home'),
     join(root, 'data'),
@@ -66,8 +69,20 @@ export function prepareGreenroom({ root, contract, repo, apiPort }: GreenroomOpt
     async start() {
       const began = performance.now();
       const log = openSync(logFile, 'a');
-      const args = ['start', '--contract', contractFile, '--repo', repo, '--data', data, '--port', String(apiPort)];
-      const started = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', log, log] });
+      const args = [
+        'start',
+        '--contract',
+        contractFile,
+        '--repo',
+        repo,
+        '--data',
+        data,
+        '--port',
+        String(apiPort),
+        ...(app === undefined ? [] : ['--app', app]),
+      ];
+      // In a session of its own: Ctrl-C in the terminal is for the caller, who then ends it in order.
+      const started = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', log, log], detached: true });
       closeSync(log);
       child = started;
       while (!(await client.ready())) {
@@ -84,12 +99,17 @@ export function prepareGreenroom({ root, contract, repo, apiPort }: GreenroomOpt
       clearTimeout(timer);
       return code;
     },
-    async cli(...args) {
+    async cli(args, onLine = () => undefined) {
       const run = spawn(process.execPath, [CLI, ...args, '--data', data], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-      let output = '';
-      for (const stream of [run.stdout, run.stderr]) stream.on('data', (chunk: Buffer) => (output += String(chunk)));
+      const lines: string[] = [];
+      for (const stream of [run.stdout, run.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          lines.push(line);
+          onLine(line);
+        });
+      }
       const [code] = await once(run, 'close');
-      return { code: code as number | null, output };
+      return { code: code as number | null, output: lines.join('\n') };
     },
   };
 }

@@ -94,7 +94,7 @@ async function swapAll(options: SwapOptions, commits: string[], greenroom: Green
   }
   await settled(run);
   const finished = await load.stop();
-  const verify = await greenroom.cli('log', '--verify');
+  const verify = await greenroom.cli(['log', '--verify']);
   if (verify.code !== 0) run.problems.push(`"greenroom log --verify" exited with ${verify.code}: ${verify.output.trim()}`);
   const stopped = await greenroom.stop();
   if (stopped !== 0) run.problems.push(`the orchestrator exited with ${stopped} on SIGTERM:\n${tail(greenroom.logFile)}`);
