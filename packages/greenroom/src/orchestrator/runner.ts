@@ -6,7 +6,8 @@ import type { AttemptView } from '@greenroom/sdk/wire';
 import type { Command, Outcome } from './core/commands.ts';
 import type { MachineEvent, NewEvent } from './core/events.ts';
 import { type History, project } from './core/history.ts';
-import { rollbackUnderWay, transition } from './core/machine.ts';
+import { rollbackUnderWay } from './core/machine/rules.ts';
+import { transition } from './core/machine.ts';
 import type { Policy, Request, State } from './core/state.ts';
 import type { Clock, Instances, Journal, Router } from './ports.ts';
 import { createWork, type Ports } from './runner/work.ts';
@@ -113,16 +114,21 @@ export function createRunner(options: RunnerOptions): Runner {
       void dispatch({ type: 'instance_exited', instance: exit.instance, exit: exit.exit, log_tail: exit.logTail, log_file: exit.logFile });
     });
     const alive = (await ports.instances.adopt()).map(({ instance, slot, commit }) => ({ instance, slot, commit }));
-    const served = new Promise<void>((resolve) => {
-      const unsubscribe = subscribe(({ type }) => {
-        const waiting = type === 'started' && state.restart !== null;
-        if (waiting || (type !== 'started' && type !== 'live_switched' && type !== 'restart_failed' && state.restart !== null)) return;
+    await dispatch({ type: 'started', policy, alive, route: await ports.router.current() });
+    await firstRestart();
+  }
+
+  /** Until the live release serves again, or its first boot has failed and the next one is only a matter of back-off. */
+  function firstRestart(): Promise<void> {
+    const first = state.restart?.instance;
+    if (first === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const unsubscribe = subscribe(() => {
+        if (state.restart?.instance === first) return;
         unsubscribe();
         resolve();
       });
     });
-    await dispatch({ type: 'started', policy, alive, route: await ports.router.current() });
-    await served;
   }
 
   async function settle(detach: boolean): Promise<void> {

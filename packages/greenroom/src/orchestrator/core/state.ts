@@ -115,6 +115,8 @@ export interface State {
   /** Instances named so far; makes their ids unique. */
   boots: number;
   stopping: 'no' | 'stop' | 'detach';
+  /** Stopping, and nothing is under way any more. */
+  at_rest: boolean;
 }
 
 export function initialState(): State {
@@ -135,6 +137,7 @@ export function initialState(): State {
     promoted_at: 0,
     boots: 0,
     stopping: 'no',
+    at_rest: false,
   };
 }
 

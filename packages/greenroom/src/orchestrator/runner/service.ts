@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AttemptKind, AttemptView, DryRun, SlotView, Status, StepName, Trigger } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
-import { rollbackImpossible } from '../core/machine.ts';
+import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { State } from '../core/state.ts';

@@ -1,0 +1,100 @@
+import type { MachineEvent } from '../events.ts';
+import type { Attempt } from '../state.ts';
+import { type Draft, type Ignored, refuse, shuttingDown, stop } from './draft.ts';
+import { promoted } from './promote.ts';
+import { abandonRestart, restartIn } from './restart.ts';
+import { abort, undo } from './undo.ts';
+
+/** Brings the state of before to what is really there: finishes a promotion that took effect, undoes every other attempt. */
+export function started(draft: Draft, event: Extract<MachineEvent, { type: 'started' }>): Ignored {
+  const { state, at } = draft;
+  const alive = new Map(event.alive.map((it) => [it.instance, it]));
+  state.policy = event.policy;
+  state.stopping = 'no';
+  state.at_rest = false;
+  const { attempt } = state;
+  if (state.live && state.live.instance !== null && !alive.has(state.live.instance)) state.live.instance = null;
+  if (state.standby && !alive.has(state.standby.instance)) state.standby = null;
+  state.retiring = state.retiring.filter((it) => alive.has(it.instance));
+  if (state.restart) {
+    const { instance } = state.restart;
+    if (alive.has(instance)) abandonRestart(draft, '');
+    state.restart = null;
+  }
+  const known = new Set([state.live?.instance, state.standby?.instance, attempt?.candidate, ...state.retiring.map((it) => it.instance)]);
+  for (const it of alive.values()) if (!known.has(it.instance)) stop(draft, it.instance, it, '');
+  resumeInstances(draft);
+  if (attempt) resumeAttempt(draft, attempt, event.route, alive.has(attempt.candidate ?? ''));
+  resumeLive(draft, event.route);
+  if (state.watch && (state.watch.until <= at || state.watch.instance !== state.live?.instance)) state.watch = null;
+  if (state.watch && !draft.commands.some((it) => it.type === 'watch')) draft.commands.push({ type: 'watch', ...state.watch });
+  return undefined;
+}
+
+function resumeInstances(draft: Draft): void {
+  const { state, commands } = draft;
+  const told = new Set(commands.filter((it) => it.type === 'stop').map((it) => it.instance));
+  for (const it of state.retiring) {
+    if (told.has(it.instance)) continue;
+    commands.push({ type: it.phase === 'draining' ? 'drain' : 'stop', instance: it.instance, since: it.since });
+  }
+  if (state.standby) commands.push({ type: 'keep_standby', instance: state.standby.instance, until: state.standby.until });
+}
+
+function resumeAttempt(draft: Draft, attempt: Attempt, route: string | null, candidateRuns: boolean): void {
+  if (attempt.phase === 'undoing') {
+    draft.commands.push(undo(draft.state, attempt));
+    return;
+  }
+  if (attempt.step === 'promote' && candidateRuns && route === attempt.candidate) {
+    promoted(draft, attempt);
+    return;
+  }
+  abort(draft, attempt, {
+    code: 'interrupted',
+    error: `The orchestrator ended during ${attempt.step}; nothing was promoted and the attempt was undone.`,
+    evidence: { remedy: 'Ask for the deploy again.' },
+  });
+}
+
+function resumeLive(draft: Draft, route: string | null): void {
+  const { state, commands, at } = draft;
+  if (!state.live) {
+    if (route !== null) commands.push({ type: 'clear_route' });
+    return;
+  }
+  if (state.live.instance === null) {
+    commands.push({ type: 'clear_route' });
+    if (!state.restart) restartIn(draft, 0, 'the orchestrator started and the live release was not running', at);
+  } else if (route !== state.live.instance) {
+    commands.push({ type: 'switch_live', instance: state.live.instance });
+  }
+}
+
+export function stopRequested(draft: Draft, detach: boolean): Ignored {
+  const { state } = draft;
+  if (state.stopping !== 'no') return 'already stopping';
+  state.stopping = detach ? 'detach' : 'stop';
+  state.at_rest = false;
+  state.watch = null;
+  for (const it of state.queue) refuse(draft, it, shuttingDown());
+  state.queue = [];
+  if (state.restart) abandonRestart(draft, '');
+  const { attempt } = state;
+  if (attempt?.phase === 'running' && attempt.step !== 'promote') abort(draft, attempt, shuttingDown());
+  return undefined;
+}
+
+export function stopped(draft: Draft, detach: boolean): Ignored {
+  const { state } = draft;
+  state.stopping = 'no';
+  state.at_rest = false;
+  if (detach) return undefined;
+  state.standby = null;
+  state.retiring = [];
+  state.restart = null;
+  state.watch = null;
+  state.crashes = 0;
+  if (state.live) state.live.instance = null;
+  return undefined;
+}

@@ -1,0 +1,69 @@
+import { type Attempt, otherSlot, type Release, type State } from '../state.ts';
+import { type Draft, finish, stop } from './draft.ts';
+import { liveExited } from './live.ts';
+import { abandonRestart } from './restart.ts';
+import { isAutomatic } from './rules.ts';
+
+export function promoted(draft: Draft, attempt: Attempt): void {
+  const { state, at } = draft;
+  const old = state.live;
+  state.live = { commit: attempt.resolved, slot: attempt.slot, instance: attempt.candidate, attempt: attempt.id, served_at: at };
+  state.attempt = null;
+  state.crashes = 0;
+  rememberPrevious(state, attempt, old);
+  if (state.restart) abandonRestart(draft, attempt.id);
+  if (state.standby) {
+    const { standby } = state;
+    state.standby = null;
+    stop(draft, standby.instance, standby, attempt.id);
+  }
+  draft.commands.push(finish(attempt.id, { ok: true, slot: attempt.slot, commit: attempt.resolved, previous_commit: old?.commit ?? '' }), {
+    type: 'publish',
+    attempt: attempt.id,
+    live: attempt.resolved,
+    previous: state.previous?.commit ?? '',
+  });
+  if (old && old.instance !== null) retire(draft, attempt, { ...old, instance: old.instance });
+  startWatch(draft, attempt);
+  if (attempt.candidate_exit) liveExited(draft, attempt.candidate_exit);
+}
+
+function rememberPrevious(state: State, attempt: Attempt, old: Release | null): void {
+  if (attempt.kind === 'deploy') {
+    state.promoted_at = attempt.at;
+    state.consecutive_failures = 0;
+    state.quarantine = state.quarantine.filter((it) => it !== attempt.resolved);
+  } else if (old && old.commit !== attempt.resolved && !state.quarantine.includes(old.commit)) {
+    state.quarantine.push(old.commit);
+  }
+  if (!old) return;
+  // The same commit once more must not cost the way back to the release before it.
+  const again = attempt.kind === 'deploy' && old.commit === attempt.resolved && state.previous !== null;
+  state.previous =
+    again && state.previous
+      ? { ...state.previous, slot: otherSlot(attempt.slot) }
+      : { commit: old.commit, slot: old.slot, faulty: attempt.kind === 'rollback' && isAutomatic(attempt) };
+}
+
+function retire(draft: Draft, attempt: Attempt, old: Release & { instance: string }): void {
+  const { state, at } = draft;
+  const keep = attempt.kind === 'deploy' && state.policy.standby_ms > 0 && state.previous?.commit === old.commit;
+  state.retiring.push({
+    instance: old.instance,
+    slot: old.slot,
+    commit: old.commit,
+    attempt: attempt.id,
+    phase: 'draining',
+    keep,
+    since: at,
+  });
+  draft.commands.push({ type: 'drain', instance: old.instance, since: at });
+}
+
+function startWatch(draft: Draft, attempt: Attempt): void {
+  const { state, at } = draft;
+  state.watch = null;
+  if (attempt.kind !== 'deploy' || state.policy.watch_ms <= 0 || attempt.candidate === null || state.stopping !== 'no') return;
+  state.watch = { attempt: attempt.id, instance: attempt.candidate, until: at + state.policy.watch_ms };
+  draft.commands.push({ type: 'watch', ...state.watch });
+}

@@ -1,0 +1,106 @@
+import { planDeploy, planRollback } from '../plan.ts';
+import type { Queued, Request, State } from '../state.ts';
+import { type Draft, type Ignored, refuse, shuttingDown } from './draft.ts';
+import { rollbackImpossible, rollbackUnderWay } from './rules.ts';
+import { enter } from './steps.ts';
+import { abort } from './undo.ts';
+
+/** A queued agent's deploy is overtaken by at most this many human ones. */
+export const MAX_OVERTAKEN = 3;
+
+export function deployRequested(draft: Draft, request: Request): Ignored {
+  const { state } = draft;
+  if (state.stopping !== 'no') return refuse(draft, request, shuttingDown());
+  const older = state.queue.filter((it) => it.kind === 'deploy' && it.branch !== '' && it.branch === request.branch);
+  for (const it of older) {
+    refuse(draft, it, {
+      code: 'superseded',
+      error: `A newer deploy of branch ${it.branch} (${request.id}) took the place of this one before it began.`,
+    });
+  }
+  state.queue = state.queue.filter((it) => !older.includes(it));
+  state.queue.push({ ...request, overtaken: 0 });
+  return undefined;
+}
+
+export function rollbackRequested(draft: Draft, request: Request): Ignored {
+  const { state } = draft;
+  if (state.stopping !== 'no') return refuse(draft, request, shuttingDown());
+  const underWay = rollbackUnderWay(state);
+  if (underWay !== null) return `rollback ${underWay} is already under way`;
+  const { attempt } = state;
+  const promoting = attempt?.phase === 'running' && attempt.step === 'promote';
+  const impossible = promoting ? null : rollbackImpossible(state);
+  if (impossible) return refuse(draft, request, impossible);
+  state.queue.unshift({ ...request, overtaken: 0 });
+  if (attempt?.phase === 'running' && !promoting)
+    abort(draft, attempt, { code: 'aborted', error: `Rollback ${request.id} ended this deploy before it was promoted.` });
+  return undefined;
+}
+
+/** Called after every event: what waits begins as soon as nothing is under way. */
+export function advance(draft: Draft): void {
+  const { state } = draft;
+  if (state.attempt || state.at_rest) return;
+  if (state.stopping !== 'no') {
+    state.at_rest = true;
+    draft.commands.push({ type: 'shut_down', detach: state.stopping === 'detach' });
+    return;
+  }
+  while (!state.attempt) {
+    const next = takeNext(state);
+    if (!next) return;
+    begin(draft, next);
+  }
+}
+
+/** Rollbacks first, then people before agents, but no agent's request waits for ever. */
+function takeNext(state: State): Queued | undefined {
+  const { queue } = state;
+  const rollback = queue.find((it) => it.kind === 'rollback');
+  const starved = queue.find((it) => it.overtaken >= MAX_OVERTAKEN);
+  const person = queue.find((it) => it.trigger !== 'agent');
+  const next = rollback ?? starved ?? person ?? queue[0];
+  if (!next) return undefined;
+  const position = queue.indexOf(next);
+  if (next.kind === 'deploy') for (const it of queue.slice(0, position)) it.overtaken += 1;
+  queue.splice(position, 1);
+  return next;
+}
+
+function begin(draft: Draft, queued: Queued): void {
+  const { state } = draft;
+  const { overtaken: _, ...request } = queued;
+  const impossible = request.kind === 'rollback' ? rollbackImpossible(state) : null;
+  const plan = request.kind === 'rollback' ? planRollback(state) : planDeploy(state);
+  if (impossible || !plan) {
+    refuse(draft, request, impossible ?? { code: 'no_previous_release', error: 'There is no previous release to roll back to.' });
+    return;
+  }
+  const first = plan.steps[0] ?? 'promote';
+  state.attempt = {
+    ...request,
+    steps: plan.steps,
+    step: first,
+    phase: 'running',
+    resolved: plan.commit,
+    slot: plan.slot,
+    candidate: plan.warm,
+    reused: plan.warm !== null,
+    touched: false,
+    waiting_for: [],
+    candidate_exit: '',
+    failure: null,
+  };
+  if (plan.warm !== null) takeBack(draft, plan.warm);
+  enter(draft, state.attempt, first);
+}
+
+/** The previous release's instance becomes the candidate: it is no longer anybody's standby, and its drain is off. */
+function takeBack(draft: Draft, instance: string): void {
+  const { state } = draft;
+  if (state.standby?.instance === instance) state.standby = null;
+  if (!state.retiring.some((it) => it.instance === instance)) return;
+  state.retiring = state.retiring.filter((it) => it.instance !== instance);
+  draft.commands.push({ type: 'cancel_drain', instance });
+}

@@ -1,0 +1,38 @@
+import type { Failure } from '@greenroom/sdk/wire';
+import type { Command } from '../commands.ts';
+import type { Attempt, State } from '../state.ts';
+import { type Draft, finish, type Ignored } from './draft.ts';
+import { scheduleRestart } from './restart.ts';
+import { restorable } from './rules.ts';
+
+export function abort(draft: Draft, attempt: Attempt, failure: Failure): void {
+  attempt.failure = { ...failure, step: attempt.step };
+  attempt.phase = 'undoing';
+  attempt.waiting_for = [];
+  draft.commands.push({ type: 'abort_step', attempt: attempt.id }, undo(draft.state, attempt));
+}
+
+export function undo(state: State, attempt: Attempt): Command {
+  const { id, candidate, slot, touched } = attempt;
+  return { type: 'undo', attempt: id, candidate, slot, touched, restore: restorable(state, attempt) };
+}
+
+export function undone(draft: Draft, event: { attempt: string; slot_ready: boolean }): Ignored {
+  const { state } = draft;
+  const { attempt } = state;
+  if (attempt?.id !== event.attempt) return `attempt ${event.attempt} is over`;
+  if (attempt.phase !== 'undoing' || !attempt.failure) return `attempt ${event.attempt} is not being undone`;
+  if (attempt.touched) {
+    const restored = restorable(state, attempt);
+    state.slots[attempt.slot] = { commit: restored, ready: restored !== '' && event.slot_ready };
+  }
+  const { step, ...failure } = attempt.failure;
+  if (attempt.kind === 'deploy' && countsAsFailure(failure)) state.consecutive_failures += 1;
+  draft.commands.push(finish(attempt.id, { ok: false, step, failure }));
+  state.attempt = null;
+  if (state.live?.instance === null && !state.restart && state.stopping === 'no')
+    scheduleRestart(draft, 'the live instance is not running');
+  return undefined;
+}
+
+const countsAsFailure = ({ code }: Failure): boolean => !['aborted', 'interrupted', 'shutting_down'].includes(code);
