@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { appEnvironment } from '../../src/orchestrator/adapters/instances/environment.ts';
+import { createFamily, findMembers } from '../../src/orchestrator/adapters/instances/family.ts';
 import { environHas, parseEnviron } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { parseStartCommand } from '../../src/orchestrator/adapters/instances/start-command.ts';
 
@@ -49,4 +50,25 @@ test('an environment entry is found whole or not at all', () => {
       ['B', '3'],
     ],
   );
+});
+
+test('a group whose number went to another process is not ours', () => {
+  // Above the kernel's largest pid, so that no such process exists.
+  const [leader, child] = [5_000_000, 5_000_001];
+  const stat = { state: 'S', parent: 1, group: leader, session: leader };
+  const ours = { ...stat, pid: child, startTicks: 20 };
+  const members = (startTicks: number): number[] => {
+    const table = new Map([
+      [leader, { ...stat, pid: leader, startTicks }],
+      [child, ours],
+    ]);
+    return findMembers(createFamily(leader, 10, 'X=y'), table).map(({ pid }) => pid);
+  };
+  assert.deepEqual(members(10), [leader, child]);
+  assert.deepEqual(members(15), []);
+});
+
+test('a zombie is not a member', () => {
+  const zombie = { pid: 5_000_000, state: 'Z', parent: 1, group: 5_000_000, session: 5_000_000, startTicks: 10 };
+  assert.deepEqual(findMembers(createFamily(zombie.pid, 10, 'X=y'), new Map([[zombie.pid, zombie]])), []);
 });

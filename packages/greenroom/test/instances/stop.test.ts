@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
-import { isRunning, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { isRunning, processTable, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { carriers, makeRig, SERVER, until, untilLogged } from './rig.ts';
 
 const IGNORES_SIGTERM = `process.on('SIGTERM', () => console.log('no'));${SERVER}`;
@@ -66,6 +67,14 @@ const DAEMONS: Record<string, Record<string, string>> = {
   'a detached child without its environment': {
     'app.cjs': `require('node:child_process').spawn('/usr/bin/env', ['-i', process.execPath, 'child.cjs'], { stdio: 'inherit', detached: true }).unref();${SERVER}`,
   },
+  'an orphan in the group without its environment': {
+    'app.cjs': `require('node:child_process').spawn('env', ['-i', process.execPath, 'start.cjs'], { stdio: 'inherit' });${SERVER}`,
+    'start.cjs': "require('node:child_process').spawn(process.execPath, ['child.cjs'], { stdio: 'inherit' }); process.exit();",
+  },
+  'an orphan without its environment in the session of a daemon': {
+    'app.cjs': `require('node:child_process').spawn('setsid', ['sh', '-c', 'env -i ' + process.execPath + ' start.cjs; sleep 1000'], { stdio: 'inherit' });${SERVER}`,
+    'start.cjs': "require('node:child_process').spawn(process.execPath, ['child.cjs'], { stdio: 'inherit' }); process.exit();",
+  },
 };
 for (const [what, files] of Object.entries(DAEMONS)) {
   test(`a stop ends ${what}`, async (t) => {
@@ -129,6 +138,22 @@ test('when the leader exits by itself the rest of its family is ended', async (t
   assert.equal(rig.exits[0]?.exit.code, 4);
   assert.equal((await rig.instances.stop(instance.instance, 5_000)).code, 4);
   assert.deepEqual(carriers(rig.layout), []);
+});
+
+test('an orphan in the group of a leader that exited by itself is ended, whatever its environment', async (t) => {
+  const files = {
+    'child.cjs': "console.log('child up', process.pid); setInterval(() => {}, 1000);",
+    'start.cjs':
+      "require('node:child_process').spawn(process.execPath, ['child.cjs'], { stdio: 'inherit' }).on('spawn', () => process.exit());",
+    'start.sh': '#!/bin/sh\nenv -i "$(command -v node)" start.cjs\nexit 4\n',
+  };
+  const rig = makeRig(t, { files, contract: { start_command: './start.sh', env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` } } });
+  const instance = await rig.boot();
+  await until('the exit is told', () => rig.exits.length > 0);
+  await rig.instances.stop(instance.instance, 0);
+  const group = [...processTable().values()].filter((stat) => isRunning(stat) && stat.group === instance.pid);
+  for (const { pid } of group) process.kill(pid, 'SIGKILL');
+  assert.deepEqual(group, []);
 });
 
 function isAlive(pid: number): boolean {
