@@ -1,16 +1,23 @@
-/** The table of all fields of a JSON Schema, in Markdown; fields of objects follow them by their dotted names. */
+/** The table of all fields of a JSON Schema, in Markdown with aligned columns; fields of objects follow them by their dotted names. */
 export function contractTable(schema: Record<string, unknown>): string {
-  return ['| field | type | default | meaning |', '|---|---|---|---|', ...rows(schema, '')].join('\n');
+  const cells = [['field', 'type', 'default', 'meaning'], ...rows(schema, '')];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
+  const [head, ...body] = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [head ?? [], rule, ...body].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 type Schema = Record<string, unknown>;
 
-function rows(schema: Schema, prefix: string): string[] {
+/** Longer lists would make the column too wide to read; the JSON Schema has them. */
+const LONGEST_DEFAULT = 40;
+
+function rows(schema: Schema, prefix: string): string[][] {
   const required = Array.isArray(schema['required']) ? schema['required'] : [];
   return Object.entries(objectOf(schema['properties'])).flatMap(([name, member]) => {
     const field = objectOf(member);
     const cells = [`\`${prefix}${name}\``, typeOf(field), defaultOf(field, required.includes(name)), String(field['description'] ?? '')];
-    return [`| ${cells.join(' | ')} |`, ...rows(field, `${prefix}${name}.`)];
+    return [cells, ...rows(field, `${prefix}${name}.`)];
   });
 }
 
@@ -31,7 +38,9 @@ function typeOf(schema: Schema): string {
 
 function defaultOf(schema: Schema, required: boolean): string {
   if (required) return '**required**';
-  return schema['default'] === undefined ? '' : code(schema['default']);
+  if (schema['default'] === undefined) return '';
+  const text = code(schema['default']);
+  return text.length <= LONGEST_DEFAULT ? text : 'see above';
 }
 
 function code(value: unknown): string {
