@@ -38,6 +38,15 @@ export interface AppEvent {
   child?: number;
 }
 
+/** One run of the adapter. */
+interface Launched {
+  child: ChildProcess;
+  exited: Promise<Exited>;
+  output(): string;
+  /** SIGKILL, if it still runs. What it started is not judged as left behind then. */
+  kill(): Promise<void>;
+}
+
 export interface Exited {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -57,7 +66,7 @@ export interface World {
   /** Starts the orchestrator and waits until `GET /` answers 200. */
   start(): Promise<void>;
   /** Starts one (a second one when the first runs) and does not wait. */
-  launch(options?: { apiPort?: number }): { child: ChildProcess; exited: Promise<Exited>; output(): string };
+  launch(options?: { apiPort?: number }): Launched;
   /** SIGTERM and the way it ended. */
   stop(): Promise<Exited>;
   /** SIGKILL to the orchestrator alone. */
@@ -92,8 +101,8 @@ export async function createWorld(adapter: readonly string[], contract: Record<s
   await writeFile(observe, '');
   await writeFile(log, '');
   const repository = await createRepository(join(directory, 'repository'), observe, control);
-  const launched: ReturnType<World['launch']>[] = [];
-  let current: ReturnType<World['launch']> | undefined;
+  const launched: Launched[] = [];
+  let current: Launched | undefined;
   let crashed = false;
 
   const world: World = {
@@ -141,7 +150,16 @@ export async function createWorld(adapter: readonly string[], contract: Record<s
       const { promise: exited, resolve } = Promise.withResolvers<Exited>();
       child.once('exit', (code, signal) => resolve({ code, signal }));
       child.once('error', () => resolve({ code: -1, signal: null }));
-      const started = { child, exited, output: () => readFileSync(file, 'utf8') };
+      const started: Launched = {
+        child,
+        exited,
+        output: () => readFileSync(file, 'utf8'),
+        async kill() {
+          if (child.exitCode === null && child.signalCode === null) crashed = true;
+          child.kill('SIGKILL');
+          await exited;
+        },
+      };
       launched.push(started);
       return started;
     },
@@ -154,10 +172,8 @@ export async function createWorld(adapter: readonly string[], contract: Record<s
     },
     async crash() {
       if (!current) throw new Error('the orchestrator does not run');
-      current.child.kill('SIGKILL');
-      await current.exited;
+      await current.kill();
       current = undefined;
-      crashed = true;
     },
     api(method, path, body, more = {}) {
       const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);

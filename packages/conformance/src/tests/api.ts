@@ -76,18 +76,19 @@ export const apiTests: ConformanceTest[] = [
       answers.push(nowhere);
       await must('API-6', () => assert.equal(nowhere.status, 404));
       await must('API-8', () => {
-        for (const answer of answers) {
+        for (const answer of answers.filter(({ status }) => status >= 400)) {
           const { code, error } = jsonOf(answer);
           assert.match(String(code), /^[a-z_]+$/, `"code" in ${answer.body.slice(0, 200)}`);
           assert.ok(typeof error === 'string' && error.length > 0, `"error" in ${answer.body.slice(0, 200)}`);
         }
       });
       await must('API-7', async () => {
-        const body = JSON.stringify({ commit, reason: 'x'.repeat(OVERSIZED_BYTES) });
+        const large = await world.repository.commit({ version: 'v2' });
+        const body = JSON.stringify({ commit: large, reason: 'x'.repeat(OVERSIZED_BYTES) });
         const outcome = await world.api('POST', '/deploy', body).catch((error: Error) => error);
         if (!(outcome instanceof Error)) assert.equal(outcome.status, 413, 'status for a body of 8 MiB');
         const status = await world.status();
-        assert.equal(status.live_commit, '', 'a deploy with a body of 8 MiB went live');
+        assert.notEqual(status.live_commit, large, 'a deploy with a body of 8 MiB went live');
       });
     },
   },
