@@ -141,6 +141,7 @@ async function serve(
     ...replayed,
     policy: { standby_ms: contract.standby_ms, watch_ms: contract.watch_ms },
     log,
+    debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
   runner.subscribe((it) => announcements.add(it));
   runner.subscribe((it) => {

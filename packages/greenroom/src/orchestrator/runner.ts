@@ -26,6 +26,8 @@ export interface RunnerOptions {
   history: History;
   policy: Policy;
   log(message: string): void;
+  /** For those who debug the orchestrator. */
+  debug(message: string): void;
 }
 
 export interface Runner {
@@ -43,7 +45,7 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { ports, journal, history, policy, log } = options;
+  const { ports, journal, history, policy, log, debug } = options;
   let state = options.state;
   let last: Promise<void> = Promise.resolve();
   const waiters = new Map<string, ((outcome: Outcome) => void)[]>();
@@ -60,7 +62,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function take(event: MachineEvent, mustHold: boolean): Promise<void> {
     const result = transition(state, event);
     if ('ignored' in result) {
-      log(`ignored ${event.type}: ${result.ignored}`);
+      debug(`ignored ${event.type}: ${result.ignored}`);
       return;
     }
     const { seq, time } = await journal.record(event, mustHold);

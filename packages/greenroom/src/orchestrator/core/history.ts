@@ -129,7 +129,7 @@ function recordOutcome(view: AttemptView | undefined, command: Extract<Command, 
     if (step.status !== 'failed') fail(step, outcome.failure);
     if (step.duration_ms === 0 && step.started_at) step.duration_ms = at - Date.parse(step.started_at);
   }
-  for (const step of view.steps) if (step.status === 'pending') step.status = 'skipped';
+  for (const step of view.steps) if (step.status === 'pending' || step.status === 'running') step.status = 'skipped';
 }
 
 type Find = (id: string | undefined) => AttemptView | undefined;
@@ -138,7 +138,10 @@ type Find = (id: string | undefined) => AttemptView | undefined;
 function recordAftermath(view: Find, event: MachineEvent, before: State, after: State): void {
   const at = rfc3339(event.at);
   if (after.live && after.live.attempt !== before.live?.attempt) beginAftermath(view(after.live.attempt), after, at);
-  for (const it of before.retiring) recordRetired(view, it.instance, event, before, after);
+  for (const it of before.retiring) {
+    const changed = (event.type === 'drained' || event.type === 'instance_exited') && event.instance === it.instance;
+    if (changed || !after.retiring.some((kept) => kept.instance === it.instance)) recordRetired(view, it.instance, event, before, after);
+  }
   if (event.type === 'published') {
     const publish = view(event.attempt)?.steps.find((it) => it.step === 'publish');
     if (publish) end(publish, event.error ? 'failed' : 'succeeded', event.at, event.error);

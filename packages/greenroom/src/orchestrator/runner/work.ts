@@ -195,7 +195,8 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     const graceMs = Math.max(MIN_STOP_GRACE_MS, ports.drainTimeoutMs - (clock.now() - since));
     const exit = await instances.stop(instance, graceMs);
     hosts.delete(instance);
-    // An instance that ran has reported its exit by now and this is stale; one that never ran has nobody else to report it.
+    // An instance that ran has reported its exit by now; one that never ran has nobody else to report it.
+    if (!state().retiring.some((it) => it.instance === instance)) return;
     await dispatch({ type: 'instance_exited', instance, exit, log_tail: [], log_file: '' });
   }
 

@@ -12,10 +12,10 @@ export function liveExited(draft: Draft, why: string): void {
   const servedFor = at - state.live.served_at;
   state.crashes = servedFor >= RESTART_FORGIVEN_AFTER_MS ? 0 : state.crashes;
   state.live.instance = null;
+  if (state.stopping !== 'no') return;
   const promoting = state.attempt?.phase === 'running' && state.attempt.step === 'promote';
   // While a switch is under way it decides the route; clearing it now could undo the switch.
   if (!promoting) draft.commands.push({ type: 'clear_route' });
-  if (state.stopping !== 'no') return;
   const { watch } = state;
   state.watch = null;
   if (watch && rollBackByItself(draft, watch.attempt, `the live instance ${why}`)) return;

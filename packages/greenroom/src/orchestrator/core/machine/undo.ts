@@ -6,7 +6,8 @@ import { scheduleRestart } from './restart.ts';
 import { restorable } from './rules.ts';
 
 export function abort(draft: Draft, attempt: Attempt, failure: Failure): void {
-  attempt.failure = { ...failure, step: attempt.step };
+  // However far the attempt had come: an app that ends before it is healthy has failed to boot.
+  attempt.failure = { ...failure, step: failure.code === 'boot_exited' ? 'boot' : attempt.step };
   attempt.phase = 'undoing';
   attempt.waiting_for = [];
   draft.commands.push({ type: 'abort_step', attempt: attempt.id }, undo(draft.state, attempt));
