@@ -2,6 +2,9 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const END_LIMIT_MS = 5_000;
+/** What was told to end may take this long to be gone. */
+const GRACE_MS = 2_000;
+const POLL_MS = 20;
 
 /**
  * Processes that belong to a folder: it is in their command line, environment or current directory. For folders made for one run only.
@@ -14,17 +17,24 @@ export function processesOf(directory: string): number[] {
     .map(Number);
 }
 
-/** Ends whatever still runs for a folder; answers what it had to end. */
+/** Ends whatever still runs for a folder after a moment of grace; answers what it had to end. */
 export async function endLeftovers(directory: string): Promise<string[]> {
-  const found = processesOf(directory).map(
-    (pid) => `${pid} ${look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`,
-  );
+  await gone(directory, GRACE_MS);
+  const found = processesOf(directory);
+  const names = found.map((pid) => `${pid} ${look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`.trim());
   const deadline = Date.now() + END_LIMIT_MS;
-  for (let left = processesOf(directory); left.length > 0 && Date.now() < deadline; left = processesOf(directory)) {
+  while (Date.now() < deadline) {
+    const left = processesOf(directory);
+    if (left.length === 0) break;
     for (const pid of left) look(() => String(process.kill(pid, 'SIGKILL')));
-    await delay(20);
+    await delay(POLL_MS);
   }
-  return found;
+  return names;
+}
+
+async function gone(directory: string, limitMs: number): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (processesOf(directory).length > 0 && Date.now() < deadline) await delay(POLL_MS);
 }
 
 function mentions(proc: string, directory: string): boolean {

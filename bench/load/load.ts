@@ -71,6 +71,7 @@ export function startLoad(options: LoadOptions): Load {
     snapshot: report,
     expect: tally.expect,
     async stop() {
+      tally.stopping();
       stopping.abort();
       await Promise.all(clients);
       stall.disable();

@@ -61,6 +61,8 @@ export interface Tally {
   ok(kind: LoadKind, answer: { commit: string; expectation: Expectation; took_ms: number }): void;
   failed(kind: LoadKind, error: string): void;
   reconnected(kind: LoadKind, unanswered: number): void;
+  /** No more requests are sent: the silence that follows is no gap. */
+  stopping(): void;
   report(clientStallMs: number): LoadReport;
 }
 
@@ -74,6 +76,7 @@ export function createTally(kinds: readonly LoadKind[]): Tally {
   let lastShortOk = began;
   let longestGap = 0;
   let stale = 0;
+  let stoppedAt = Number.POSITIVE_INFINITY;
 
   const of = (kind: LoadKind): KindReport => {
     const count = counts.get(kind);
@@ -108,8 +111,11 @@ export function createTally(kinds: readonly LoadKind[]): Tally {
       of(kind).reconnects++;
       of(kind).unanswered += unanswered;
     },
+    stopping: () => {
+      stoppedAt = Math.min(stoppedAt, performance.now());
+    },
     report(clientStallMs) {
-      const now = performance.now();
+      const now = Math.min(stoppedAt, performance.now());
       // A silence that lasts until now is a gap, too: else a server that died for good would show none.
       const shortGap = kinds.some((kind) => SHORT.includes(kind)) ? Math.max(longestGap, now - lastShortOk) : longestGap;
       const reports = [...counts].map(([kind, count]) => {

@@ -9,7 +9,7 @@ export interface SwapReport {
   rollbacks: number;
   /** How often the orchestrator was killed with -9; 0 without `kill`. */
   kills: number;
-  /** From request to answer; only of those that were not disturbed by a kill. Milliseconds. */
+  /** From request to answer, of those that were answered; with kills, the wait for an older drain is part of it. Milliseconds. */
   deploy_ms: { p50: number; p99: number };
   rollback_ms: { p50: number; p99: number };
   load: LoadReport;

@@ -118,9 +118,7 @@ async function swapAll(options: SwapOptions, commits: string[], greenroom: Green
 async function swap(run: Run, kind: Kind): Promise<void> {
   await settled(run);
   run.load.expect('');
-  const began = performance.now();
   const answer = await request(run, kind);
-  run.took[kind].push(performance.now() - began);
   if (answer.success) run.load.expect(answer.commit);
   else run.problems.push(`a ${kind} was refused at ${answer.step ?? 'the request'} with ${answer.code}: ${answer.error}`);
 }
@@ -168,7 +166,11 @@ async function killAndStart(run: Run): Promise<void> {
 async function request(run: Run, kind: Kind): Promise<DeploySuccess | RollbackSuccess | DryRun | Refusal> {
   run.count[kind]++;
   const { client } = run.greenroom;
-  return kind === 'rollback' ? await client.rollback({ reason: 'bench' }) : await client.deploy({ commit: run.commits.shift() ?? '' });
+  const began = performance.now();
+  const answer =
+    kind === 'rollback' ? await client.rollback({ reason: 'bench' }) : await client.deploy({ commit: run.commits.shift() ?? '' });
+  if (answer.success) run.took[kind].push(performance.now() - began);
+  return answer;
 }
 
 /** Waits until nothing is being deployed or retired and the live release is healthy. */

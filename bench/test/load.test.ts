@@ -105,6 +105,16 @@ describe('load client', () => {
     assert.equal(report.failed, 0);
   });
 
+  it('takes the silence after the stop, while a slow answer is still awaited, for no gap', async () => {
+    const handler: Handler = (request, response) => {
+      if (request.url === '/slow') setTimeout(() => good(request, response), 400);
+      else good(request, response);
+    };
+    const report = await underLoad({ mix: { get: 2, slow: 1 } }, handler, (load) => until(load, (now) => (now.kinds.get?.ok ?? 0) > 20));
+    assert.equal(report.kinds.slow?.ok, 1);
+    assert.ok(report.longest_gap_ms < 300, `${report.longest_gap_ms} ms`);
+  });
+
   it('shows a silence as a gap while it lasts', async () => {
     const silent = Promise.withResolvers<void>();
     let answers = 0;

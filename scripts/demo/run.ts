@@ -116,12 +116,25 @@ async function tell(demo: Demo): Promise<boolean> {
   checkLoad(demo);
 
   terminal.stage('Back to the first version');
-  terminal.say('Say that nobody likes violet. The version before is still running as a standby, so going back only switches the route.');
+  terminal.say('Say that nobody likes violet. The version before is started again from its slot, checked, and visitors move over.');
   await command(demo, ['rollback', '--reason', 'nobody likes violet'], 0);
   const page = await readPage(url);
   check(demo, !page.includes(SECOND_GREETING), 'visitors see the first version again', 'the second version is still what visitors see');
   const kept = page.includes('First!') && page.includes('I pressed the button');
   check(demo, kept, 'and every message is still there: the data is shared, not copied', 'messages were lost');
+  checkLoad(demo);
+
+  terminal.stage('And forward again, at once');
+  terminal.say(
+    'On second thought they do. The second version still runs as a standby: nothing has to start, it is only checked once more.',
+  );
+  await command(demo, ['rollback', '--reason', 'violet it is'], 0);
+  check(
+    demo,
+    (await readPage(url)).includes(SECOND_GREETING),
+    'visitors see the second version',
+    'the first version is still what visitors see',
+  );
   checkLoad(demo);
   return demo.problems === 0;
 }
