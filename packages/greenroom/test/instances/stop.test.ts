@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { isRunning, processTable, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { carriers, makeRig, SERVER, until, untilLogged } from './rig.ts';
@@ -141,13 +140,8 @@ test('when the leader exits by itself the rest of its family is ended', async (t
 });
 
 test('an orphan in the group of a leader that exited by itself is ended, whatever its environment', async (t) => {
-  const files = {
-    'child.cjs': "console.log('child up', process.pid); setInterval(() => {}, 1000);",
-    'start.cjs':
-      "require('node:child_process').spawn(process.execPath, ['child.cjs'], { stdio: 'inherit' }).on('spawn', () => process.exit());",
-    'start.sh': '#!/bin/sh\nenv -i "$(command -v node)" start.cjs\nexit 4\n',
-  };
-  const rig = makeRig(t, { files, contract: { start_command: './start.sh', env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` } } });
+  const files = { 'start.sh': '#!/bin/sh\nenv -i sh -c "sleep 1000 &"\nexit 4\n' };
+  const rig = makeRig(t, { files, contract: { start_command: './start.sh' } });
   const instance = await rig.boot();
   await until('the exit is told', () => rig.exits.length > 0);
   await rig.instances.stop(instance.instance, 0);

@@ -40,9 +40,18 @@ test('an app that never listens fails with the last try, its log and what to do'
   assert.equal(failure?.code, 'health_timeout');
   assert.match(failure?.error ?? '', /did not answer 200 on \/healthz within 400 ms: connection refused/);
   assert.deepEqual(failure?.evidence?.log_tail, ['thinking']);
-  assert.match(failure?.evidence?.remedy ?? '', /PORT in its environment/);
+  assert.match(failure?.evidence?.remedy ?? '', /^It listens on no port at all\..*PORT in its environment/);
   assert.match(failure?.evidence?.request?.url ?? '', /\/healthz$/);
   assert.equal(rig.instances.all().length, 1, 'the prober stops nothing');
+});
+
+test('an app that listens elsewhere is told where', async (t) => {
+  const fixed = "require('node:net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })";
+  const { failure } = await probeApp(t, { files: { 'app.cjs': fixed }, contract: { health_timeout_ms: 400 } });
+  assert.ok(failure?.evidence?.remedy?.startsWith(`It listens on port ${failure.evidence.log_tail?.[0]}. `), failure?.evidence?.remedy);
+  const contract = { health_timeout_ms: 400, internal_port: 3901 };
+  const single = await probeApp(t, { files: { 'app.cjs': app(HEALTHY) }, contract });
+  assert.match(single.failure?.evidence?.remedy ?? '', /leaves internal_port out/);
 });
 
 for (const [what, handler, expected] of [

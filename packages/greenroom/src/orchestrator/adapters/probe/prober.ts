@@ -17,6 +17,7 @@ import { TAIL_LINES } from '../instances/text.ts';
 import { deepCheck } from './deep-check.ts';
 import { outcome, requestEvidence, urlOf } from './evidence.ts';
 import { lookAtHealth, waitForHealth, waitForListener } from './health.ts';
+import { listenRemedy } from './listeners.ts';
 import { runSmokeTest } from './smoke.ts';
 
 export interface ProberOptions {
@@ -85,11 +86,9 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     const port = healthPort(instance);
     const health = await waitForHealth(port, contract.health_endpoint, limit, signal);
     if (!health.healthy) {
-      const remedy = health.refused
-        ? `Make the app listen on the port that ${portVariable(port, instance)} in its environment names.`
-        : undefined;
+      const remedy = health.refused ? { remedy: listenRemedy(instance, port) } : {};
       const error = `The app did not answer 200 on ${contract.health_endpoint} within ${limit} ms: ${outcome(health.evidence)}.`;
-      return failWith(instance, { code: 'health_timeout', error }, { request: health.evidence, ...(remedy ? { remedy } : {}) });
+      return failWith(instance, { code: 'health_timeout', error }, { request: health.evidence, ...remedy });
     }
     if (port === instance.port) return ok({ host: health.host });
     const left = Math.max(MIN_DEEP_CHECK_MS, limit - (performance.now() - start));
@@ -98,11 +97,7 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     const asked = { method: 'GET', url: urlOf(health.host, instance.port, '/'), expected: 'a listener on the public port' };
     const request = requestEvidence(asked, { ok: false, refused: true, error: 'connection refused, nothing listens there' });
     const error = `The app is healthy on its internal port, but nothing listens on its public port ${instance.port} within ${limit} ms.`;
-    return failWith(
-      instance,
-      { code: 'health_timeout', error },
-      { request, remedy: 'Make the app listen on the port that PORT in its environment names.' },
-    );
+    return failWith(instance, { code: 'health_timeout', error }, { request, remedy: listenRemedy(instance, instance.port) });
   }
 
   async function deepStep(instance: Instance, host: string, usedMs: number, signal: AbortSignal): Promise<Result<string>> {
@@ -157,10 +152,6 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
 
 function healthPort(instance: Instance): number {
   return instance.internalPort || instance.port;
-}
-
-function portVariable(port: number, instance: Instance): string {
-  return port === instance.port ? 'PORT' : 'INTERNAL_PORT';
 }
 
 async function waitForExit(ended: AbortSignal): Promise<void> {
