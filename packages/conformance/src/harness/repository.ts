@@ -41,6 +41,9 @@ export async function createRepository(directory: string, observe: string, contr
   };
   const git = async (...args: string[]): Promise<string> => (await run('git', args, { cwd: directory, env })).stdout.trim();
   await git('init', '-q', '-b', 'main');
+  await writeFile(join(directory, 'README.md'), 'An app for conformance tests.\n');
+  await git('add', '-A');
+  await git('commit', '-q', '-m', 'Begin');
 
   return {
     directory,
