@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,7 +20,7 @@ export async function measureMemory({ swaps, log }: { swaps: number; log: (line:
     commits = benchRepo(directory, Math.ceil(swaps / 2) + 1);
   };
   return await withGreenroom({}, makeRepo, async (bench) => {
-    const floor = { what: 'a bare Node HTTP server', values: await bareServer() };
+    const bare = await bareServer();
     await bench.deploy(commits[0] ?? '');
     const idle = await sample(bench);
     for (const commit of commits.slice(1)) {
@@ -29,21 +29,30 @@ export async function measureMemory({ swaps, log }: { swaps: number; log: (line:
     }
     log(`  ${swaps} swaps: done`);
     const used = await sample(bench);
-    const row = (what: string, measured: number[]): Row => ({ what: `${what}, ${MEASURE}`, unit: 'MB', measured, floor });
-    return [
-      row('orchestrator, idle', idle.orchestrator),
-      row(`orchestrator after ${swaps} swaps`, used.orchestrator),
-      row('proxy, idle', idle.proxy),
-      row(`proxy after ${swaps} swaps`, used.proxy),
-    ];
+    return MEASURES.flatMap((measure) => {
+      const row = (what: string, measured: Memory[]): Row => ({
+        what: `${what}, ${measure}`,
+        unit: 'MB',
+        measured: measured.map((memory) => memory[measure]),
+        floor: { what: 'a bare Node HTTP server', values: bare.map((memory) => memory[measure]) },
+      });
+      return [
+        row('orchestrator, idle', idle.orchestrator),
+        row(`orchestrator after ${swaps} swaps`, used.orchestrator),
+        row('proxy, idle', idle.proxy),
+        row(`proxy after ${swaps} swaps`, used.proxy),
+      ];
+    });
   });
 }
 
-const MEASURE = existsSync('/proc/self/smaps_rollup') ? 'PSS' : 'RSS';
+const MEASURES = ['RSS', 'PSS'] as const;
+/** Megabytes. RSS counts shared pages, the Node binary's first, in each process; PSS splits them between those that map them. */
+type Memory = Record<(typeof MEASURES)[number], number>;
 
-async function sample({ greenroom }: Bench): Promise<{ orchestrator: number[]; proxy: number[] }> {
+async function sample({ greenroom }: Bench): Promise<{ orchestrator: Memory[]; proxy: Memory[] }> {
   const proxyPid = await pidOfProxy(join(greenroom.home, 'proxy', 'proxy.sock'));
-  const found: { orchestrator: number[]; proxy: number[] } = { orchestrator: [], proxy: [] };
+  const found: { orchestrator: Memory[]; proxy: Memory[] } = { orchestrator: [], proxy: [] };
   await delay(REST_MS);
   for (let index = 0; index < SAMPLES; index++) {
     found.orchestrator.push(memoryOf(greenroom.pid()));
@@ -53,15 +62,13 @@ async function sample({ greenroom }: Bench): Promise<{ orchestrator: number[]; p
   return found;
 }
 
-/** Megabytes. PSS shares the pages of the Node binary between the processes that map it; RSS counts them in each. */
-function memoryOf(pid: number): number {
-  const [file, field] = MEASURE === 'PSS' ? ['smaps_rollup', /^Pss:\s+(\d+) kB/m] : (['status', /^VmRSS:\s+(\d+) kB/m] as const);
-  const found = (field as RegExp).exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1];
-  if (found === undefined) throw new Error(`no memory figure for process ${pid}`);
-  return Number(found) / 1024;
+function memoryOf(pid: number): Memory {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const megabytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? Number.NaN) / 1024;
+  return { RSS: megabytes('Rss'), PSS: megabytes('Pss') };
 }
 
-async function bareServer(): Promise<number[]> {
+async function bareServer(): Promise<Memory[]> {
   const code = "require('node:http').createServer((_, answer) => answer.end('ok')).listen(0, '127.0.0.1', () => console.log('ready'))";
   const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');

@@ -11,6 +11,9 @@ export const SECOND_GREETING = 'Now in violet. This version went live while peop
 export function firstVersion(repo: string): string {
   cpSync(GUESTBOOK, repo, { recursive: true, filter: (source) => !LEFT_OUT.includes(basename(source)) });
   initRepo(repo);
+  // For commits that whoever tries the demo makes later on: they may not have told git a name yet.
+  git(repo, 'config', 'user.name', 'Guestbook demo');
+  git(repo, 'config', 'user.email', 'demo@example.invalid');
   return commitFiles(repo, {}, 'A guestbook');
 }
 
