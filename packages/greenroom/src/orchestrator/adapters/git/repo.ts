@@ -235,12 +235,12 @@ async function readRefs(git: Git, prefix: string): Promise<Record<string, string
 
 /** Built aside and renamed: a crash leaves no half repository. */
 async function createBare(directory: string): Promise<void> {
-  if ((await kindOf(join(directory, 'HEAD'))) === 'file') return;
   const parent = join(directory, '..');
   await mkdir(parent, { recursive: true });
   for (const name of await readdir(parent)) {
     if (name.startsWith('repo.git.new-')) await rm(join(parent, name), { recursive: true, force: true });
   }
+  if ((await kindOf(join(directory, 'HEAD'))) === 'file') return;
   const temporary = join(parent, `repo.git.new-${randomBytes(6).toString('hex')}`);
   for (const folder of ['objects/pack', 'objects/info', 'refs/heads', 'info', 'worktrees']) {
     await mkdir(join(temporary, folder), { recursive: true });

@@ -43,7 +43,7 @@ function failureOf(slot: SlotName, why: string, code: string | undefined, output
 }
 
 function codeIn(text: string): string | undefined {
-  if (/No space left on device/i.test(text)) return 'ENOSPC';
+  if (/No space left on device|Out of diskspace/i.test(text)) return 'ENOSPC';
   if (/Permission denied/i.test(text)) return 'EACCES';
   if (/Read-only file system/i.test(text)) return 'EROFS';
   return /Disk quota exceeded/i.test(text) ? 'EDQUOT' : undefined;

@@ -60,7 +60,7 @@ async function treeOfSlot(context: SlotContext, request: RescueRequest, index: s
   await context.git.must(['add', '-A'], { env, signal });
   if (head !== '') {
     await addOverwritten(context, request, env);
-    if (request.interrupted) await dropHalfWritten(context, request.interrupted, head, env, signal);
+    await dropOurs(context, request, env);
   }
   return await context.git.text(['write-tree'], { env, signal });
 }
@@ -88,29 +88,25 @@ async function addOverwritten(context: SlotContext, request: RescueRequest, env:
 }
 
 /**
- * After a checkout was killed, a file of its change is ours, and no edit, when it is missing, has the content of either commit, or is the
- * beginning of the new content.
+ * Takes back what Greenroom itself put into the slot. Shared paths and results of setup, which a commit's `.gitignore` may have uncovered. And
+ * after a checkout was killed, files of its change that are missing, have the content of either commit, or are the beginning of the new content.
  */
-async function dropHalfWritten(
-  context: SlotContext,
-  { from, to }: { from: string; to: string },
-  head: string,
-  env: Record<string, string>,
-  signal?: AbortSignal,
-): Promise<void> {
-  if (to === '') return;
-  // Before its first checkout a slot holds nothing.
-  const start = from || (await context.bare.text(['hash-object', '-t', 'tree', '--stdin'], { input: '' }));
-  const changed = new Map(await changes(context.bare, start, to));
+async function dropOurs(context: SlotContext, request: RescueRequest, env: Record<string, string>): Promise<void> {
+  const { head, signal, interrupted, excluded } = request;
   const staged = await context.git.must(['diff-index', '--cached', '--raw', '-z', '--no-renames', '--no-abbrev', head], { env, signal });
+  const changed = new Map(interrupted ? await changes(context.bare, interrupted) : []);
   const lines: string[] = [];
   for (const [path, edit] of rawEntries(staged)) {
-    const change = changed.get(path);
-    if (change === undefined) continue;
-    const ours = edit.newId === change.newId || edit.newId === change.oldId || edit.newMode === '000000';
-    if (ours || (await isBeginning(context, edit.newId, change.newId))) lines.push(`${edit.oldMode} ${edit.oldId}\t${path}\0`);
+    const mounted = edit.oldMode === '000000' && isWithin(path, excluded);
+    if (mounted || (await isHalfWritten(context, edit, changed.get(path)))) lines.push(`${edit.oldMode} ${edit.oldId}\t${path}\0`);
   }
   if (lines.length > 0) await context.git.must(['update-index', '-z', '--index-info'], { env, input: lines.join(''), signal });
+}
+
+async function isHalfWritten(context: SlotContext, edit: RawEntry, change: RawEntry | undefined): Promise<boolean> {
+  if (change === undefined) return false;
+  if (edit.newId === change.newId || edit.newId === change.oldId || edit.newMode === '000000') return true;
+  return await isBeginning(context, edit.newId, change.newId);
 }
 
 async function isBeginning(context: SlotContext, part: string, whole: string): Promise<boolean> {
@@ -126,8 +122,11 @@ interface RawEntry {
   newId: string;
 }
 
-async function changes(git: Git, from: string, to: string): Promise<[string, RawEntry][]> {
-  return rawEntries(await git.must(['diff-tree', '-r', '--raw', '-z', '--no-renames', '--no-abbrev', from, to]));
+async function changes(git: Git, { from, to }: { from: string; to: string }): Promise<[string, RawEntry][]> {
+  if (to === '') return [];
+  // Before its first checkout a slot holds nothing.
+  const start = from || (await git.text(['hash-object', '-t', 'tree', '--stdin'], { input: '' }));
+  return rawEntries(await git.must(['diff-tree', '-r', '--raw', '-z', '--no-renames', '--no-abbrev', start, to]));
 }
 
 function rawEntries(output: Buffer): [string, RawEntry][] {

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kindOf, syncFolder, writeDurably } from '../git/files.ts';
-import { GitError, nulFields } from '../git/git.ts';
+import { nulFields } from '../git/git.ts';
 import { isFullId } from '../git/names.ts';
 import { isWithin, moveAside, type SlotContext } from './context.ts';
 
@@ -39,7 +39,11 @@ export async function resetHead(context: SlotContext, commit: string): Promise<v
 
 /** Files that git neither tracks nor ignores; nested repositories end in a slash. */
 export async function listUntracked(context: SlotContext, excluded: readonly string[], signal?: AbortSignal): Promise<string[]> {
-  const output = await context.git.must(['ls-files', '--others', '--exclude-standard', '-z'], { signal });
+  const args = ['ls-files', '--others', '--exclude-standard', '-z'];
+  const first = await context.git.run(args, { signal });
+  // An index that cannot be read is only a cache of what is on disk.
+  if (first.code !== 0 && /index/i.test(first.stderr)) await rm(join(context.admin, 'index'), { force: true });
+  const output = first.code === 0 ? first.stdout : await context.git.must(args, { signal });
   return nulFields(output).filter((path) => !isWithin(path, excluded));
 }
 
@@ -68,13 +72,7 @@ export async function checkoutForced(
 ): Promise<void> {
   const args = ['checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commit, '--'];
   const options = { signal, config: ['checkout.workers=0'] };
-  const { code, stderr } = await context.git.run(args, options);
-  if (code !== 0) {
-    if (!/index/i.test(stderr)) throw new GitError('failed', `git checkout failed: ${stderr.trim().split('\n')[0] ?? ''}`, stderr);
-    // An index that cannot be read is only a cache of what is on disk.
-    await rm(join(context.admin, 'index'), { force: true });
-    await context.git.must(args, options);
-  }
+  await context.git.must(args, options);
   if ((await listUntracked(context, excluded, signal)).length > 0) await clean(context, excluded, signal);
 }
 
