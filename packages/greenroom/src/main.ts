@@ -193,12 +193,12 @@ interface StopAsked {
   detach: boolean;
 }
 
-/** SIGTERM and Ctrl-C stop the app too, SIGUSR2 leaves it running. Listened for from the first moment, so that a stop during start-up is not lost. */
+/** SIGTERM and Ctrl-C stop the app too; SIGUSR2 and a terminal that goes away leave it running. Listened for from the first moment, so that a stop during start-up is not lost. */
 function listenForStop(detachAppOnStop: boolean): Promise<StopAsked> {
   const { promise, resolve } = Promise.withResolvers<StopAsked>();
   process.on('SIGTERM', () => resolve({ detach: detachAppOnStop }));
   process.on('SIGINT', () => resolve({ detach: detachAppOnStop }));
-  process.on('SIGHUP', () => resolve({ detach: detachAppOnStop }));
+  process.on('SIGHUP', () => resolve({ detach: true }));
   process.on('SIGUSR2', () => resolve({ detach: true }));
   return promise;
 }

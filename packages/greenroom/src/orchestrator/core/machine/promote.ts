@@ -47,7 +47,8 @@ function rememberPrevious(state: State, attempt: Attempt, old: Release | null): 
 
 function retire(draft: Draft, attempt: Attempt, old: Release & { instance: string }): void {
   const { state, at } = draft;
-  const keep = attempt.kind === 'deploy' && state.policy.standby_ms > 0 && state.previous?.commit === old.commit;
+  // Whatever a rollback could go to stays warm; what failed its watch does not.
+  const keep = state.policy.standby_ms > 0 && !isAutomatic(attempt) && state.previous?.commit === old.commit;
   state.retiring.push({
     instance: old.instance,
     slot: old.slot,
