@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Instance } from '../../src/orchestrator/ports.ts';
-import { carriers, makeRig, type Rig, type RigOptions, SERVER, until } from './rig.ts';
+import { carriers, makeRig, openInstances, type Rig, type RigOptions, SERVER, until } from './rig.ts';
 
 test('instances of a killed orchestrator are adopted, serve on, and can be stopped', async (t) => {
   const { rig, booted } = await afterCrash(t, 2, { files: { 'app.cjs': SERVER } });
@@ -94,11 +98,35 @@ test('adopting leaves an app of the same name in another data directory alone', 
   assert.equal((await other.rig.instances.adopt()).length, 1);
 });
 
-async function afterCrash(t: TestContext, count: number, options: RigOptions): Promise<{ rig: Rig; booted: Instance[] }> {
-  const rig = makeRig(t, options);
-  const args = [join(import.meta.dirname, 'host.ts'), rig.layout.data, JSON.stringify(rig.contract), String(count)];
+test('an orchestrator killed at any moment of booting leaves nothing that is not found', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': SERVER } });
+  for (let round = 0; round < 6; round++) {
+    const host = startHost(t, rig, 1_000);
+    await until('it boots', () => readdirSync(rig.layout.instances).length > 0);
+    await sleep(randomInt(60));
+    host.kill('SIGKILL');
+    await once(host, 'exit');
+    const next = openInstances(rig.layout, rig.contract);
+    const adopted = await next.adopt();
+    const leaders = carriers(rig.layout).toSorted();
+    assert.deepEqual(adopted.map(({ pid }) => pid).toSorted(), leaders);
+    await Promise.all(adopted.map(({ instance }) => next.stop(instance, 0)));
+    next.close();
+    assert.deepEqual(carriers(rig.layout), []);
+    for (const name of readdirSync(rig.layout.instances)) rmSync(join(rig.layout.instances, name));
+  }
+});
+
+function startHost(t: TestContext, rig: Rig, count: number): ChildProcessByStdio<null, Readable, null> {
+  const args = [fileURLToPath(import.meta.resolve('./host.ts')), rig.layout.data, JSON.stringify(rig.contract), String(count)];
   const host = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => host.kill('SIGKILL'));
+  return host;
+}
+
+async function afterCrash(t: TestContext, count: number, options: RigOptions): Promise<{ rig: Rig; booted: Instance[] }> {
+  const rig = makeRig(t, options);
+  const host = startHost(t, rig, count);
   const [line] = await once(createInterface(host.stdout), 'line');
   const booted: Instance[] = JSON.parse(String(line));
   assert.equal(booted.length, count);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -6,7 +7,7 @@ import { KEPT_BOOTS } from '../../src/orchestrator/adapters/instances/instances.
 import { MAX_LOG_BYTES, rotate } from '../../src/orchestrator/adapters/instances/log-file.ts';
 import { tailLines } from '../../src/orchestrator/adapters/instances/text.ts';
 import type { Instance } from '../../src/orchestrator/ports.ts';
-import { makeRig, until, untilLogged } from './rig.ts';
+import { COMMIT, makeRig, newId, until, untilLogged } from './rig.ts';
 
 test('an app that floods its log does not fill the disk', async (t) => {
   const flood = `const line = 'x'.repeat(1023) + '\\n'; const block = line.repeat(256);
@@ -51,6 +52,27 @@ test('cutting a log keeps its end, goes on at the beginning, and keeps two parts
   assert.match(part, /^\[109 earlier bytes of this log were dropped\]\n/);
   assert.ok(part.endsWith('\nthe end\n'));
   assert.deepEqual(await rig.instances.tail('x', 1), ['the end']);
+});
+
+test('on a full disk a log is emptied rather than kept, and a boot says what is wrong', async (t) => {
+  const rig = makeRig(t, { files: { 'app.cjs': 'setInterval(() => {}, 1000)' } });
+  const folders = [rig.layout.logs, rig.layout.instances];
+  for (const folder of folders) execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]);
+  try {
+    const file = join(rig.layout.logs, 'x.log');
+    writeFileSync(file, Buffer.alloc(MAX_LOG_BYTES + 1));
+    await rotate(file);
+    assert.deepEqual([statSync(file).size, statSync(`${file}.1`).size], [0, 0]);
+    const instance = await rig.boot();
+    assert.throws(() => writeFileSync(join(rig.layout.instances, 'filler'), Buffer.alloc(17 * 1024 * 1024)), /ENOSPC/);
+    const refused = await rig.instances.boot({ instance: newId(), slot: 'a', commit: COMMIT });
+    assert.match(refused.ok ? '' : refused.failure.error, /could not be started: ENOSPC/);
+    assert.equal((await rig.instances.stop(instance.instance, 0)).signal, 'SIGKILL');
+    assert.match(rig.messages.join(), /could not be written: ENOSPC/);
+  } finally {
+    // Before the rig removes the folders; lazily, because the log of an instance that is being killed may still be open.
+    for (const folder of folders) execFileSync('umount', ['-l', folder]);
+  }
 });
 
 test('logs of the last boots are kept, those of running instances always, other files too', async (t) => {

@@ -14,7 +14,7 @@ import { createPortPicker } from './fresh-ports.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { readBootId, runsStill } from './proc.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
-import { spawnDetached } from './spawn.ts';
+import { type Spawned, type SpawnRequest, spawnDetached } from './spawn.ts';
 import { parseStartCommand } from './start-command.ts';
 
 /** Logs of this many boots are kept; running ones always. */
@@ -96,9 +96,9 @@ export function createInstances({
   async function accompany(entry: Entry): Promise<void> {
     const { record } = entry;
     const exit = await entry.exited.promise;
-    if (closed) return;
+    if (closed) return entry.finished.resolve();
     entry.exit = exit;
-    records.write({ ...record, ended: { at: clock.now(), exit } });
+    save({ ...record, ended: { at: clock.now(), exit } });
     const ending = entry.ending ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
     const logTail = await tailLog(record.logFile);
@@ -149,26 +149,40 @@ export function createInstances({
       secrets: prepared,
       greenroom: { ...identity, ...instanceVariables(record) },
     });
-    // On disk before the process exists: if we die in between, `adopt` finds the process by the id in its environment.
-    records.write(record);
-    const started = spawnDetached({
-      command: parseStartCommand(contract.start_command),
-      directory,
-      env: environment,
-      logFile: record.logFile,
-    });
+    const logFile = record.logFile;
+    const started = await start(record, { command: parseStartCommand(contract.start_command), directory, env: environment, logFile });
     if (typeof started === 'string') {
       records.remove(instance);
-      await removeLog(record.logFile);
+      await removeLog(logFile);
       return fail({ code: 'boot_exited', error: started, evidence: { command: contract.start_command } });
     }
-    const { child, stat } = started;
-    const running = { ...record, pid: stat.pid, startTicks: stat.startTicks };
+    const running = { ...record, pid: started.stat.pid, startTicks: started.stat.startTicks };
     const entry = watch(running, true);
-    child.once('exit', (code, signal) => entry.exited.resolve(exitReason(code, signal)));
-    records.write(running);
+    void started.exited.then(entry.exited.resolve);
+    save(running);
     void pruneLogs().catch((error: unknown) => log(`Old logs could not be removed: ${String(error)}`));
     return ok(instanceOf(running));
+  }
+
+  async function start(record: InstanceRecord, request: SpawnRequest): Promise<Spawned | string> {
+    try {
+      // On disk before the process exists: if we die in between, `adopt` finds the process by the id in its environment.
+      records.write(record);
+      return await spawnDetached(request);
+    } catch (error) {
+      if (isSystemError(error)) return `The instance could not be started: ${error.message}`;
+      throw error;
+    }
+  }
+
+  /** A record that cannot be written (a full disk) must not cost a running app: `adopt` finds it by its environment too. */
+  function save(record: InstanceRecord): void {
+    try {
+      records.write(record);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      log(`The record of instance ${record.instance} could not be written: ${error.message}`);
+    }
   }
 
   async function readSecrets(): Promise<Record<string, string> | string> {
@@ -187,12 +201,12 @@ export function createInstances({
     const { living, gone, orphans } = findEarlierInstances(records, known, bootId, layout.logs);
     const adopted = living.filter(({ instance }) => !entries.has(instance));
     for (const record of adopted) {
-      records.write(record);
+      save(record);
       watch(record, false);
     }
     for (const record of gone) {
       const exit = unknownExit('ended while the orchestrator was away');
-      records.write({ ...record, ended: { at: clock.now(), exit } });
+      save({ ...record, ended: { at: clock.now(), exit } });
     }
     await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id)), 0).done));
     return adopted.map(instanceOf);
@@ -241,6 +255,11 @@ export function createInstances({
     const record = INSTANCE_ID.test(instance) ? records.read(instance) : undefined;
     return record?.ended?.exit ?? unknownExit('was not running');
   }
+}
+
+/** A refusal of the operating system (no space, no permission), as opposed to a bug. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 function pollLeader(entry: Entry): () => void {

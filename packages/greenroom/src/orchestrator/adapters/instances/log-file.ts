@@ -78,6 +78,17 @@ export async function rotate(file: string): Promise<void> {
   if (target === undefined) return;
   await using source = await open(file, 'r+');
   await using copy = await open(target, 'w', 0o600);
+  try {
+    await moveEnd(source, copy);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // On a full disk room matters more than an old log.
+    ftruncateSync(source.fd, 0);
+    ftruncateSync(copy.fd, 0);
+  }
+}
+
+async function moveEnd(source: FileHandle, copy: FileHandle): Promise<void> {
   const { size } = await source.stat();
   let position = Math.max(0, size - MAX_LOG_BYTES);
   if (position > 0) await copy.write(`[${position} earlier bytes of this log were dropped]\n`);
@@ -124,6 +135,10 @@ async function sizeOf(file: string): Promise<number> {
 /** Removes a log with its older parts. */
 export async function removeLog(file: string): Promise<void> {
   for (const part of logParts(file)) await rm(part, { force: true });
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function ignoreMissing(error: unknown): void {

@@ -28,6 +28,7 @@ const recordSchema = z.object({
 export type InstanceRecord = z.output<typeof recordSchema>;
 
 export interface Records {
+  /** Throws the system's error when the disk refuses; the record is then as it was. */
   write(record: InstanceRecord): void;
   /** Undefined when there is none or it cannot be understood. */
   read(instance: string): InstanceRecord | undefined;
@@ -47,8 +48,13 @@ export function openRecords(folder: string): Records {
   return {
     write(record) {
       const temporary = `${fileOf(record.instance)}.tmp`;
-      writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-      renameSync(temporary, fileOf(record.instance));
+      try {
+        writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+        renameSync(temporary, fileOf(record.instance));
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      }
     },
     read,
     ids: () =>

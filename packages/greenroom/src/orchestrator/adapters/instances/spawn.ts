@@ -1,8 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, existsSync } from 'node:fs';
+import type { ExitReason } from '@greenroom/sdk/wire';
+import { exitReason } from './exit-reason.ts';
 import { openLog } from './log-file.ts';
 import { type ProcessStat, readStat } from './proc.ts';
 import type { StartCommand } from './start-command.ts';
+
+export interface Spawned {
+  stat: ProcessStat;
+  exited: Promise<ExitReason>;
+}
 
 export interface SpawnRequest {
   command: StartCommand;
@@ -15,27 +22,33 @@ export interface SpawnRequest {
  * Starts a process in a session of its own that outlives this one: its output goes straight to the log file, its input is /dev/null.
  * Answers a sentence when it could not be started.
  */
-export function spawnDetached({ command, directory, env, logFile }: SpawnRequest): { child: ChildProcess; stat: ProcessStat } | string {
+export async function spawnDetached({ command, directory, env, logFile }: SpawnRequest): Promise<Spawned | string> {
   const log = openLog(logFile);
   try {
     const child = spawn(command.file, command.args, { cwd: directory, env, detached: true, stdio: ['ignore', log, log] });
-    // A failed start is reported by an event as well as by the missing pid, and an event without a listener is an exception.
-    let failure: NodeJS.ErrnoException | undefined;
-    child.on('error', (error) => {
-      failure = error;
+    // A failed start is told by an event, and one without a listener is an exception.
+    const failed = new Promise<NodeJS.ErrnoException>((resolve) => {
+      child.on('error', resolve);
     });
+    if (child.pid === undefined) return explain(command, directory, await failed);
     child.unref();
     // Read before the event loop can reap it: even a process that has exited by now is still there, as a zombie.
-    const stat = child.pid === undefined ? undefined : readStat(child.pid);
-    if (stat) return { child, stat };
-    return explain(command, directory, failure);
+    const stat = readStat(child.pid);
+    if (!stat) throw new Error(`process ${child.pid} cannot be seen in /proc`);
+    const exited = new Promise<ExitReason>((resolve) => {
+      child.once('exit', (code, signal) => resolve(exitReason(code, signal)));
+    });
+    return { stat, exited };
   } finally {
     closeSync(log);
   }
 }
 
-function explain(command: StartCommand, directory: string, failure: Error | undefined): string {
-  if (failure) return `The start command could not be run: ${failure.message}`;
-  if (!existsSync(directory)) return `The start command could not be run: the folder ${directory} does not exist.`;
-  return `The start command could not be run: "${command.file}" was not found in ${directory} nor on PATH (the slot's node_modules/.bin and .venv/bin included), or it is not executable.`;
+function explain(command: StartCommand, directory: string, failure: NodeJS.ErrnoException): string {
+  const begin = `The start command could not be run:`;
+  if (!existsSync(directory)) return `${begin} the folder ${directory} does not exist.`;
+  if (failure.code === 'ENOENT')
+    return `${begin} "${command.file}" was not found, neither in ${directory} nor on PATH (the slot's node_modules/.bin and .venv/bin included).`;
+  if (failure.code === 'EACCES') return `${begin} "${command.file}" is not executable. Run: chmod +x ${command.file}`;
+  return `${begin} ${failure.message}`;
 }
