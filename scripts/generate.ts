@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { renderReference } from '../packages/greenroom/src/cli/reference.ts';
 import { contractJsonSchema, contractSchemaText } from '../packages/greenroom/src/orchestrator/core/contract-schema.ts';
 import { contractTable } from './generate/contract-table.ts';
 
@@ -20,11 +21,13 @@ interface Generated {
 const generated: Generated[] = [
   { file: 'packages/greenroom/contract.schema.json', text: contractSchemaText },
   { file: 'docs/guides/contract.md', part: 'fields', text: () => contractTable(contractJsonSchema()) },
+  { file: 'docs/guides/cli.md', part: 'reference', text: renderReference },
 ];
 
 let stale = 0;
 for (const { file, part, text } of generated) {
   const path = join(root, file);
+  if (part !== undefined && !existsSync(path)) continue; // a guide that nobody has written has no stale part
   const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
   const after = part === undefined ? await text() : withPart(before, part, await text(), file);
   if (after === before) continue;

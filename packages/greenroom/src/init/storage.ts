@@ -18,7 +18,8 @@ export async function findSharedPaths(
   const paths = new Set<string>();
   const unknowns: Unknown[] = [];
   const explanations: string[] = [];
-  for (const { path, where } of [...databases(files, lines), ...(await stores(files))]) {
+  for (const { path, where, partial = false } of [...(await stores(files)), ...databases(files, lines)]) {
+    if (partial && [...paths].some((other) => other.endsWith('/'))) continue;
     const folder = folderOf(path);
     const shared = folder !== '' && isIgnored(folder) ? folder : path;
     if ([...paths].some((other) => other === shared || shared.startsWith(other))) continue;
@@ -37,10 +38,14 @@ export async function findSharedPaths(
 interface Place {
   path: string;
   where: string;
+  /** Only the name is known: the folder is in a variable, and is probably one of those found. */
+  partial?: boolean;
 }
 
 function databases(files: AppFiles, lines: readonly SourceLine[]): Place[] {
-  const named = lines.flatMap(({ file, line, text }) => databaseIn(text).map((path) => ({ path, where: `${file} line ${line}` })));
+  const named = lines.flatMap(({ file, line, text }) =>
+    databaseIn(text).map((path) => ({ path, where: `${file} line ${line}`, partial: /\bjoin\(/.test(text) && !path.includes('/') })),
+  );
   const existing = files.files.filter((path) => DATABASE.test(path)).map((path) => ({ path, where: 'a database file' }));
   return [...named, ...existing];
 }
@@ -60,7 +65,7 @@ function databaseIn(text: string): string[] {
 async function stores(files: AppFiles): Promise<Place[]> {
   const existing = files.folders.map((folder) => `${folder}/`);
   const listed = (await files.read('.gitignore')).split('\n').map((line) => line.trim().replace(/^\//, ''));
-  const literal = listed.filter((line) => /^[\w-]+(?:\/[\w-]+)*\/$/.test(line));
+  const literal = listed.filter((line) => /^[\w-]+(?:\/[\w-]+)*\/?$/.test(line)).map((line) => line.replace(/\/?$/, '/'));
   const names = [...existing, ...literal].filter((path) => STORE_NAME.test(path) && path.split('/').length <= 3);
   return names.map((path) => ({ path, where: 'git ignores it, and its name is that of a store' }));
 }

@@ -24,11 +24,20 @@ test('databases and uploads that git ignores are shared, others are asked about'
     'db/dev.sqlite3': '',
     'uploads/a.png': '',
   });
-  assert.deepEqual(contract['shared_paths'], ['data/', 'sessions.sqlite3', 'db/dev.sqlite3', 'uploads/']);
+  assert.deepEqual(contract['shared_paths'], ['uploads/', 'data/', 'sessions.sqlite3', 'db/dev.sqlite3']);
   assert.deepEqual(unknowns, [
     'Whether kept.db (db.js line 2) is a database of the running app: if so, have git ignore kept.db and add it to shared_paths, or each release starts with its own.',
   ]);
   assert.ok(parseContract(contract).ok);
+});
+
+test('a database in a folder that only a variable names is taken to be in the store that git ignores', async (context) => {
+  const source = "const db = new DatabaseSync(join(folder, 'app.db'));\n";
+  const known = await init(context, { '.gitignore': 'node_modules\ndata\n', 'store.js': source });
+  assert.deepEqual(known.contract['shared_paths'], ['data/']);
+  assert.deepEqual(known.unknowns, []);
+  const unknown = await init(context, { 'store.js': source });
+  assert.match(unknown.unknowns.join('\n'), /^Whether app\.db \(store\.js line 1\)/);
 });
 
 test('a shared folder that keeps a file in git is pointed out', async (context) => {
