@@ -39,6 +39,7 @@ export function watchLogSize(file: string, report: (message: string) => void): (
   let ended = false;
   let timer: NodeJS.Timeout;
   let size = 0;
+  let reported = '';
   const look = async (): Promise<void> => {
     let growth = 0;
     try {
@@ -50,7 +51,9 @@ export function watchLogSize(file: string, report: (message: string) => void): (
         size = 0;
       }
     } catch (error) {
-      report(`The log ${file} could not be cut: ${error instanceof Error ? error.message : String(error)}`);
+      const message = `The log ${file} could not be cut: ${error instanceof Error ? error.message : String(error)}`;
+      if (message !== reported) report(message);
+      reported = message;
     }
     plan(growth > BUSY_GROWTH_BYTES ? BUSY_CHECK_MS : IDLE_CHECK_MS);
   };
