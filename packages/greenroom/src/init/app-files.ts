@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 const MAX_ENTRIES = 20_000;
 const MAX_DEPTH = 8;
 const MAX_FILE_BYTES = 256 * 1024;
+/** Longer lines are data or minified code, and could make a pattern take very long. */
+const MAX_LINE_LENGTH = 1_000;
 const MAX_TOTAL_BYTES = 16 * 1024 * 1024;
 /** Dependencies and build results: large, and not the app's own words. */
 const SKIPPED = new Set([
@@ -36,6 +38,8 @@ export interface AppFiles {
   has(path: string): boolean;
   /** The text of a file; empty when it is missing, not text, or too large to be looked at. */
   read(path: string): Promise<string>;
+  /** The lines of a file; very long ones are empty. */
+  lines(path: string): Promise<string[]>;
 }
 
 export async function openAppFiles(directory: string): Promise<AppFiles> {
@@ -44,19 +48,17 @@ export async function openAppFiles(directory: string): Promise<AppFiles> {
   const known = new Set(found.files);
   const cache = new Map<string, string>();
   let budget = MAX_TOTAL_BYTES;
-  return {
-    directory: root,
-    ...found,
-    has: (path) => known.has(path),
-    read: async (path) => {
-      const cached = cache.get(path);
-      if (cached !== undefined) return cached;
-      const text = known.has(path) && budget > 0 ? await readText(join(root, path)) : '';
-      budget -= text.length;
-      cache.set(path, text);
-      return text;
-    },
+  const read = async (path: string): Promise<string> => {
+    const cached = cache.get(path);
+    if (cached !== undefined) return cached;
+    const text = known.has(path) && budget > 0 ? await readText(join(root, path)) : '';
+    budget -= text.length;
+    cache.set(path, text);
+    return text;
   };
+  const lines = async (path: string): Promise<string[]> =>
+    (await read(path)).split(/\r?\n/).map((line) => (line.length > MAX_LINE_LENGTH ? '' : line));
+  return { directory: root, ...found, has: (path) => known.has(path), read, lines };
 }
 
 async function walk(root: string): Promise<{ files: string[]; folders: string[]; truncated: boolean }> {

@@ -12,7 +12,7 @@ interface Rule {
 export async function readGitignore(files: AppFiles): Promise<(path: string) => boolean> {
   const rules: Rule[] = [];
   for (const path of files.files.filter((file) => file === '.gitignore' || file.endsWith('/.gitignore'))) {
-    rules.push(...rulesOf(await files.read(path), path.slice(0, -'.gitignore'.length)));
+    rules.push(...rulesOf(await files.lines(path), path.slice(0, -'.gitignore'.length)));
   }
   return (path) => {
     const parts = path.replace(/\/$/, '').split('/');
@@ -31,9 +31,9 @@ function ignored(rules: Rule[], path: string, isFolder: boolean): boolean {
   return last !== undefined && !last.negated;
 }
 
-function rulesOf(text: string, base: string): Rule[] {
-  const lines = text.split('\n').map((line) => line.replace(/\r$/, '').replace(/(?<!\\)\s+$/, ''));
+function rulesOf(lines: string[], base: string): Rule[] {
   return lines
+    .map((line) => line.trimEnd())
     .filter((line) => line !== '' && !line.startsWith('#') && line.length < 200)
     .map((line) => {
       const negated = line.startsWith('!');

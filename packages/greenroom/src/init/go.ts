@@ -14,10 +14,10 @@ const BINARY_FOLDER = '.greenroom/';
 export async function detectGo(files: AppFiles): Promise<Stack | undefined> {
   if (!files.has('go.mod')) return undefined;
   const stack = emptyStack('go');
-  const modules = await files.read('go.mod');
-  stack.framework = FRAMEWORKS.find(([module]) => modules.includes(module))?.[1] ?? 'plain';
+  const modules = await files.lines('go.mod');
+  stack.framework = FRAMEWORKS.find(([module]) => modules.some((line) => line.includes(module)))?.[1] ?? 'plain';
   stack.packageManager = 'go';
-  if (/^\s*(?:require\s+)?[\w.-]+\.\w+\/\S+\s+v\d/m.test(modules)) {
+  if (modules.some((line) => /^\s*(?:require\s+)?[\w.-]+\.\w+\/\S+\s+v\d/.test(line))) {
     stack.setupCommand = 'go mod download';
     stack.setupInputs = ['go.mod', 'go.sum'].filter((name) => files.has(name));
   }

@@ -18,6 +18,8 @@ const FRAMEWORKS: readonly [dependency: string, name: string][] = [
 ];
 /** These listen on `PORT` whatever the app's own sources say. */
 const READ_PORT = ['next', 'nuxt', 'remix', 'sveltekit'];
+/** Longer scripts are programs of their own. */
+const LONGEST_TEXT = 1_000;
 const ENTRIES = ['server', 'app', 'index', 'main', 'src/server', 'src/app', 'src/index', 'src/main'];
 const ENTRY_EXTENSIONS = ['js', 'mjs', 'cjs', 'ts', 'mts'];
 
@@ -155,6 +157,8 @@ function parsePackage(text: string): PackageJson | undefined {
 
 function stringsOf(value: unknown): Record<string, string> {
   if (typeof value !== 'object' || value === null) return {};
-  const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  const entries = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1].length < LONGEST_TEXT,
+  );
   return Object.assign(Object.create(null), Object.fromEntries(entries));
 }

@@ -6,7 +6,7 @@ import { emptyStack } from './types.ts';
 export async function detectProcfile(files: AppFiles): Promise<Stack | undefined> {
   if (!files.has('Procfile')) return undefined;
   const stack = emptyStack('procfile');
-  const lines = (await files.read('Procfile')).split('\n');
+  const lines = await files.lines('Procfile');
   const web = lines.map((line) => /^web\s*:\s*(\S.*?)\s*$/.exec(line)?.[1]).find((command) => command !== undefined);
   if (web === undefined) {
     stack.unknowns.push({ field: 'start_command', text: 'How the app starts: its Procfile has no "web:" line.' });

@@ -25,7 +25,8 @@ export async function detectPython(files: AppFiles): Promise<Stack | undefined> 
   const runnable = runnableFile(sources);
   if (manifests.length === 0 && runnable === '') return undefined;
   const stack = emptyStack('python');
-  const texts = await Promise.all(['requirements.txt', 'pyproject.toml', 'Pipfile'].map((name) => files.read(name)));
+  const named = await Promise.all(['requirements.txt', 'pyproject.toml', 'Pipfile'].map((name) => files.lines(name)));
+  const texts = named.map((lines) => lines.filter((line) => !line.startsWith('#')).join('\n'));
   const needs = (name: string): boolean => new RegExp(`(?:^|["'\\s,])${name}(?=[\\s"'<>=~!;,[]|$)`, 'im').test(texts.join('\n'));
   stack.framework = FRAMEWORKS.find(needs) ?? 'plain';
   setUp(stack, files, texts[1] ?? '');

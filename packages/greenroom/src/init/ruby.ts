@@ -14,8 +14,11 @@ export async function detectRuby(files: AppFiles): Promise<Stack | undefined> {
     sources.find(({ file, text }) => !file.includes('/') && /WEBrick|TCPServer|require ['"]sinatra['"]/.test(text))?.file ?? '';
   if (!bundled && !rack && runnable === '') return undefined;
   const stack = emptyStack('ruby');
-  const gems = `${await files.read('Gemfile')}\n${await files.read('Gemfile.lock')}`;
-  const has = (gem: string): boolean => new RegExp(`^\\s*(?:gem\\s*\\(?\\s*["']${gem}["']|${gem} \\()`, 'm').test(gems);
+  const gems = [...(await files.lines('Gemfile')), ...(await files.lines('Gemfile.lock'))];
+  const has = (gem: string): boolean => {
+    const line = new RegExp(`^\\s*(?:gem\\s*\\(?\\s*["']${gem}["']|${gem} \\()`);
+    return gems.some((text) => line.test(text));
+  };
   stack.framework = FRAMEWORKS.find(has) ?? (rack ? 'rack' : 'plain');
   if (bundled) {
     stack.packageManager = 'bundler';

@@ -31,8 +31,8 @@ export async function readSources(files: AppFiles, language: Stack['language']):
   const paths = files.files.filter((path) => EXTENSIONS[language].test(path) && !BESIDE.test(path)).slice(0, MAX_SOURCES);
   const lines: SourceLine[] = [];
   for (const file of paths) {
-    for (const [index, text] of (await files.read(file)).split('\n').entries()) {
-      if (text.length < 1_000 && !COMMENT.test(text)) lines.push({ file, line: index + 1, text });
+    for (const [index, text] of (await files.lines(file)).entries()) {
+      if (!COMMENT.test(text)) lines.push({ file, line: index + 1, text });
     }
   }
   return lines;

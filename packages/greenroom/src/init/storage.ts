@@ -64,7 +64,7 @@ function databaseIn(text: string): string[] {
 /** Folders with the usual names of stores, there or only in `.gitignore`. */
 async function stores(files: AppFiles): Promise<Place[]> {
   const existing = files.folders.map((folder) => `${folder}/`);
-  const listed = (await files.read('.gitignore')).split('\n').map((line) => line.trim().replace(/^\//, ''));
+  const listed = (await files.lines('.gitignore')).map((line) => line.trim().replace(/^\//, ''));
   const literal = listed.filter((line) => /^[\w-]+(?:\/[\w-]+)*\/?$/.test(line)).map((line) => line.replace(/\/?$/, '/'));
   const names = [...existing, ...literal].filter((path) => STORE_NAME.test(path) && path.split('/').length <= 3);
   return names.map((path) => ({ path, where: 'git ignores it, and its name is that of a store' }));

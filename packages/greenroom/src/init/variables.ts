@@ -19,7 +19,7 @@ export async function findVariables(
   const env: Record<string, string> = {};
   const secrets: string[] = [];
   if (file === undefined) return { secrets, env, unknowns: [], explanations: [] };
-  for (const [name, value] of variablesOf(await files.read(file))) {
+  for (const [name, value] of variablesOf(await files.lines(file))) {
     if (NOT_THE_OPERATORS.test(name) || secrets.includes(name)) continue;
     if (file === '.env' || value === '' || SECRET_NAME.test(name) || PLACEHOLDER.test(value)) secrets.push(name);
     else env[name] = value;
@@ -39,8 +39,8 @@ export async function findVariables(
   return { secrets: secrets.filter((name) => !Object.hasOwn(env, name)), env, unknowns, explanations };
 }
 
-function variablesOf(text: string): [string, string][] {
-  return text.split('\n').flatMap((line): [string, string][] => {
+function variablesOf(lines: string[]): [string, string][] {
+  return lines.flatMap((line): [string, string][] => {
     const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
     if (match?.[1] === undefined) return [];
     const value = /^(["'])(.*)\1$/.exec(match[2] ?? '')?.[2] ?? (match[2] ?? '').replace(/\s+#.*$/, '');

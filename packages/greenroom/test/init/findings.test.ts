@@ -139,3 +139,25 @@ test('scripts that call each other in a circle, and a broken package.json, are n
   const odd = await init(context, { 'package.json': { scripts: [], dependencies: { __proto__: 1 }, main: 5, packageManager: {} } });
   assert.equal(odd.contract['start_command'], 'node server.js');
 });
+
+test('files made to keep patterns busy are read in no time', { timeout: 20_000 }, async (context) => {
+  const runs = ['\n', ' ', 'a', '"', '(', '*/', '{,', 'x=', '::/'].map((part) => part.repeat(250_000 / part.length));
+  const names = [
+    'package.json',
+    'requirements.txt',
+    'pyproject.toml',
+    'Gemfile',
+    'go.mod',
+    'Procfile',
+    '.gitignore',
+    '.env.example',
+    'app.py',
+    'main.go',
+    'index.js',
+  ];
+  for (const run of runs) {
+    const started = performance.now();
+    await detectApp(appFolder(context, Object.fromEntries(names.map((name) => [name, `${run}!`]))));
+    assert.ok(performance.now() - started < 2_000, JSON.stringify(run.slice(0, 2)));
+  }
+});

@@ -83,7 +83,7 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
 function mayBeSecret(value: string | number, path: readonly PropertyKey[]): boolean {
   const inValues = path.slice(0, -1).some((key) => key === 'env' || key === 'headers');
   if (inValues && typeof value === 'string') return true;
-  return SECRET_NAME.test(String(path.at(-1))) || URL_WITH_PASSWORD.test(String(value));
+  return SECRET_NAME.test(String(path.at(-1))) || URL_WITH_PASSWORD.test(String(value).slice(0, LONGEST_VALUE * 10));
 }
 
 function cut(json: string): string {
