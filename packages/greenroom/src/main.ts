@@ -143,9 +143,9 @@ async function serve(
     log,
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
-  runner.subscribe((it) => announcements.add(it));
+  runner.subscribe(({ seq, time, type, attempts }) => announcements.add({ seq, time, type, attempts }));
   runner.subscribe((it) => {
-    for (const sentence of narrate(it)) say(sentence);
+    for (const sentence of narrate(it, runner.state())) say(sentence);
   });
   await router.register();
   await runner.start();

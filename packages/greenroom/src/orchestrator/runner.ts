@@ -16,6 +16,9 @@ export interface Announcement {
   seq: number;
   time: string;
   type: string;
+  /** The attempt that the event names; empty when it names none. */
+  subject: string;
+  /** The attempts that it changed. */
   attempts: AttemptView[];
 }
 
@@ -69,7 +72,8 @@ export function createRunner(options: RunnerOptions): Runner {
     const touched = project(history, event, state, result.state, result.commands);
     state = result.state;
     journal.save(state);
-    announce({ seq, time, type: event.type, attempts: [...touched].flatMap((id) => history.get(id) ?? []) });
+    const subject = 'attempt' in event ? event.attempt : 'request' in event ? event.request.id : '';
+    announce({ seq, time, type: event.type, subject, attempts: [...touched].flatMap((id) => history.get(id) ?? []) });
     for (const command of result.commands) carryOut(command);
   }
 
