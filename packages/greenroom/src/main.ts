@@ -18,7 +18,7 @@ import { waitForListener } from './orchestrator/adapters/probe/health.ts';
 import { createProber } from './orchestrator/adapters/probe/prober.ts';
 import { noSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
 import { createEmbeddedRouter, RouterError } from './orchestrator/adapters/router/embedded.ts';
-import { createSecrets } from './orchestrator/adapters/secrets.ts';
+import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
 import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
 import { ListenError, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
@@ -251,7 +251,7 @@ function createVoice({ json, app }: OrchestratorOptions): Voice {
 
 function expectedSentences(error: unknown): string[] | null {
   if (error instanceof StartError) return error.sentences;
-  if (error instanceof RepoError || error instanceof RouterError) return [error.message];
+  if (error instanceof RepoError || error instanceof RouterError || error instanceof SecretsError) return [error.message];
   if (error instanceof ListenError) return [error.message];
   // The system's own refusals (no space, no permission, read-only) name the path; they are no bugs.
   if (error instanceof Error && 'syscall' in error) return [error.message];
