@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { benchContract } from '../harness/bench-app.ts';
+import { cleanUpOnce } from '../harness/cleanup.ts';
 import { type Greenroom, prepareGreenroom, tail } from '../harness/greenroom.ts';
 import { endLeftovers } from '../harness/leftovers.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -28,6 +29,11 @@ export async function withGreenroom<T>(
   const root = mkdtempSync(join(tmpdir(), 'greenroom-bench-'));
   const repo = join(root, 'repo');
   let greenroom: Greenroom | undefined;
+  const cleanUp = cleanUpOnce(async () => {
+    await greenroom?.stop();
+    await endLeftovers(root);
+    rmSync(root, { recursive: true, force: true });
+  });
   try {
     makeRepo(repo);
     const [port, internalPort, apiPort] = (await freePorts(3)) as [number, number, number];
@@ -35,9 +41,7 @@ export async function withGreenroom<T>(
     await greenroom.start();
     return await work(benchOf(greenroom, repo));
   } finally {
-    await greenroom?.stop();
-    await endLeftovers(root);
-    rmSync(root, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeploySuccess, DryRun, Refusal, RollbackSuccess, Status } from '../../packages/sdk/src/wire.ts';
 import { benchContract, benchRepo } from '../harness/bench-app.ts';
+import { cleanUpOnce } from '../harness/cleanup.ts';
 import { type Greenroom, prepareGreenroom, tail } from '../harness/greenroom.ts';
 import { endLeftovers } from '../harness/leftovers.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -41,6 +42,12 @@ export async function runSwaps(options: SwapOptions): Promise<SwapReport> {
   const root = mkdtempSync(join(tmpdir(), 'greenroom-swap-'));
   let greenroom: Greenroom | undefined;
   let load: Load | undefined;
+  const cleanUp = cleanUpOnce(async () => {
+    await load?.stop();
+    await greenroom?.stop();
+    await endLeftovers(root);
+    rmSync(root, { recursive: true, force: true });
+  });
   try {
     const commits = benchRepo(join(root, 'repo'), options.swaps + 1);
     const [port, internalPort, apiPort] = (await freePorts(3)) as [number, number, number];
@@ -53,10 +60,7 @@ export async function runSwaps(options: SwapOptions): Promise<SwapReport> {
     load.expect(commits[0] ?? '');
     return await swapAll(options, commits, greenroom, load, root);
   } finally {
-    await load?.stop();
-    await greenroom?.stop();
-    await endLeftovers(root);
-    rmSync(root, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 
