@@ -83,11 +83,11 @@ async function runTest(adapter: readonly string[], test: ConformanceTest): Promi
   const missing = test.covers.filter((requirement) => !checked.has(requirement));
   for (const requirement of missing) note(requirement, broken || 'was not checked');
   if (broken && missing.length === 0) note(test.covers[0] ?? LEFTOVERS, broken);
-  const failed = findings.some(({ problem }) => problem !== '');
-  const log = failed ? world.logTail() : '';
+  const lastWords = world.logTail();
   const leftovers = await world.close();
   if (leftovers.length > 0)
     note(LEFTOVERS, `left running after SIGTERM: ${leftovers.map(({ pid, command }) => `${pid} (${command})`).join(', ')}`);
+  const log = findings.some(({ problem }) => problem !== '') ? lastWords : '';
   return { name: test.name, findings, durationMs: performance.now() - begun, log };
 }
 

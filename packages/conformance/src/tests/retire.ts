@@ -77,7 +77,7 @@ export const retireTests: ConformanceTest[] = [
       await world.release({ version: 'v1' });
       const old = await world.whoami();
       const stream = exchange({ port: world.port, path: '/stream' });
-      stream.catch(() => 'how a stream is closed is not judged');
+      stream.catch(() => 'how it ends is judged by the next test');
       await world.event('the stream is open', ({ event }) => event === 'stream');
       const begun = Date.now();
       await world.release({ version: 'v2' });
@@ -88,6 +88,29 @@ export const retireTests: ConformanceTest[] = [
           answeredMs < DRAIN_TIMEOUT_MS,
           `the deploy answered after ${answeredMs} ms, with a drain limit of ${DRAIN_TIMEOUT_MS} ms`,
         );
+      });
+    },
+  },
+  {
+    name: 'a stream that is given up is ended properly',
+    covers: ['RETIRE-8'],
+    async run({ world, must }) {
+      await world.start();
+      await world.release({ version: 'v1' });
+      let seen = '';
+      exchange({ port: world.port, path: '/stream' }).then(
+        ({ status, body }) => {
+          seen = `${status} ${body.slice(0, 8)}`;
+        },
+        (error: Error) => {
+          seen = error.message;
+        },
+      );
+      await world.event('the stream is open', ({ event }) => event === 'stream');
+      await world.release({ version: 'v2' });
+      await must('RETIRE-8', async () => {
+        await until('the stream ends', RETIRED_WITHIN_MS, () => seen !== '');
+        assert.equal(seen, '200 data: v1', 'the stream as its client saw it');
       });
     },
   },

@@ -46,6 +46,7 @@ export const FAULTS = {
   'leader-only': { breaks: 'RETIRE-5' },
   'drain-forever': { breaks: 'RETIRE-6' },
   'answer-after-drain': { breaks: 'RETIRE-7' },
+  'cut-streams': { breaks: 'RETIRE-8' },
   'status-null': { breaks: 'STATUS-1' },
   'status-without-previous': { breaks: 'STATUS-2' },
   'time-in-seconds': { breaks: 'STATUS-3' },

@@ -18,6 +18,8 @@ const FOREVER_MS = 3_600_000;
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade'];
 
 let target: Target | null = null;
+/** What each answer is fed from. */
+const sources = new WeakMap<ServerResponse, IncomingMessage>();
 const inFlight = new Map<string, Set<ServerResponse>>();
 
 const publicServer = createServer((incoming, response) => forward(incoming, response, faulty('public-to-internal')));
@@ -57,6 +59,7 @@ function forward(incoming: IncomingMessage, response: ServerResponse, internal: 
         Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !HOP_BY_HOP.includes(name))),
       );
       answer.on('error', () => response.destroy());
+      sources.set(response, answer);
       answer.pipe(response);
     },
   );
@@ -84,12 +87,25 @@ async function handleControl(incoming: IncomingMessage, response: ServerResponse
   if (incoming.method === 'DELETE') response.on('close', () => process.exit(0));
 }
 
+/** A stream is ended as if the app had done it; any other answer is incomplete, and must look so. */
+function giveUp(response: ServerResponse): void {
+  const source = sources.get(response);
+  const stream = source?.headers['content-type']?.startsWith('text/event-stream');
+  if (!stream || faulty('cut-streams')) {
+    response.destroy();
+    return;
+  }
+  // Nothing may be written after the end.
+  source?.unpipe(response);
+  response.end();
+}
+
 function drain(instance: string, timeoutMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const deadline = Date.now() + timeoutMs;
   const requests = inFlight.get(instance) ?? new Set();
   const timer = setInterval(() => {
-    if (Date.now() > deadline) for (const response of requests) response.destroy();
+    if (Date.now() > deadline) for (const response of requests) giveUp(response);
     else if (requests.size > 0) return;
     clearInterval(timer);
     resolve();
