@@ -29,10 +29,11 @@ export function promoted(draft: Draft, attempt: Attempt): void {
 }
 
 function rememberPrevious(state: State, attempt: Attempt, old: Release | null): void {
+  // Whoever makes a commit live by choice lifts its quarantine.
+  state.quarantine = state.quarantine.filter((it) => it !== attempt.resolved);
   if (attempt.kind === 'deploy') {
     state.promoted_at = attempt.at;
     state.consecutive_failures = 0;
-    state.quarantine = state.quarantine.filter((it) => it !== attempt.resolved);
   } else if (old && old.commit !== attempt.resolved && !state.quarantine.includes(old.commit)) {
     state.quarantine.push(old.commit);
   }
