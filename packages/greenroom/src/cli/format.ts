@@ -21,9 +21,9 @@ export function ago(time: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} days ago`;
 }
 
-/** The first eight digits, enough for people. */
+/** The first ten digits, as the orchestrator itself writes them. */
 export function shortCommit(commit: string): string {
-  return commit.slice(0, 8);
+  return commit.slice(0, 10);
 }
 
 /** Columns padded to their widest cell, two spaces apart; the last one is left ragged. Cells must be free of colour codes. */

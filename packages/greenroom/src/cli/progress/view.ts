@@ -21,12 +21,13 @@ export function createProgress(cli: Cli, asJson: boolean): Progress {
   return cli.stdout.isTTY && cli.env['TERM'] !== 'dumb' ? movingProgress(cli) : plainProgress(cli);
 }
 
-/** Calls back once for each step of the attempt when it has ended, in the order of the steps. */
+/** Calls back once for each step of the attempt when it has ended, in the order of the steps. Those skipped without a reason say nothing. */
 function eachStepOnce(print: (attempt: AttemptView, step: AttemptView['steps'][number]) => void): (attempt: AttemptView) => void {
   const printed = new Set<string>();
   return (attempt) => {
     for (const step of attempt.steps) {
       if (!isFinal(step) || printed.has(step.step)) continue;
+      if (step.status === 'skipped' && !step.detail) continue;
       printed.add(step.step);
       print(attempt, step);
     }
@@ -68,6 +69,7 @@ const FOUND = '! the orchestrator is back';
 
 function movingProgress(cli: Cli): Progress {
   let frame = 0;
+  let stopped = false;
   let work = { text: 'starting', since: '' };
   const begun = Date.now();
   const draw = (): void => {
@@ -96,6 +98,8 @@ function movingProgress(cli: Cli): Progress {
     },
     found: () => above(FOUND),
     stop() {
+      if (stopped) return;
+      stopped = true;
       clearInterval(timer);
       cli.stdout.write(CLEAR_LINE);
     },
