@@ -9,7 +9,7 @@ import type { Announcements } from '../runner/announcements.ts';
 import type { Ask, Service } from '../runner/service.ts';
 import { type Listener, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
-import { openApiDocument } from './openapi.ts';
+
 import { deployBody, limitQuery, rollbackBody } from './schemas.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -62,7 +62,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   });
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
   api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
-  api.get('/openapi.json', (c) => c.json(openApiDocument(version)));
+  api.get('/openapi.json', async (c) => c.json((await import('./openapi.ts')).openApiDocument(version)));
   api.notFound((c) =>
     refuse(c, 404, { code: 'not_found', error: `There is no ${c.req.method} ${c.req.path}; GET /openapi.json describes what there is.` }),
   );

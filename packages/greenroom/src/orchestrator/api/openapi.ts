@@ -1,98 +1,115 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { z } from 'zod';
 import * as schemas from './schemas.ts';
 
-const json = (schema: z.ZodType, description: string): { content: { 'application/json': { schema: z.ZodType } }; description: string } => ({
-  content: { 'application/json': { schema } },
-  description,
-});
+interface Media {
+  description: string;
+  content: Record<string, { schema: object }>;
+}
 
-const refused = {
-  400: json(schemas.refusal, 'The request was not understood; nothing was begun'),
-  403: json(schemas.refusal, 'Not from here'),
-  404: json(schemas.refusal, 'No such commit, branch or attempt'),
-  409: json(schemas.refusal, 'Not possible now: no previous release, superseded, aborted by a rollback'),
-  413: json(schemas.refusal, 'The body is too large'),
-  422: json(schemas.refusal, 'The commit was refused or its instance did not prove itself; the live release is untouched'),
-  500: json(schemas.refusal, 'The route could not be switched, or a bug'),
-  503: json(schemas.refusal, 'The orchestrator is stopping, or was interrupted'),
-  507: json(schemas.refusal, 'The journal cannot be written; nothing was begun'),
+interface Operation {
+  summary: string;
+  description?: string;
+  parameters?: object[];
+  requestBody?: Media & { required: boolean };
+  responses: Record<string, Media>;
+}
+
+const reference = (id: string): object => ({ $ref: `#/components/schemas/${id}` });
+const json = (schema: object, description: string): Media => ({ description, content: { 'application/json': { schema } } });
+const text = (type: string, description: string): Media => ({ description, content: { [type]: { schema: { type: 'string' } } } });
+const refused = (description: string): Media => json(reference('Refusal'), description);
+
+const REFUSALS: Record<string, Media> = {
+  400: refused('The request was not understood; nothing was begun'),
+  403: refused('Not from here'),
+  404: refused('No such commit or branch'),
+  409: refused('Not possible now: no previous release, superseded, or ended by a rollback'),
+  413: refused('The body is too large'),
+  422: refused('The commit was refused, or its instance did not prove itself; the live release is untouched'),
+  500: refused('The route could not be switched, or a bug'),
+  503: refused('The orchestrator is stopping'),
+  507: refused('The journal cannot be written; nothing was begun'),
 };
 
-/** The description of the API, generated from the schemas that validate it. */
+const PREFER: object = {
+  name: 'Prefer',
+  in: 'header',
+  description: '`respond-async`: answer 202 with the id at once.',
+  schema: { type: 'string', examples: ['respond-async'] },
+};
+
+const OPERATIONS: Record<string, Record<string, Operation>> = {
+  '/': { get: { summary: 'Readiness: 200 once start-up work is done', responses: { 200: json(reference('Ready'), 'Ready') } } },
+  '/deploy': {
+    post: {
+      summary: 'Deploy a commit or the head of a branch',
+      description: 'Waits until the commit is live or refused, however long its setup takes.',
+      parameters: [PREFER],
+      requestBody: { required: true, ...json(reference('DeployRequest'), 'What to deploy') },
+      responses: {
+        200: json({ anyOf: [reference('DeploySuccess'), reference('DryRun')] }, 'Live, or the plan of a dry run'),
+        202: json(reference('Accepted'), 'Queued'),
+        ...REFUSALS,
+      },
+    },
+  },
+  '/rollback': {
+    post: {
+      summary: 'Make the previous release live again',
+      description: 'Ends a deploy that is not promoted yet. A rollback asked for while one is under way shares its outcome.',
+      parameters: [PREFER],
+      requestBody: { required: false, ...json(reference('RollbackRequest'), 'May be empty') },
+      responses: {
+        200: json({ anyOf: [reference('RollbackSuccess'), reference('DryRun')] }, 'Live, or the plan of a dry run'),
+        202: json(reference('Accepted'), 'Queued'),
+        ...REFUSALS,
+      },
+    },
+  },
+  '/status': { get: { summary: 'What is live, and how it is', responses: { 200: json(reference('Status'), 'Status') } } },
+  '/deploys': {
+    get: {
+      summary: 'Attempts, newest first',
+      parameters: [{ name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 } }],
+      responses: { 200: json(reference('AttemptList'), 'Attempts'), 400: refused('The limit is not allowed') },
+    },
+  },
+  '/deploys/{id}': {
+    get: {
+      summary: 'One attempt with its steps, timings and evidence',
+      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+      responses: { 200: json(reference('Attempt'), 'Attempt'), 404: refused('No such attempt') },
+    },
+  },
+  '/events': {
+    get: {
+      summary: 'Server-sent events: one per step and state change',
+      description: 'Each `id` is a sequence number of the journal, each `data` an `EventMessage`.',
+      parameters: [{ name: 'Last-Event-ID', in: 'header', description: 'Go on after this event.', schema: { type: 'string' } }],
+      responses: { 200: text('text/event-stream', 'Events') },
+    },
+  },
+  '/metrics': { get: { summary: 'Prometheus text format', responses: { 200: text('text/plain', 'Metrics') } } },
+  '/openapi.json': { get: { summary: 'This description', responses: { 200: json({ type: 'object' }, 'OpenAPI 3.1') } } },
+};
+
+/** The description of the API: OpenAPI 3.1 whose schemas are generated from those that validate requests. */
 export function openApiDocument(version: string): object {
-  const { openAPIRegistry: registry, getOpenAPI31Document } = new OpenAPIHono();
-  const preferAsync = z.object({ prefer: z.enum(['respond-async']).optional() });
-  registry.registerPath({
-    method: 'get',
-    path: '/',
-    summary: 'Readiness: 200 once start-up work is done',
-    responses: { 200: json(schemas.ready, 'Ready') },
-  });
-  registry.registerPath({
-    method: 'post',
-    path: '/deploy',
-    summary: 'Deploy a commit or the head of a branch',
-    description:
-      'Waits until the commit is live or refused, however long its setup takes. With `Prefer: respond-async` it answers 202 at once.',
-    request: { headers: preferAsync, body: { required: true, ...json(schemas.deployBody, 'What to deploy') } },
-    responses: {
-      200: json(z.union([schemas.deploySuccess, schemas.dryRun]), 'Live, or the plan of a dry run'),
-      202: json(schemas.accepted, 'Queued'),
-      ...refused,
-    },
-  });
-  registry.registerPath({
-    method: 'post',
-    path: '/rollback',
-    summary: 'Make the previous release live again',
-    description: 'Ends a deploy that is not promoted yet. A rollback asked for while one is under way shares its outcome.',
-    request: { headers: preferAsync, body: { required: false, ...json(schemas.rollbackBody, 'May be empty') } },
-    responses: {
-      200: json(z.union([schemas.rollbackSuccess, schemas.dryRun]), 'Live, or the plan of a dry run'),
-      202: json(schemas.accepted, 'Queued'),
-      ...refused,
-    },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/status',
-    summary: 'What is live, and how it is',
-    responses: { 200: json(schemas.status, 'Status') },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/deploys',
-    summary: 'Attempts, newest first',
-    request: { query: schemas.limitQuery },
-    responses: { 200: json(schemas.attemptList, 'Attempts'), 400: refused[400] },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/deploys/{id}',
-    summary: 'One attempt with its steps, timings and evidence',
-    request: { params: z.object({ id: z.string() }) },
-    responses: { 200: json(schemas.attemptView, 'Attempt'), 404: refused[404] },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/events',
-    summary: 'Server-sent events: one per step and state change',
-    description: 'Each `id` is a sequence number of the journal. Send the last one seen as `Last-Event-ID` to go on from there.',
-    request: { headers: z.object({ 'last-event-id': z.string().optional() }) },
-    responses: { 200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } } },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/metrics',
-    summary: 'Prometheus text format',
-    responses: { 200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } } },
-  });
-  registry.registerPath({
-    method: 'get',
-    path: '/openapi.json',
-    summary: 'This description',
-    responses: { 200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: z.looseObject({}) } } } },
-  });
-  const info = { title: 'Greenroom orchestrator', version, description: 'One orchestrator per app. Reachable from this machine only.' };
-  return getOpenAPI31Document({ openapi: '3.1.0', info });
+  const registry = z.registry<{ id: string }>();
+  for (const schema of Object.values(schemas)) {
+    const { id } = schema.meta() ?? {};
+    if (id !== undefined) registry.add(schema, { id });
+  }
+  const { schemas: components } = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}`, io: 'input' });
+  // The place in this document is the identity; the keywords of free-standing schemas would say otherwise.
+  for (const component of Object.values(components)) {
+    delete (component as { $schema?: string }).$schema;
+    delete (component as { $id?: string }).$id;
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Greenroom orchestrator', version, description: 'One orchestrator per app. Reachable from this machine only.' },
+    paths: OPERATIONS,
+    components: { schemas: components },
+  };
 }

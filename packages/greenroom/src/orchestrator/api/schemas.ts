@@ -1,32 +1,32 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
 import { FAILURE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
-import { z } from '@hono/zod-openapi';
+import { z } from 'zod';
 
 const commitish = z.string().trim().min(1).max(255);
 const reason = z.string().max(2_000);
 const trigger = z
   .enum(TRIGGERS as [string, ...string[]])
-  .openapi({ description: 'What asks for it. Callers of the agent socket are always `agent`.' });
+  .meta({ description: 'What asks for it. Callers of the agent socket are always `agent`.' });
 const slotOrNone = z.enum(['a', 'b', '']);
 const slot = z.enum(['a', 'b']);
-const time = z.string().openapi({ description: 'RFC 3339 in UTC; empty when there is none', example: '2026-02-01T12:00:00.000Z' });
+const time = z.string().meta({ description: 'RFC 3339 in UTC; empty when there is none', example: '2026-02-01T12:00:00.000Z' });
 const step = z.enum(STEP_NAMES);
 
 export const deployBody = z
   .object({
     commit: commitish
       .optional()
-      .openapi({ description: 'Full or abbreviated commit id, branch or tag. Exactly one of `commit` and `branch`.' }),
-    branch: commitish.optional().openapi({ description: 'Name of a branch; its head is fetched first.' }),
+      .meta({ description: 'Full or abbreviated commit id, branch or tag. Exactly one of `commit` and `branch`.' }),
+    branch: commitish.optional().meta({ description: 'Name of a branch; its head is fetched first.' }),
     reason: reason.optional(),
-    dry_run: z.boolean().optional().openapi({ description: 'Answer the plan and do nothing.' }),
+    dry_run: z.boolean().optional().meta({ description: 'Answer the plan and do nothing.' }),
     trigger: trigger.optional(),
   })
-  .openapi('DeployRequest');
+  .meta({ id: 'DeployRequest' });
 
 export const rollbackBody = z
   .object({ reason: reason.optional(), dry_run: z.boolean().optional(), trigger: trigger.optional() })
-  .openapi('RollbackRequest');
+  .meta({ id: 'RollbackRequest' });
 
 export const evidence = z
   .object({
@@ -49,13 +49,15 @@ export const evidence = z
     line: z.int().optional(),
     remedy: z.string().optional(),
   })
-  .openapi('Evidence');
+  .meta({ id: 'Evidence' });
 
 export const deploySuccess = z
   .object({ success: z.literal(true), id: z.string(), slot, commit: z.string(), previous_commit: z.string() })
-  .openapi('DeploySuccess');
-export const rollbackSuccess = z.object({ success: z.literal(true), id: z.string(), slot, commit: z.string() }).openapi('RollbackSuccess');
-export const accepted = z.object({ success: z.literal(true), id: z.string(), status: z.literal('accepted') }).openapi('Accepted');
+  .meta({ id: 'DeploySuccess' });
+export const rollbackSuccess = z
+  .object({ success: z.literal(true), id: z.string(), slot, commit: z.string() })
+  .meta({ id: 'RollbackSuccess' });
+export const accepted = z.object({ success: z.literal(true), id: z.string(), status: z.literal('accepted') }).meta({ id: 'Accepted' });
 
 export const refusal = z
   .object({
@@ -66,7 +68,7 @@ export const refusal = z
     error: z.string(),
     evidence: evidence.optional(),
   })
-  .openapi('Refusal');
+  .meta({ id: 'Refusal' });
 
 export const dryRun = z
   .object({
@@ -77,9 +79,9 @@ export const dryRun = z
     slot,
     steps: z.array(z.object({ step, detail: z.string() })),
   })
-  .openapi('DryRun');
+  .meta({ id: 'DryRun' });
 
-const stepView = z
+export const stepView = z
   .object({
     step,
     status: z.enum(['pending', 'running', 'succeeded', 'failed', 'skipped']),
@@ -90,7 +92,7 @@ const stepView = z
     error: z.string().optional(),
     evidence: evidence.optional(),
   })
-  .openapi('Step');
+  .meta({ id: 'Step' });
 
 export const attemptView = z
   .object({
@@ -115,7 +117,7 @@ export const attemptView = z
     error: z.string().optional(),
     evidence: evidence.optional(),
   })
-  .openapi('Attempt');
+  .meta({ id: 'Attempt' });
 
 export const status = z
   .object({
@@ -124,7 +126,7 @@ export const status = z
     previous_slot: slotOrNone,
     previous_commit: z.string(),
     last_deploy_time: time,
-    healthy: z.boolean().openapi({ description: 'True only while a live instance runs and its health endpoint answers 200.' }),
+    healthy: z.boolean().meta({ description: 'True only while a live instance runs and its health endpoint answers 200.' }),
     app: z.string(),
     version: z.string(),
     port: z.int(),
@@ -157,8 +159,10 @@ export const status = z
     journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
     deploys: z.array(attemptView),
   })
-  .openapi('Status');
+  .meta({ id: 'Status' });
 
-export const attemptList = z.array(attemptView).openapi('AttemptList');
-export const ready = z.object({ ready: z.literal(true), app: z.string(), version: z.string() }).openapi('Ready');
+export const attemptList = z.array(attemptView).meta({ id: 'AttemptList' });
+export const ready = z.object({ ready: z.literal(true), app: z.string(), version: z.string() }).meta({ id: 'Ready' });
 export const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });
+
+export const eventMessage = z.object({ seq: z.int(), time, type: z.string(), attempts: z.array(attemptView) }).meta({ id: 'EventMessage' });
