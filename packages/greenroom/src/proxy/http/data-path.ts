@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { DataPath, Listener, PickDestination } from '../data-path.ts';
 import { checkRequest, upgradeProtocol } from './check.ts';
-import { runExchange } from './exchange.ts';
+import { type Exchange, runExchange } from './exchange.ts';
 import { http } from './node-http.ts';
 import { answerItself, answerOnSocket, type OwnStatus } from './own-answer.ts';
 import { createPools, type Pools } from './pools.ts';
@@ -29,10 +29,16 @@ export function createHttpDataPath(limits: { headTimeoutMs?: number; idleTimeout
   };
 }
 
+interface Current {
+  response: ServerResponse;
+  /** Null when the request was refused. */
+  exchange: Exchange | null;
+}
+
 function createServer(pick: PickDestination, pools: Pools, limits: { headTimeoutMs?: number; idleTimeoutMs?: number }): Server {
   const { headTimeoutMs = HEAD_TIMEOUT_MS, idleTimeoutMs = IDLE_TIMEOUT_MS } = limits;
-  /** The answer that a connection is at. */
-  const current = new WeakMap<Duplex, ServerResponse>();
+  /** What a connection is at. */
+  const current = new WeakMap<Duplex, Current>();
   const refused = new WeakSet<Duplex>();
   const server = http.createServer({
     maxHeaderSize: MAX_HEAD_BYTES,
@@ -50,9 +56,10 @@ function createServer(pick: PickDestination, pools: Pools, limits: { headTimeout
   server.maxHeadersCount = 0;
 
   const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-    current.set(request.socket, response);
+    const now: Current = { response, exchange: null };
+    current.set(request.socket, now);
     const checked = checkRequest(request);
-    if (checked.ok) runExchange({ request, response, path: checked.path, pick, pools, expectsContinue, upgrade: null });
+    if (checked.ok) now.exchange = runExchange({ request, response, path: checked.path, pick, pools, expectsContinue, upgrade: null });
     else answerItself(response, 400, { close: true, detail: checked.reason });
   };
   server.on('request', (request, response) => serve(request, response, false));
@@ -63,7 +70,7 @@ function createServer(pick: PickDestination, pools: Pools, limits: { headTimeout
     const checked = checkRequest(request);
     const protocol = upgradeProtocol(request);
     const before = current.get(socket);
-    if (!checked.ok || !protocol || (before && !before.writableFinished)) {
+    if (!checked.ok || !protocol || (before && !before.response.writableFinished)) {
       refuseUnparsed(socket, 400);
       return;
     }
@@ -78,9 +85,9 @@ function createServer(pick: PickDestination, pools: Pools, limits: { headTimeout
     // The parser goes on complaining about what follows on a connection that was answered already.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const response = current.get(socket);
+    const now = current.get(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else if (response && !response.writableFinished) refuseDuring(response, socket);
+    else if (now && !now.response.writableFinished) refuseDuring(now, socket);
     else answerOnSocket(socket, STATUS_BY_ERROR[error.code ?? ''] ?? 400);
   });
   return server;
@@ -94,14 +101,14 @@ function refuseUnparsed(socket: Duplex, status: OwnStatus): void {
 }
 
 /** What could not be parsed came while an earlier request, or the head of this one, is being answered. */
-function refuseDuring(response: ServerResponse, socket: Duplex): void {
+function refuseDuring({ response, exchange }: Current, socket: Duplex): void {
   if (response.req.complete) {
     // The request being answered was whole: it gets its answer, and what came after it none.
     response.shouldKeepAlive = false;
     response.once('close', () => socket.end(() => socket.destroy()));
     return;
   }
-  response.req.destroy();
+  exchange?.abort();
   if (response.headersSent) socket.destroy();
   else answerOnSocket(socket, 400);
 }

@@ -27,17 +27,30 @@ export interface ExchangeOptions {
   upgrade: { protocol: string; socket: Socket; head: Buffer } | null;
 }
 
+export interface Exchange {
+  /** Gives up what is asked of the app, without an answer: the rest of the request turned out to be malformed. */
+  abort(): void;
+}
+
 /**
  * Carries one request to an app and its answer back. It is sent again only when nothing of it was sent, or when it is idempotent, has no body
  * and got no answer; and only to another address than the one that failed, or because a reused connection turned out to be closed. So it ends.
  */
-export function runExchange(options: ExchangeOptions): void {
+export function runExchange(options: ExchangeOptions): Exchange {
   const { request, response, pick, pools, upgrade } = options;
   const { headers, hasBody } = requestHeaders(request, upgrade?.protocol ?? null);
   const repeatable = !hasBody && IDEMPOTENT.has(request.method ?? '');
   let attempts = 0;
   let useFresh = !repeatable || upgrade !== null;
+  let aborted = false;
+  let abortAttempt = (): void => undefined;
   attempt();
+  return {
+    abort() {
+      aborted = true;
+      abortAttempt();
+    },
+  };
 
   function attempt(): void {
     const destination = pick();
@@ -65,6 +78,7 @@ export function runExchange(options: ExchangeOptions): void {
       setDefaultHeaders: false,
     });
     upstream.maxHeadersCount = 0;
+    abortAttempt = () => upstream.destroy();
 
     const endWhenOver = (): void => {
       if (clientOver && upstreamOver && !handedOver) flight.end(clean);
@@ -152,7 +166,7 @@ export function runExchange(options: ExchangeOptions): void {
   }
 
   function repeatOrFail(failed: Destination, how: { connected: boolean; reused: boolean; failure: Error | null }): void {
-    if (response.closed) return;
+    if (response.closed || aborted) return;
     const next = pick();
     const moved = next !== null && (next.port !== failed.port || next.host !== failed.host);
     const safe = !how.connected || repeatable;
