@@ -1,9 +1,9 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
-import { writeDurably } from '../git/files.ts';
+import { kindOf, writeDurably } from '../git/files.ts';
 import type { Git } from '../git/git.ts';
 
 /** One slot and what works on it. Made for one preparation. */
@@ -32,7 +32,17 @@ export function slotContext(parts: Omit<SlotContext, 'admin' | 'directory' | 'gi
 }
 
 export async function writeExcludes(context: SlotContext, paths: readonly string[]): Promise<void> {
-  await writeDurably(context.excludes, paths.map((path) => `${excludePattern(path)}\n`).join(''));
+  await writeIfNew(
+    context.excludes,
+    paths.map((path) => `${excludePattern(path)}\n`),
+  );
+}
+
+/** Spares the usual deploy, where nothing changed, the wait for the disk. */
+export async function writeIfNew(file: string, lines: readonly string[]): Promise<void> {
+  const content = lines.join('');
+  if ((await kindOf(file)) === 'file' && (await readFile(file, 'utf8')) === content) return;
+  await writeDurably(file, content);
 }
 
 /** A pattern of `.gitignore` syntax that matches exactly this path. */

@@ -5,18 +5,18 @@ import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
-import { kindOf, writeDurably } from '../git/files.ts';
+import { kindOf } from '../git/files.ts';
 import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
 import { SETUP_MARKER } from './command.ts';
-import { excludePattern, type SlotContext, slotContext, writeExcludes } from './context.ts';
+import { excludePattern, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';
 import { trashOf } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
 import { clearStaging, inputPaths, noteOutputs, provideSetup, setupKey, tryCarry } from './setup.ts';
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
-import { checkoutForced, checkoutIfClean, ensureWorktree, listUntracked, readHead, resetHead } from './worktree.ts';
+import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
 export interface SlotsOptions {
   layout: Layout;
@@ -38,7 +38,8 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
   const parsed = parseSharedPaths(contract.shared_paths);
   // For people who run git in a slot; Greenroom's own calls have a file of their own.
   if (typeof parsed !== 'string') {
-    await writeDurably(join(layout.repo, 'info', 'exclude'), parsed.map(({ path }) => `${excludePattern(path)}\n`).join(''));
+    const patterns = parsed.map(({ path }) => `${excludePattern(path)}\n`);
+    await writeIfNew(join(layout.repo, 'info', 'exclude'), patterns);
   }
   let removal: Promise<void> = Promise.resolve();
   const emptyTrash = (): void => {
@@ -114,13 +115,13 @@ async function place(context: SlotContext, commit: string, parsed: SharedPath[] 
   const shared = parsed.map(({ path }) => path);
   const { empty } = await ensureWorktree(context, commit);
   let record = await readRecord(context.layout.run, context.slot);
-  if (record.phase !== '') record = await recover(context, record, shared);
+  const recovered = record.phase === '' ? undefined : await recover(context, record, shared, signal);
+  record = recovered?.record ?? record;
   const excluded = [...shared, ...record.outputs];
   await writeExcludes(context, excluded);
 
-  const [head, untracked, objects] = await Promise.all([
+  const [head, objects] = await Promise.all([
     readHead(context),
-    listUntracked(context, excluded, signal),
     lookUp(
       context,
       commit,
@@ -134,23 +135,22 @@ async function place(context: SlotContext, commit: string, parsed: SharedPath[] 
   if (refused !== undefined) return fail(refused);
 
   // From here on the slot holds no commit for sure, until `finish` says so.
-  const from = record.commit || record.from;
-  const interrupted = record.phase === 'checkout' ? { from: record.from, to: record.to } : undefined;
+  const from = record.commit;
   record = { ...record, commit: '', phase: 'checkout', from, to: commit };
   await writeRecord(context.layout.run, context.slot, record);
   await context.bare.must(['update-ref', `refs/greenroom/slot/${context.slot}`, commit], { signal });
 
-  let rescued = '';
-  const usual = !empty && interrupted === undefined && untracked.length === 0 && head !== '' && head === from;
+  let rescued = recovered?.rescued ?? '';
+  const usual = !empty && head !== '' && head === from && !changesIgnores(objects.changed);
   if (empty) {
     await rm(join(context.admin, 'index'), { force: true });
     await checkoutForced(context, commit, excluded, signal);
-  } else if (!usual || !(await checkoutIfClean(context, commit, signal)) || changesIgnores(objects.changed)) {
+  } else if (!usual || !(await checkoutIfClean(context, commit, { excluded, changed: objects.changed, signal }))) {
     const now = await readHead(context);
     const valid = await exists(context, now);
     if (!valid) await resetHead(context, commit);
     const before = { head: valid ? now : '', recorded: now === commit ? '' : from };
-    rescued = await rescue(context, { ...before, interrupted, next: commit, excluded, signal });
+    rescued = (await rescue(context, { ...before, next: commit, excluded, signal })) || rescued;
     await checkoutForced(context, commit, excluded, signal);
   }
   const failure = await mountShared(context, parsed);
@@ -160,16 +160,35 @@ async function place(context: SlotContext, commit: string, parsed: SharedPath[] 
   return ok({ record, key: setupKey(context.contract, objects.ids), shared, rescued, changed, notes });
 }
 
-/** After a kill: nothing of that time may go on working in the slot. */
-async function recover(context: SlotContext, record: SlotRecord, shared: readonly string[]): Promise<SlotRecord> {
+/**
+ * After a kill or an abort: ends what still works in the slot, then finishes the checkout that was cut off, because only with its two commits at
+ * hand half-written files can be told from edits. Until that is done the record stays as it is, so that a kill in here changes nothing.
+ */
+async function recover(
+  context: SlotContext,
+  record: SlotRecord,
+  shared: readonly string[],
+  signal: AbortSignal,
+): Promise<{ record: SlotRecord; rescued: string }> {
   const orphans = (await killMarked(SETUP_MARKER, context.directory)) + (await killMarked(WORKTREE_MARKER, context.directory));
   context.log(`slot ${context.slot}: the last preparation was interrupted (${record.phase}); ${orphans} processes of it ended`);
+  const { from, to } = record;
   // The git that was ended just now may have left its lock.
-  await ensureWorktree(context, record.to);
+  const { empty } = await ensureWorktree(context, to);
   await clearStaging(context);
-  if (record.phase !== 'setup') return record;
-  // Setup begins after the checkout, so that the commit is there already.
-  return await noteOutputs(context, { ...record, commit: record.to, from: '', setupKey: '' }, shared);
+  if (record.phase === 'setup') return { record: await noteOutputs(context, { ...record, commit: to, setupKey: '' }, shared), rescued: '' };
+  const unknown = { ...record, commit: '', phase: '', from: '', to: '' } as const;
+  if (empty || !(await exists(context, to))) return { record: unknown, rescued: '' };
+  const excluded = [...shared, ...record.outputs];
+  await writeExcludes(context, excluded);
+  const now = await readHead(context);
+  const valid = await exists(context, now);
+  if (!valid) await resetHead(context, to);
+  const rescued = await rescue(context, { head: valid ? now : to, recorded: from, interrupted: { from, to }, next: to, excluded, signal });
+  await checkoutForced(context, to, excluded, signal);
+  const whole: SlotRecord = { ...unknown, commit: to };
+  await writeRecord(context.layout.run, context.slot, whole);
+  return { record: whole, rescued };
 }
 
 async function finish(context: SlotContext, record: SlotRecord, commit: string, shared: readonly string[]): Promise<void> {

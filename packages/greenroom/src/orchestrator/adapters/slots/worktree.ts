@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kindOf, syncFolder, writeDurably } from '../git/files.ts';
 import { nulFields } from '../git/git.ts';
@@ -53,14 +53,39 @@ export async function listUntrackedCollapsed(context: SlotContext, excluded: rea
   return nulFields(output).filter((path) => path !== './' && !isWithin(path, excluded));
 }
 
+export interface UsualCheckout {
+  excluded: readonly string[];
+  /** Paths that differ between the commits. */
+  changed: readonly string[];
+  signal: AbortSignal;
+}
+
 /**
- * The checkout for the usual case, that nobody edited anything: git itself looks for edits on its one pass over the files, so that the look
- * costs nothing. Answers false, with every edit still there, when there are some.
+ * The checkout for the usual case, that nobody edited anything: git itself looks for edits on its one pass over the files, and refuses to
+ * overwrite any, tracked or not; untracked files are looked for at the same time. Answers false, with every edit still there, when there are some.
  */
-export async function checkoutIfClean(context: SlotContext, commit: string, signal: AbortSignal): Promise<boolean> {
-  const args = ['checkout', '--detach', '--no-overwrite-ignore', '--no-recurse-submodules', commit, '--'];
-  const { code, stdout } = await context.git.run(args, { signal });
-  return code === 0 && stdout.length === 0;
+export async function checkoutIfClean(
+  context: SlotContext,
+  commit: string,
+  { excluded, changed, signal }: UsualCheckout,
+): Promise<boolean> {
+  const index = join(context.admin, `before-index-${process.pid}`);
+  await rm(index, { force: true });
+  if ((await kindOf(join(context.admin, 'index'))) !== 'file') return false;
+  // Git replaces its index by renaming a new one into place: the link keeps the old.
+  await link(join(context.admin, 'index'), index);
+  const checkout = ['checkout', '--detach', '--no-overwrite-ignore', '--no-recurse-submodules', commit, '--'];
+  const list = ['ls-files', '--others', '--exclude-standard', '-z'];
+  const [checkedOut, listed] = await Promise.allSettled([
+    context.git.run(checkout, { signal }),
+    context.git.run(list, { signal, env: { GIT_INDEX_FILE: index } }),
+  ]);
+  await rm(index, { force: true });
+  if (checkedOut.status === 'rejected') throw checkedOut.reason;
+  if (listed.status === 'rejected') throw listed.reason;
+  if (checkedOut.value.code !== 0 || checkedOut.value.stdout.length > 0 || listed.value.code !== 0) return false;
+  const written = new Set(changed);
+  return nulFields(listed.value.stdout).every((path) => written.has(path) || isWithin(path, excluded));
 }
 
 /** Puts every tracked file to the commit's content, and removes what is neither tracked nor ignored. */
