@@ -84,9 +84,11 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
     await requirePortFree(options.apiPort);
+    await writePidFile(layout, options.apiPort);
     await writeContractCopy(layout, read.text);
     await serve(options, say, layout, contract, stopAsked);
   } finally {
+    await rm(layout.pidFile, { force: true });
     lock.release();
   }
 }
@@ -162,7 +164,6 @@ async function serve(
     { app, version: VERSION, service, announcements, log },
     { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
   );
-  await writePidFile(layout, options.apiPort);
   say(readySentence(options, contract, runner));
 
   const asked = await stopAsked;
@@ -172,7 +173,6 @@ async function serve(
   await runner.dispatch({ type: 'stopped', detach: asked.detach });
   await api.close();
   await recorder.close();
-  await rm(layout.pidFile, { force: true });
   instances.close();
   router.close();
   say('Stopped.');
