@@ -7,7 +7,7 @@ import { allTests } from '../src/suite.ts';
 import { FAULTS } from './reference/faults.ts';
 
 const REFERENCE = fileURLToPath(new URL('reference/main.ts', import.meta.url));
-const AT_THE_SAME_TIME = 2;
+const AT_THE_SAME_TIME = 3;
 
 describe('each requirement is really tested: a variant that violates it fails it, and nothing else', {
   concurrency: AT_THE_SAME_TIME,

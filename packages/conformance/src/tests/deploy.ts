@@ -175,14 +175,25 @@ export const deployTests: ConformanceTest[] = [
           answers.some(({ status }) => status === 200),
           'one of two deploys at once succeeds',
         );
-        const spans = ['v2', 'v3'].flatMap((version) => {
-          const own = world.events().filter((event) => event.version === version);
-          const begin = own.find(({ event }) => event === 'start')?.time;
-          const end = own.find(({ event }) => event === 'listening')?.time;
-          return begin && end ? [{ begin, end }] : [];
+        const booted = world.events().filter(({ event, version }) => event === 'start' && version !== 'v1');
+        const succeededVersions = ['v2', 'v3'].filter((_, index) => answers[index]?.status === 200);
+        const versions = booted.map(({ version }) => version);
+        assert.deepEqual(
+          [...new Set(versions)].filter((version) => succeededVersions.includes(version)).sort(),
+          succeededVersions,
+          'versions that ran',
+        );
+        const spans = booted.map(({ pid, time }) => {
+          const listening = world.events().find((event) => event.event === 'listening' && event.pid === pid);
+          return { begin: time, end: listening?.time ?? time };
         });
-        const [one, two] = spans.sort((a, b) => a.begin - b.begin);
-        if (one && two) assert.ok(two.begin >= one.end, 'both candidates booted at the same time');
+        for (const [index, span] of spans.entries()) {
+          const earlier = spans.slice(0, index);
+          assert.ok(
+            earlier.every(({ end }) => end <= span.begin),
+            'two candidates booted at the same time',
+          );
+        }
         const live = await liveNow(world);
         const succeeded = commits.filter((_, index) => answers[index]?.status === 200);
         assert.ok(succeeded.includes(live.commit), 'live_commit is one of the deploys that succeeded');
