@@ -18,6 +18,8 @@ export interface GreenroomOptions {
   apiPort: number;
   /** The app's name; by default the command line chooses one. */
   app?: string;
+  /** More variables for the orchestrator's environment. */
+  env?: Record<string, string>;
 }
 
 export interface Greenroom {
@@ -29,8 +31,10 @@ export interface Greenroom {
   pid(): number;
   /** kill -9: app and proxy live on. */
   kill(): Promise<void>;
-  /** Starts it again and answers when it is ready, with the milliseconds that took. */
-  start(): Promise<number>;
+  /** Starts it again, with more flags, and answers when it is ready, with the milliseconds that took. */
+  start(flags?: readonly string[]): Promise<number>;
+  /** Ends it by another signal than stop's and kill's. Answers the exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
   /** SIGTERM: stops the app and frees its ports. Answers the exit code. */
   stop(): Promise<number | null>;
   /** Runs the command line on this app. `onLine` is told each line of its output as it comes. */
@@ -38,7 +42,7 @@ export interface Greenroom {
 }
 
 /** Prepares a Greenroom of its own for one app; `start` runs it, by the command line, as a user would. */
-export function prepareGreenroom({ root, contract, repo, apiPort, app }: GreenroomOptions): Greenroom {
+export function prepareGreenroom({ root, contract, repo, apiPort, app, env: more = {} }: GreenroomOptions): Greenroom {
   const [home, data, logFile, contractFile] = [
     join(root, 'home'),
     join(root, 'data'),
@@ -47,7 +51,7 @@ export function prepareGreenroom({ root, contract, repo, apiPort, app }: Greenro
   ];
   mkdirSync(root, { recursive: true });
   writeFileSync(contractFile, JSON.stringify(contract, null, 2));
-  const env = { ...process.env, GREENROOM_HOME: home, NO_COLOR: '1' };
+  const env = { ...process.env, ...more, GREENROOM_HOME: home, NO_COLOR: '1' };
   const client = createClient({ port: apiPort });
   let child: ChildProcess | undefined;
 
@@ -66,7 +70,8 @@ export function prepareGreenroom({ root, contract, repo, apiPort, app }: Greenro
     logFile,
     pid: () => child?.pid ?? 0,
     kill: async () => void (await end('SIGKILL')),
-    async start() {
+    end,
+    async start(flags = []) {
       const began = performance.now();
       const log = openSync(logFile, 'a');
       const args = [
@@ -80,6 +85,7 @@ export function prepareGreenroom({ root, contract, repo, apiPort, app }: Greenro
         '--port',
         String(apiPort),
         ...(app === undefined ? [] : ['--app', app]),
+        ...flags,
       ];
       // In a session of its own: Ctrl-C in the terminal is for the caller, who then ends it in order.
       const started = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', log, log], detached: true });

@@ -1,0 +1,77 @@
+// The app of the end-to-end tests. `behaviour.json` beside it, part of the commit, says what it does wrong; without it, it is a good app.
+const { spawn } = require('node:child_process');
+const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const { createServer } = require('node:http');
+const { join } = require('node:path');
+
+const file = join(__dirname, 'behaviour.json');
+const behaviour = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+let sick = false;
+
+if (behaviour.exits) {
+  process.stderr.write(`${behaviour.exits}\n`);
+  process.exit(3);
+}
+if (behaviour.floods) {
+  const line = `${'flood '.repeat(30)}\n`;
+  for (let left = behaviour.floods; left > 0; left -= line.length) process.stdout.write(line);
+}
+for (const detached of behaviour.forks ?? []) {
+  // Neither the end of its parent nor SIGTERM ends it, and with "detached" it has left the process group as well.
+  const child = spawn(process.execPath, ['-e', 'process.on("SIGTERM", () => undefined); setInterval(() => undefined, 1e6)'], {
+    stdio: 'ignore',
+    detached,
+  });
+  child.unref();
+}
+if (behaviour.ignoresSigterm) process.on('SIGTERM', () => undefined);
+
+const routes = {
+  '/': (response) => response.end(`${behaviour.name ?? 'app'}\n`),
+  '/env': (response) => response.end(JSON.stringify(process.env)),
+  '/deep': (response) => {
+    if (behaviour.exitsAtDeepCheck) {
+      process.stderr.write('no database\n');
+      process.exit(4);
+    }
+    response.statusCode = behaviour.deepStatus ?? 200;
+    response.end(behaviour.deepBody ?? JSON.stringify({ database: 'ok', tables: { notes: 1 } }));
+  },
+  '/contract': (response) => response.end(readFileSync(process.env.GREENROOM_CONTRACT)),
+  '/write': (response) => {
+    writeFileSync(join(__dirname, 'data', 'note.txt'), 'kept');
+    response.end('written');
+  },
+  '/note': (response) => response.end(readFileSync(join(__dirname, 'data', 'note.txt'))),
+  '/slow': (response) => setTimeout(() => response.end('slow\n'), 400),
+  '/sick': (response) => {
+    sick = true;
+    response.end('sick from now on\n');
+  },
+  '/crash': () => {
+    process.stderr.write('crashed on purpose\n');
+    process.exit(7);
+  },
+};
+
+const visitors = createServer((request, response) => {
+  response.setHeader('x-commit', process.env.GREENROOM_COMMIT ?? '');
+  const route = routes[request.url];
+  if (route) route(response);
+  else response.writeHead(404).end();
+});
+const internal = createServer((_, response) => {
+  response.statusCode = sick ? 503 : (behaviour.health ?? 200);
+  response.end(sick ? 'sick\n' : 'health\n');
+});
+
+if (behaviour.neverListens) {
+  console.log('waiting for nothing');
+  setInterval(() => undefined, 1e6);
+} else {
+  setTimeout(() => {
+    visitors.listen(Number(process.env.PORT), '127.0.0.1', () => {
+      if (process.env.INTERNAL_PORT) internal.listen(Number(process.env.INTERNAL_PORT), '127.0.0.1');
+    });
+  }, behaviour.listensAfterMs ?? 0);
+}
