@@ -69,7 +69,11 @@ export function spawnProxy(dir: string): ChildProcess {
 }
 
 /** A real app in this process; ended with the test. */
-export async function startApp(t: TestContext, instance: string, listener: RequestListener | Server): Promise<ProxyTarget & { server: Server }> {
+export async function startApp(
+  t: TestContext,
+  instance: string,
+  listener: RequestListener | Server,
+): Promise<ProxyTarget & { server: Server }> {
   const server = typeof listener === 'function' ? http.createServer(listener) : listener;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -168,7 +172,13 @@ export function answers(dir: string): Promise<boolean> {
   );
 }
 
-export function control<T>(dir: string, method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<{ status: number; body: T }> {
+export function control<T>(
+  dir: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<{ status: number; body: T }> {
   return new Promise((resolve, reject) => {
     const request = http.request(
       { socketPath: join(dir, 'proxy.sock'), method, path, agent: false, ...(signal ? { signal } : {}) },

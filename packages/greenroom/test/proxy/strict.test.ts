@@ -122,7 +122,9 @@ test('a head that is too large is answered 431', async (t) => {
 
 test('every header is passed on, however many there are', async (t) => {
   const proxy = await startProxyRig(t);
-  const app = await startApp(t, 'i1', (request, response) => response.end(String(request.rawHeaders.filter((name) => name === 'b').length)));
+  const app = await startApp(t, 'i1', (request, response) =>
+    response.end(String(request.rawHeaders.filter((name) => name === 'b').length)),
+  );
   app.server.maxHeadersCount = 0;
   await proxy.route(targetOf(app));
   const answer = await rawExchange(proxy.port, `${GET}Host: a\r\nConnection: close\r\n${'b:1\r\n'.repeat(2_200)}\r\n`);

@@ -143,10 +143,8 @@ export function runExchange(options: ExchangeOptions): Exchange {
       });
     });
     // What to do about an error is decided when the request is closed, by then it is known what was sent and answered.
-    let failure: NodeJS.ErrnoException | null = null;
-    upstream.on('error', (error: NodeJS.ErrnoException) => {
-      failure ??= error;
-    });
+    // A broken answer without length or chunks would look whole a moment later: node ends it then.
+    upstream.on('error', () => closer?.broken());
     upstream.once('close', () => {
       upstreamOver = true;
       if (!answered && !clientOver && !handedOver) {
@@ -154,7 +152,7 @@ export function runExchange(options: ExchangeOptions): Exchange {
         request.off('error', onRequestError);
         handedOver = true;
         flight.end(false);
-        repeatOrFail(destination, { connected, reused: upstream.reusedSocket, failure });
+        repeatOrFail(destination, { connected, reused: upstream.reusedSocket });
         return;
       }
       if (hasBody && !request.complete) {
@@ -165,7 +163,7 @@ export function runExchange(options: ExchangeOptions): Exchange {
     });
   }
 
-  function repeatOrFail(failed: Destination, how: { connected: boolean; reused: boolean; failure: Error | null }): void {
+  function repeatOrFail(failed: Destination, how: { connected: boolean; reused: boolean }): void {
     if (response.closed || aborted) return;
     const next = pick();
     const moved = next !== null && (next.port !== failed.port || next.host !== failed.host);

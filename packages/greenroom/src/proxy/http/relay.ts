@@ -8,6 +8,8 @@ const STREAM_CLOSE_GRACE_MS = 1_000;
 export interface Closer {
   /** Ends the answer properly where it is. */
   close(): void;
+  /** To be called when the connection to the app broke: cuts the client's too, unless the answer was whole. */
+  broken(): void;
 }
 
 /**
@@ -51,6 +53,9 @@ export function relayAnswer(answer: IncomingMessage, response: ServerResponse, o
   }
 
   return {
+    broken() {
+      if (!answer.complete) cutOff();
+    },
     close() {
       if (closing || response.writableEnded) return;
       if (hasLength) return cutOff();

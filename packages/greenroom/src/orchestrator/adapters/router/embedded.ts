@@ -138,7 +138,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       const outcome = await attempt<T>(method, url, json, signal);
       const away = !outcome.ok && (outcome.code === UNREACHABLE || outcome.code === 'unknown_app' || outcome.code === 'shutting_down');
       if (!away || !registered || signal?.aborted || Date.now() > deadline) return outcome;
-      await (reviving ?? sleep(RETRY_INTERVAL_MS));
+      await sleep(RETRY_INTERVAL_MS);
     }
   }
 

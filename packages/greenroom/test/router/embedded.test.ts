@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import type { ProxyStatus } from '@greenroom/sdk/proxy';
+import { createEmbeddedRouter, RouterError } from '../../src/orchestrator/adapters/router/embedded.ts';
+import type { Router, RouteTarget } from '../../src/orchestrator/ports.ts';
+import { answers, control, fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
+
+interface Rig {
+  dir: string;
+  lines: string[];
+  router(app: string, port: number, internalPort?: number): Router;
+  pid(): Promise<number>;
+}
+
+/** A folder for a proxy that the routers of the test share; the proxy is ended with the test. */
+async function startRig(t: TestContext): Promise<Rig> {
+  const dir = await mkdtemp(join(tmpdir(), 'greenroom-router-'));
+  const routers: Router[] = [];
+  const lines: string[] = [];
+  const pid = async (): Promise<number> => (await control<ProxyStatus>(dir, 'GET', '/')).body.pid;
+  t.after(async () => {
+    for (const router of routers) router.close();
+    const running = await pid().catch(() => 0);
+    if (running) process.kill(running, 'SIGKILL');
+    await rm(dir, { recursive: true, force: true });
+  });
+  return {
+    dir,
+    lines,
+    pid,
+    router(app, port, internalPort) {
+      const log = (line: string): void => void lines.push(line);
+      const router = createEmbeddedRouter({ proxyDir: dir, app, port, ...(internalPort ? { internalPort } : {}), log });
+      routers.push(router);
+      return router;
+    },
+  };
+}
+
+async function startInstance(t: TestContext, instance: string): Promise<RouteTarget> {
+  const { host, port } = await startApp(t, instance, (_, response) => response.end(instance));
+  return { instance, host, port, internalPort: 0 };
+}
+
+test('registers, routes, drains and gives back', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  await router.register();
+  assert.equal(await router.current(), null);
+  assert.equal((await fetchOnce(port, '/')).status, 503);
+  assert.deepEqual(await router.switchTo(await startInstance(t, 'i1')), { ok: true, value: undefined });
+  assert.equal(await router.current(), 'i1');
+  assert.equal((await fetchOnce(port, '/')).body, 'i1');
+  await router.switchTo(await startInstance(t, 'i2'));
+  const limits = { timeoutMs: 1_000, streamTimeoutMs: 1_000, signal: new AbortController().signal };
+  assert.deepEqual(await router.drain('i1', limits), { drained: true, closedStreams: 0, abandonedRequests: 0 });
+  assert.equal((await router.drain('i2', limits)).drained, false);
+  await router.deregister();
+  await until(async () => !(await answers(rig.dir)));
+  await assert.rejects(fetchOnce(port, '/'), /ECONNREFUSED/);
+  await router.register();
+  assert.equal(await router.current(), null, 'a deregistered app is forgotten');
+});
+
+test('switches take effect in the order of the calls', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  const instances = await Promise.all(['i1', 'i2', 'i3'].map((each) => startInstance(t, each)));
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all([...instances, null, ...instances].map((each) => router.switchTo(each)));
+    assert.equal(await router.current(), 'i3');
+  }
+});
+
+test('orchestrators that start at the same time share one proxy', async (t) => {
+  const rig = await startRig(t);
+  const ports = await Promise.all(Array.from({ length: 4 }, () => freePort()));
+  const routers = ports.map((port, i) => rig.router(`app${i}`, port));
+  await Promise.all(routers.map((router) => router.register()));
+  const { body } = await control<ProxyStatus>(rig.dir, 'GET', '/');
+  assert.equal(body.apps.length, 4);
+  const started = (await readFile(join(rig.dir, 'proxy.log'), 'utf8')).match(/pid \d+ proxy .* runs in/g);
+  assert.equal(started?.length, 1);
+  await Promise.all(routers.slice(1).map((router) => router.deregister()));
+  assert.equal((await fetchOnce(ports[0] ?? 0, '/')).status, 503);
+});
+
+test('an app that registers while the proxy ends gets the next one', async (t) => {
+  const rig = await startRig(t);
+  const [first, second] = [rig.router('a', await freePort()), rig.router('b', await freePort())];
+  for (let round = 0; round < 3; round += 1) {
+    await first.register();
+    await Promise.all([first.deregister(), second.register()]);
+    assert.equal(await second.current(), null);
+    await second.deregister();
+  }
+});
+
+test('a killed proxy is started again at once and routes as before, for every app', async (t) => {
+  const rig = await startRig(t);
+  const [portA, portB] = [await freePort(), await freePort()];
+  const [a, b] = [rig.router('a', portA), rig.router('b', portB)];
+  await Promise.all([a.register(), b.register()]);
+  await Promise.all([a.switchTo(await startInstance(t, 'a1')), b.switchTo(await startInstance(t, 'b1'))]);
+  for (let round = 0; round < 3; round += 1) {
+    const killed = await rig.pid();
+    const before = performance.now();
+    process.kill(killed, 'SIGKILL');
+    await until(() =>
+      fetchOnce(portA, '/').then(
+        (answer) => answer.body === 'a1',
+        () => false,
+      ),
+    );
+    t.diagnostic(`the port answers again after ${Math.round(performance.now() - before)} ms`);
+    await until(() =>
+      fetchOnce(portB, '/').then(
+        (answer) => answer.body === 'b1',
+        () => false,
+      ),
+    );
+    // A call made meanwhile waits for the new proxy.
+    const next = await startInstance(t, `a${round + 2}`);
+    assert.equal((await a.switchTo(next)).ok, true);
+    assert.notEqual(await rig.pid(), killed);
+    assert.equal(await a.current(), next.instance);
+    await a.switchTo({ ...(await startInstance(t, 'a1')) });
+  }
+});
+
+test('a switch that the proxy dies under is carried out by the next one', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('a', port);
+  await router.register();
+  const instances = await Promise.all(['i1', 'i2'].map((each) => startInstance(t, each)));
+  for (let round = 0; round < 4; round += 1) {
+    const pid = await rig.pid();
+    const switching = Promise.all(instances.map((each) => router.switchTo(each)));
+    process.kill(pid, 'SIGKILL');
+    assert.deepEqual(
+      (await switching).map((each) => each.ok),
+      [true, true],
+    );
+    assert.equal(await router.current(), 'i2');
+    assert.equal((await fetchOnce(port, '/')).body, 'i2');
+  }
+});
+
+test('the route is asserted again when the saved ones were lost', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('a', port);
+  await router.register();
+  await router.switchTo(await startInstance(t, 'i1'));
+  await writeFile(join(rig.dir, 'routes.json'), 'rubbish');
+  process.kill(await rig.pid(), 'SIGKILL');
+  await until(() =>
+    fetchOnce(port, '/').then(
+      (answer) => answer.body === 'i1',
+      () => false,
+    ),
+  );
+});
+
+test('a port that is taken is a RouterError that names both parties', async (t) => {
+  const rig = await startRig(t);
+  const squatter = await startApp(t, 'squatter', (_, response) => response.end());
+  await assert.rejects(rig.router('shop', squatter.port).register(), (error: Error) => {
+    assert.ok(error instanceof RouterError);
+    assert.equal(error.code, 'port_in_use');
+    assert.match(error.message, new RegExp(`port ${squatter.port} .*"shop".*pid ${process.pid}`));
+    return true;
+  });
+});
+
+test('a proxy that cannot be started is a RouterError with its last words', async (t) => {
+  const rig = await startRig(t);
+  await writeFile(join(rig.dir, 'routes.json.new'), '');
+  await rm(rig.dir, { recursive: true });
+  await writeFile(rig.dir, 'not a folder');
+  await assert.rejects(rig.router('shop', await freePort()).register(), RouterError);
+});
+
+test('closing leaves the proxy running; secrets of the starter do not reach it', async (t) => {
+  process.env['GREENROOM_TEST_SECRET'] = 'hush';
+  t.after(() => {
+    delete process.env['GREENROOM_TEST_SECRET'];
+  });
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  const pid = await rig.pid();
+  assert.doesNotMatch(await readFile(`/proc/${pid}/environ`, 'utf8'), /hush/);
+  const [, , , , session] = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '- - ').split(' ');
+  assert.equal(Number(session), pid, 'a session of its own');
+  router.close();
+  const agent = new http.Agent({ keepAlive: false });
+  assert.equal((await fetchOnce(port, '/', { agent })).status, 503);
+});
+
+test('an aborted drain answers at once', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  const held = await startApp(t, 'held', () => undefined);
+  await router.switchTo({ instance: 'held', host: held.host, port: held.port, internalPort: 0 });
+  const pending = fetchOnce(port, '/').catch((error: Error) => error);
+  await until(async () => (await control<ProxyStatus>(rig.dir, 'GET', '/')).body.apps[0]?.in_flight[0]?.requests === 1);
+  await router.switchTo(null);
+  const abort = new AbortController();
+  const draining = router.drain('held', { timeoutMs: 60_000, streamTimeoutMs: 60_000, signal: abort.signal });
+  abort.abort();
+  assert.equal((await draining).drained, false);
+  held.server.closeAllConnections();
+  await pending;
+});
