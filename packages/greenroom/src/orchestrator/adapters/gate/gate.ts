@@ -5,7 +5,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import type { Gate, GateRequest } from '../../ports.ts';
 import { type Git, GitError, nulFields } from '../git/git.ts';
 
-export interface GateOptions {
+interface GateOptions {
   /** Git on the app's bare repository. */
   git: Git;
   contract: Contract;

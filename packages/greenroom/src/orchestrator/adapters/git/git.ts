@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
-export const DEFAULT_GIT_TIMEOUT_MS = 300_000;
-export const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_GIT_TIMEOUT_MS = 300_000;
+const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
 const STDERR_BYTES = 16 * 1024;
 
 export interface GitOptions {
@@ -19,7 +19,7 @@ export interface GitOptions {
   onChunk?: (chunk: Buffer) => boolean;
 }
 
-export interface GitOutcome {
+interface GitOutcome {
   /** Exit code, -1 when a signal ended it. */
   code: number;
   stdout: Buffer;
@@ -57,7 +57,7 @@ export const GIT_MARKER = 'GREENROOM_REPO';
 /** Marks git processes that work in one slot; the value is its folder. */
 export const WORKTREE_MARKER = 'GREENROOM_WORKTREE';
 
-/** Settings that make hostile configuration and content inert; see docs/security.md. */
+/** Settings that make hostile configuration and content inert. */
 const SETTINGS = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',

@@ -10,7 +10,7 @@ import { isFullId, isHexId, isRefName } from './names.ts';
 import { killMarked } from './processes.ts';
 import { localSource, parseRemote, type Source } from './remote.ts';
 
-export interface RepoOptions {
+interface RepoOptions {
   layout: Layout;
   /** The operator's repository: a working copy, a bare repository, or a URL. */
   remote: string;

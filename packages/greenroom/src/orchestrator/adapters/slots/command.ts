@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { killMarked } from '../git/processes.ts';
 
-export const LOG_TAIL_LINES = 40;
-export const LOG_TAIL_BYTES = 8 * 1024;
+const LOG_TAIL_LINES = 40;
+const LOG_TAIL_BYTES = 8 * 1024;
 /** Variable in the environment of everything that a setup command starts; its value is the slot's folder. */
 export const SETUP_MARKER = 'GREENROOM_SETUP';
 
-export interface CommandRequest {
+interface CommandRequest {
   command: string;
   directory: string;
   env: Record<string, string>;
@@ -16,7 +16,7 @@ export interface CommandRequest {
   signal: AbortSignal;
 }
 
-export interface CommandOutcome {
+interface CommandOutcome {
   end: 'exited' | 'aborted' | 'timeout' | 'not_started';
   code: number | null;
   signal: string | null;

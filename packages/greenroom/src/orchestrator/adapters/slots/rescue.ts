@@ -5,7 +5,7 @@ import { type Git, nulFields } from '../git/git.ts';
 import { isWithin, moveAside, type SlotContext, timeStamp } from './context.ts';
 import { listUntracked } from './worktree.ts';
 
-export interface RescueRequest {
+interface RescueRequest {
   /** What HEAD names; empty when it names nothing. */
   head: string;
   /** The commit that the slot was left with; another HEAD means that somebody committed there. */

@@ -11,7 +11,7 @@ import { breakLinks, carryOutputs, discard } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { listUntrackedCollapsed } from './worktree.ts';
 
-export interface SetupRequest {
+interface SetupRequest {
   commit: string;
   attempt: string;
   /** `setupKey` of the commit. */
@@ -21,7 +21,7 @@ export interface SetupRequest {
   signal: AbortSignal;
 }
 
-export interface SetupDone {
+interface SetupDone {
   setup: PreparedSlot['setup'];
   record: SlotRecord;
 }

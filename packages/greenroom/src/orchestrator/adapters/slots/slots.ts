@@ -18,7 +18,7 @@ import { clearStaging, inputPaths, noteOutputs, provideSetup, setupKey, tryCarry
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
 import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
-export interface SlotsOptions {
+interface SlotsOptions {
   layout: Layout;
   /** Git on the app's bare repository, as `openRepo` answers it. */
   git: Git;

@@ -53,7 +53,7 @@ export async function listUntrackedCollapsed(context: SlotContext, excluded: rea
   return nulFields(output).filter((path) => path !== './' && !isWithin(path, excluded));
 }
 
-export interface UsualCheckout {
+interface UsualCheckout {
   excluded: readonly string[];
   /** Paths that differ between the commits. */
   changed: readonly string[];

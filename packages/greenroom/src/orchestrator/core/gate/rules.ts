@@ -2,7 +2,7 @@ import type { Failure } from '@greenroom/sdk/wire';
 import type { DiffEntry, LineCount } from './diff.ts';
 
 /** A tree may name the same few bytes ten million times; no app has this many files. */
-export const MAX_DEPLOY_FILES = 1_000_000;
+const MAX_DEPLOY_FILES = 1_000_000;
 const MEGABYTE = 1024 * 1024;
 
 /** Pictures, sound, fonts and archives have no lines; counting their newline bytes would refuse a photograph. */
@@ -43,7 +43,7 @@ export function diffLines(counts: readonly LineCount[], limit: number): { failur
   return { failure, lines };
 }
 
-export interface SizeTally {
+interface SizeTally {
   /** Takes the next piece of `ls-tree -r -l -z` output. Answers false as soon as the verdict is certain. */
   add(chunk: Uint8Array): boolean;
   result(): { failure: Failure | undefined; bytes: number; files: number };
