@@ -61,7 +61,7 @@ for (const [name, text, expected] of texts) {
   });
 }
 
-test('files that are none are refused with sentences', async () => {
+test('files that are none are refused with sentences', { timeout: 10_000 }, async () => {
   const fifo = join(folder, 'pipe');
   execFileSync('mkfifo', [fifo]);
   const circle = join(folder, 'circle');

@@ -121,6 +121,18 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     { shared_paths: ['data', 'data/uploads'] },
     ['shared_paths.1: "data/uploads" is not allowed; a path that is not "data", inside it or around it.'],
   ],
+  [
+    'a shared path twice',
+    { shared_paths: ['data', 'data/'] },
+    ['shared_paths.1: "data/" is not allowed; a path that is not "data", inside it or around it.'],
+  ],
+  [
+    'a password in a URL, wherever it is',
+    { setup_inputs: ['https://me:hunter2@host//x'] },
+    [
+      'setup_inputs.0: the value (hidden) is not allowed; a path relative to the top of the repository, without "..", "." or empty segments; a folder may end in "/".',
+    ],
+  ],
   ['.git shared', { shared_paths: ['.git/'] }, [`shared_paths.0: ".git/" is not allowed; a path outside .git, which is Greenroom's.`]],
   [
     'env of ours',

@@ -195,7 +195,7 @@ const apps: Record<string, Case> = {
   'plain WSGI without dependencies': {
     files: {
       'app.py':
-        'import os\nfrom wsgiref.simple_server import make_server\ndef application(environ, start_response): ...\nmake_server("", int(os.environ["PORT"]), application).serve_forever()\n',
+        'import os\nfrom wsgiref.simple_server import make_server\ndef application(environ, start_response): ...\nmake_server("", int(os.environ.get("PORT", 8000)), application).serve_forever()\n',
     },
     kind: 'python',
     contract: { start_command: 'python3 app.py', health_endpoint: '/' },

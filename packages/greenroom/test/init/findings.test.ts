@@ -18,15 +18,15 @@ async function init(context: TestContext, files: Record<string, string | object>
 
 test('databases and uploads that git ignores are shared, others are asked about', async (context) => {
   const { contract, unknowns } = await init(context, {
-    '.gitignore': 'data/\n/uploads/\n*.sqlite3\ncache/\n# a comment\n',
+    '.gitignore': 'data/\n/uploads/\n*.sqlite3\n!kept.sqlite3\ncache/\n# a comment\n',
     'db.js':
-      "new DatabaseSync(join(import.meta.dirname, 'data', 'app.db'));\nopen('./data/other.db'); open('sessions.sqlite3'); open('sqlite:///kept.db');\n",
+      "new DatabaseSync(join(import.meta.dirname, 'data', 'app.db'));\nopen('./data/other.db'); open('sessions.sqlite3'); open('sqlite:///kept.sqlite3');\n",
     'db/dev.sqlite3': '',
     'uploads/a.png': '',
   });
   assert.deepEqual(contract['shared_paths'], ['uploads/', 'data/', 'sessions.sqlite3', 'db/dev.sqlite3']);
   assert.deepEqual(unknowns, [
-    'Whether kept.db (db.js line 2) is a database of the running app: if so, have git ignore kept.db and add it to shared_paths, or each release starts with its own.',
+    'Whether kept.sqlite3 (db.js line 2) is a database of the running app: if so, have git ignore kept.sqlite3 and add it to shared_paths, or each release starts with its own.',
   ]);
   assert.ok(parseContract(contract).ok);
 });
@@ -128,6 +128,11 @@ test('a folder that is very large or very deep is looked at within bounds, and t
   const detection = await detectApp(folder);
   assert.equal(detection.startCommand, 'node server.js');
   assert.match(detection.unknowns.at(-1)?.text ?? '', /more files than init looks at/);
+});
+
+test('a prestart script runs before the app', async (context) => {
+  const { contract } = await init(context, { 'package.json': { scripts: { prestart: 'node build.js', start: 'node server.js' } } });
+  assert.equal(contract['start_command'], 'node build.js && exec node server.js');
 });
 
 test('scripts that call each other in a circle, and a broken package.json, are no obstacle', async (context) => {
