@@ -12,6 +12,9 @@ const VERSION = '0.1.0';
 /** A proxy that nobody registers with (whoever started it died) does not stay for ever. */
 const UNUSED_EXIT_MS = 60_000;
 
+// A full disk below the log, or its reader's end, must not end the traffic of every app.
+process.stderr.on('error', () => undefined);
+
 const { values } = parseArgs({ options: { dir: { type: 'string' } } });
 if (!values.dir) {
   process.stderr.write('usage: main.ts --dir DIR (the folder for proxy.sock and routes.json)\n');

@@ -38,6 +38,15 @@ test('a killed proxy restores its routes from disk', async (t) => {
   assert.equal((await stat(proxy.dir)).mode & 0o777, 0o700);
 });
 
+test('a log that nobody reads any more does not end the proxy', async (t) => {
+  const proxy = await startProxyRig(t);
+  assert.ok(proxy.child.stderr);
+  proxy.child.stderr.destroy();
+  await proxy.route(null);
+  await proxy.route(null);
+  assert.equal((await fetchOnce(proxy.port, '/')).status, 503);
+});
+
 test('a second proxy in the folder ends by itself and disturbs nothing', async (t) => {
   const proxy = await startProxyRig(t);
   const second = spawnProxy(proxy.dir);

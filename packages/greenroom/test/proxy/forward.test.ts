@@ -122,6 +122,16 @@ test('trailers pass both ways, but not those that frame or address a message', a
   assert.deepEqual({ ...trailers }, { 'x-sum': '42' });
 });
 
+test('a trailer that is announced where none can follow does no harm', async (t) => {
+  const proxy = await startProxyRig(t);
+  const app = await startApp(t, 'i1', (request, response) => response.end(String(request.headers.trailer)));
+  await proxy.route(targetOf(app));
+  for (const method of ['GET', 'POST']) {
+    const bytes = `${method} / HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n${CLOSE}\r\n`;
+    assert.match(await rawExchange(proxy.port, bytes), /undefined$/);
+  }
+});
+
 test('the 100 of an expected continue comes from the app', async (t) => {
   const proxy = await startProxyRig(t);
   const server = http.createServer((request, response) => void request.pipe(response));
@@ -129,7 +139,12 @@ test('the 100 of an expected continue comes from the app', async (t) => {
   server.on('checkContinue', (request, response) => {
     assert.equal(request.headers.expect, '100-continue');
     if (request.url === '/refuse') response.writeHead(413).end('too large');
-    else continued.push(() => (response.writeContinue(), void request.pipe(response)));
+    else {
+      continued.push(() => {
+        response.writeContinue();
+        request.pipe(response);
+      });
+    }
   });
   const app = await startApp(t, 'i1', server);
   await proxy.route(targetOf(app));
@@ -166,7 +181,11 @@ test('early hints pass before the answer', async (t) => {
 test('HTTP/1.0 is answered without chunks, and pipelined requests in order', async (t) => {
   const proxy = await startProxyRig(t);
   const app = await startApp(t, 'i1', (request, response) => {
-    setTimeout(() => (response.write(`(${request.url}`), response.end(')')), request.url === '/1' ? 100 : 0);
+    const answer = (): void => {
+      response.write(`(${request.url}`);
+      response.end(')');
+    };
+    setTimeout(answer, request.url === '/1' ? 100 : 0);
   });
   await proxy.route(targetOf(app));
   const old = await rawExchange(proxy.port, 'GET /old HTTP/1.0\r\n\r\n');
@@ -200,7 +219,15 @@ test('events and first bytes come through as they are written', async (t) => {
 });
 
 test('a slow reader slows the app down: 200 MB pass in bounded memory, both ways', { timeout: 120_000 }, async (t) => {
+  let peak = 0;
+  let pid = 0;
+  const watch = setInterval(() => {
+    peak = Math.max(peak, pid ? residentBytes(pid) : 0);
+  }, 20);
+  // Hooks run in the order they were given: the watch ends before the process.
+  t.after(() => clearInterval(watch));
   const proxy = await startProxyRig(t);
+  pid = proxy.child.pid ?? 0;
   const size = 200 * 1024 * 1024;
   const piece = Buffer.alloc(1024 * 1024, 'x');
   let produced = 0;
@@ -228,11 +255,6 @@ test('a slow reader slows the app down: 200 MB pass in bounded memory, both ways
     more();
   });
   await proxy.route(targetOf(app));
-  let peak = 0;
-  const watch = setInterval(() => {
-    peak = Math.max(peak, residentBytes(proxy.child.pid));
-  }, 20);
-  t.after(() => clearInterval(watch));
 
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     http.get({ host: '127.0.0.1', port: proxy.port, agent: false }, resolve).on('error', reject);
@@ -265,7 +287,7 @@ test('a slow reader slows the app down: 200 MB pass in bounded memory, both ways
   assert.ok(peak < 200e6, `the proxy grew to ${peak} bytes`);
 });
 
-function residentBytes(pid: number | undefined): number {
+function residentBytes(pid: number): number {
   const { readFileSync } = process.getBuiltinModule('node:fs');
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 }

@@ -65,7 +65,9 @@ export async function startProxyRig(t: TestContext): Promise<ProxyRig> {
 }
 
 export function spawnProxy(dir: string): ChildProcess {
-  return spawn(process.execPath, [MAIN, '--dir', dir], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const child = spawn(process.execPath, [MAIN, '--dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr.resume();
+  return child;
 }
 
 /** A real app in this process; ended with the test. */

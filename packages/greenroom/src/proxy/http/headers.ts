@@ -33,15 +33,16 @@ export function requestHeaders(request: IncomingMessage, upgrade: string | null)
   const raw = request.rawHeaders;
   const named = namedByConnection(raw);
   const headers: string[] = [];
+  const chunked = valuesOf(raw, 'transfer-encoding').length > 0;
   let host = '';
-  let chunked = false;
   let length = false;
   let wantsTrailers = false;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
     const lower = name.toLowerCase();
-    if (lower === 'transfer-encoding') chunked = true;
+    // node:http throws over an announced trailer where none can follow.
+    if (lower === 'trailer' && !chunked) continue;
     if (lower === 'te') wantsTrailers = /(?:^|,)\s*trailers\s*(?:,|;|$)/i.test(value);
     if (HOP_BY_HOP.has(lower) || named.has(lower) || isForwarding(lower) || isLookalike(lower)) continue;
     if (lower === 'content-length') length = true;
