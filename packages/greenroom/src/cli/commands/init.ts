@@ -26,7 +26,7 @@ export const init = buildCommand<InitFlags, [folder?: string], Cli>({
     const directory = await appFolder(cli, folder);
     const todo = await gitTodo(directory);
     const app = await appToRegister(cli, flags, directory);
-    const written = await writeContract(app.contract, directory, flags);
+    const written = await writeContract(cli, app.contract, directory, flags);
     await registerApp(cli.home, app);
     const next = [...todo, ...(written.kept === '' ? [] : [`edit ${app.contract}`]), `greenroom start --app ${app.name}`];
     if (flags.json) {
@@ -160,13 +160,13 @@ interface WrittenContract {
   explanations: string[];
 }
 
-async function writeContract(file: string, directory: string, flags: InitFlags): Promise<WrittenContract> {
+async function writeContract(cli: Cli, file: string, directory: string, flags: InitFlags): Promise<WrittenContract> {
   if ((await exists(file)) && !flags.force) {
     const read = await readContract(file);
     return { written: false, kept: read.ok ? '' : read.sentences.join('\n'), unknowns: [], explanations: [] };
   }
   const { detectApp, initialContract } = await import('../../init/index.ts');
-  const { contract, unknowns, explanations } = initialContract(await detectApp(directory), {
+  const { contract, unknowns, explanations } = initialContract(await detectApp(directory, { takenPorts: await takenPorts(cli.home) }), {
     ...(flags.port === undefined ? {} : { port: flags.port }),
     ...(flags.startCommand === undefined ? {} : { startCommand: flags.startCommand }),
     ...(flags.healthEndpoint === undefined ? {} : { healthEndpoint: flags.healthEndpoint }),
@@ -179,4 +179,11 @@ async function writeContract(file: string, directory: string, flags: InitFlags):
 
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** Ports that the machine's apps have in their contracts, whether they run now or not. Contracts that cannot be read have none. */
+async function takenPorts(home: string): Promise<number[]> {
+  const { apps } = await listApps(home);
+  const contracts = await Promise.all(apps.map((app) => readContract(app.contract)));
+  return contracts.flatMap((read) => (read.ok ? [read.contract.port, read.contract.internal_port ?? []].flat() : []));
 }
