@@ -44,6 +44,8 @@ async function run(directory: string): Promise<void> {
   await apps.restore();
   control = await serveControl(socket, apps, VERSION);
   log(`proxy ${VERSION} runs in ${directory}`);
+  // Node writes its compile cache on a clean exit only; the successor of a killed proxy needs it most.
+  process.getBuiltinModule('node:module').flushCompileCache();
   const unused = setInterval(() => {
     if (apps.status().length === 0) void stop('nobody registered an app');
   }, UNUSED_EXIT_MS);

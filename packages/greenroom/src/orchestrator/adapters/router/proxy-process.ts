@@ -37,7 +37,11 @@ async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: (
       cwd: proxyDir,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
-      env: Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+      env: {
+        ...Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+        // Halves the time until a killed proxy answers again, and saves the memory of the type stripper (93 against 57 MB, measured).
+        NODE_COMPILE_CACHE: join(proxyDir, 'compile-cache'),
+      },
     });
     let ended = false;
     let failed = false;
