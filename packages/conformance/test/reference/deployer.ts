@@ -74,6 +74,7 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
   let restarting = false;
   let rolledBack = 0;
   let stopping = false;
+  let promoting = false;
 
   const save = (): void => {
     writeFileSync(`${stateFile}.new`, JSON.stringify(state));
@@ -94,6 +95,7 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
 
   async function promote(next: Instance, previous: Release | null, counts: boolean): Promise<void> {
     const old = state.live;
+    promoting = true;
     state.next = { live: next, previous };
     save();
     const stopsFirst = faulty('stop-before-switch') || (faulty('rollback-stops-first') && counts && rolledBack > 0);
@@ -102,6 +104,7 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
     if (!late) await route.switchTo(next);
     state = { live: next, previous, lastDeploy: counts ? Date.now() : state.lastDeploy, candidate: '', next: null };
     holds = true;
+    promoting = false;
     save();
     retirement = (async () => {
       if (late) {
@@ -226,7 +229,8 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
     while (!stopping) {
       await delay(TICK_MS);
       const live = state.live;
-      if (!live || stopping) continue;
+      // An instance that is being replaced is the promotion's to end.
+      if (!live || stopping || promoting) continue;
       if (alive(live.pid)) {
         if (Date.now() - checked < 200) continue;
         checked = Date.now();
