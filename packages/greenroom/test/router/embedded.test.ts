@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -24,8 +25,12 @@ async function startRig(t: TestContext): Promise<Rig> {
   const pid = async (): Promise<number> => (await control<ProxyStatus>(dir, 'GET', '/')).body.pid;
   t.after(async () => {
     for (const router of routers) router.close();
-    const running = await pid().catch(() => 0);
-    if (running) process.kill(running, 'SIGKILL');
+    // One that was started in vain, while another still had the lock, may be starting only now.
+    await until(() => {
+      const running = proxiesOf(dir);
+      for (const each of running) process.kill(each, 'SIGKILL');
+      return running.length === 0;
+    });
     await rm(dir, { recursive: true, force: true });
   });
   return {
@@ -39,6 +44,21 @@ async function startRig(t: TestContext): Promise<Rig> {
       return router;
     },
   };
+}
+
+/** Processes that run, or are starting, as a proxy of the folder. A killed one has no command line any more. */
+function proxiesOf(dir: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && commandOf(name).includes(`--dir\0${dir}\0`))
+    .map(Number);
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 async function startInstance(t: TestContext, instance: string): Promise<RouteTarget> {
