@@ -96,6 +96,15 @@ function collectOutput(child: ChildProcess, logFile: string | undefined): { end:
   let kept: Buffer[] = [];
   let keptBytes = 0;
   let total = 0;
+  let refused = false;
+  const keep = (part: Buffer | string): void => {
+    if (log === undefined || refused) return;
+    try {
+      writeSync(log, typeof part === 'string' ? Buffer.from(part) : part);
+    } catch {
+      refused = true; // a full disk costs the log, not the command: the tail is kept in memory
+    }
+  };
   const take = (stream: Readable, chunk: Buffer): void => {
     kept.push(chunk);
     keptBytes += chunk.length;
@@ -104,9 +113,9 @@ function collectOutput(child: ChildProcess, logFile: string | undefined): { end:
       kept = [end];
       keptBytes = end.length;
     }
-    if (log !== undefined && total < MAX_LOG_BYTES) {
-      writeSync(log, chunk.subarray(0, MAX_LOG_BYTES - total));
-      if (total + chunk.length >= MAX_LOG_BYTES) writeSync(log, '\n[the rest of the output is not kept]\n');
+    if (total < MAX_LOG_BYTES) {
+      keep(chunk.subarray(0, MAX_LOG_BYTES - total));
+      if (total + chunk.length >= MAX_LOG_BYTES) keep('\n[the rest of the output is not kept]\n');
     }
     total += chunk.length;
     if (total >= MAX_LOG_BYTES) {

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
-import { kindOf, writeDurably } from '../git/files.ts';
+import { writeDurably } from '../durable.ts';
+import { kindOf } from '../git/files.ts';
 import type { Git } from '../git/git.ts';
 
 /** One slot and what works on it. Made for one preparation. */

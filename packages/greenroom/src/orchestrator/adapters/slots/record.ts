@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
-import { writeDurably } from '../git/files.ts';
+import { writeDurably } from '../durable.ts';
 
 /** What is known about one slot, on disk before anything relies on it: `run/slot-a.json`. */
 export interface SlotRecord {

@@ -5,7 +5,8 @@ import { type Failure, INSTANCE_ENV, SLOT_NAMES } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { PreparedSlot } from '../../ports.ts';
-import { runCommand } from './command.ts';
+import { runCommand } from '../command.ts';
+import { appEnvironment } from '../instances/environment.ts';
 import { type SlotContext, writeExcludes } from './context.ts';
 import { breakLinks, carryOutputs, discard } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
@@ -26,8 +27,22 @@ interface SetupDone {
   record: SlotRecord;
 }
 
-/** Variables of the orchestrator that setup may see: nothing that could be a secret. */
-const PASSED_ON = ['HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_ENV'];
+/** Variable in the environment of everything that a setup command starts; its value is the slot's folder. */
+export const SETUP_MARKER = 'GREENROOM_SETUP';
+/** Installers behind a proxy or a private certificate authority need these; they name files and hosts. */
+const NETWORK_SETTINGS = [
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'PIP_CERT',
+  'REQUESTS_CA_BUNDLE',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+];
 
 /**
  * Two commits with the same key need the same dependencies. `ids` holds the object id of each input that the commit has. Empty when the
@@ -99,33 +114,21 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
   }
   await mkdir(layout.logs, { recursive: true });
   const logFile = join(layout.logs, `setup-${attempt.replace(/[^\w.-]/g, '_')}.log`);
-  const {
-    end,
-    code,
-    signal: killed,
-    tail,
-  } = await runCommand({
+  const { exit, timedOut, aborted, tail } = await runCommand({
     command,
-    directory,
+    cwd: directory,
     env: setupEnvironment(context, commit),
     logFile,
     timeoutMs: contract.setup_timeout_ms,
     signal,
   });
   record = await noteOutputs(context, record, shared);
-  if (end === 'exited' && code === 0) {
+  if (exit.code === 0 && !timedOut && !aborted) {
     await context.git.must(['checkout', '--quiet', '--force', '--detach', commit, '--'], { signal });
     return ok({ setup: 'ran', record: { ...record, setupKey: key } });
   }
-  if (end === 'aborted') return fail({ code: 'aborted', error: `The setup command was aborted in slot ${slot}.` });
-  const how =
-    end === 'timeout'
-      ? `did not end within ${contract.setup_timeout_ms} ms (setup_timeout_ms)`
-      : end === 'not_started'
-        ? 'could not be started'
-        : killed
-          ? `was killed by ${killed}`
-          : `exited with code ${code}`;
+  if (aborted) return fail({ code: 'aborted', error: `The setup command was aborted in slot ${slot}.` });
+  const how = timedOut ? `did not end within ${contract.setup_timeout_ms} ms (setup_timeout_ms)` : exit.description;
   const failure: Failure = {
     code: 'setup_failed',
     error: `The setup command ${how}.`,
@@ -133,7 +136,7 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
       command,
       log_tail: tail,
       log_file: logFile,
-      exit: { code, signal: killed, description: how },
+      exit: { ...exit, description: how },
       remedy: 'Read the end of its output, correct the commit or setup_command, then deploy again.',
     },
   };
@@ -160,18 +163,23 @@ async function otherSlot({ slot, layout }: SlotContext): Promise<{ directory: st
 }
 
 function setupEnvironment({ contract, directory, slot }: SlotContext, commit: string): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const name of PASSED_ON) {
-    const value = process.env[name];
-    if (value !== undefined) env[name] = value;
-  }
-  const path = contract.env['PATH'] ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
-  return {
-    ...env,
-    ...contract.env,
-    PATH: `${join(directory, 'node_modules', '.bin')}:${path}`,
-    [INSTANCE_ENV.marker]: '1',
-    [INSTANCE_ENV.slot]: slot,
-    [INSTANCE_ENV.commit]: commit,
-  };
+  const env = appEnvironment({
+    slotDirectory: directory,
+    from: process.env,
+    contractEnv: { ...networkSettings(), ...contract.env },
+    greenroom: { [INSTANCE_ENV.marker]: '1', [INSTANCE_ENV.slot]: slot, [INSTANCE_ENV.commit]: commit, [SETUP_MARKER]: directory },
+  });
+  // Before setup the folder may not be there yet; what it installs is for its own later parts too.
+  const tools = join(directory, 'node_modules', '.bin');
+  return env['PATH']?.startsWith(tools) ? env : { ...env, PATH: `${tools}:${env['PATH'] ?? ''}` };
+}
+
+/** A proxy whose URL carries a password is a secret, and no secret reaches setup. */
+function networkSettings(): Record<string, string> {
+  return Object.fromEntries(
+    NETWORK_SETTINGS.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined || value.includes('@') ? [] : [[name, value]];
+    }),
+  );
 }

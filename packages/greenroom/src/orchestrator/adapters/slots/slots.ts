@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Failure, SlotName } from '@greenroom/sdk/wire';
+import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
@@ -8,13 +8,12 @@ import type { PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
 import { kindOf } from '../git/files.ts';
 import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
-import { SETUP_MARKER } from './command.ts';
 import { excludePattern, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';
 import { trashOf } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
-import { clearStaging, inputPaths, noteOutputs, provideSetup, setupKey, tryCarry } from './setup.ts';
+import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, setupKey, tryCarry } from './setup.ts';
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
 import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
@@ -41,6 +40,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     const patterns = parsed.map(({ path }) => `${excludePattern(path)}\n`);
     await writeIfNew(join(layout.repo, 'info', 'exclude'), patterns);
   }
+  for (const slot of SLOT_NAMES) await endInterrupted(layout, slot, log);
   let removal: Promise<void> = Promise.resolve();
   const emptyTrash = (): void => {
     removal = removal.then(() => removeTrash(layout.run, log));
@@ -71,6 +71,17 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
       }),
     settled: () => removal,
   };
+}
+
+/** What a killed run left working in a slot ends now: the slot itself is repaired when it is wanted, and nobody knows when that is. */
+async function endInterrupted(layout: Layout, slot: SlotName, log: (message: string) => void): Promise<void> {
+  if ((await readRecord(layout.run, slot)).phase === '') return;
+  const ended = await endWorkIn(layout.slot(slot));
+  if (ended > 0) log(`slot ${slot}: ended ${ended} processes that an earlier run had left at work`);
+}
+
+async function endWorkIn(directory: string): Promise<number> {
+  return (await killMarked(SETUP_MARKER, directory)) + (await killMarked(WORKTREE_MARKER, directory));
 }
 
 async function prepare(context: SlotContext, request: PrepareRequest, parsed: SharedPath[] | string): Promise<Result<PreparedSlot>> {
@@ -170,7 +181,7 @@ async function recover(
   shared: readonly string[],
   signal: AbortSignal,
 ): Promise<{ record: SlotRecord; rescued: string }> {
-  const orphans = (await killMarked(SETUP_MARKER, context.directory)) + (await killMarked(WORKTREE_MARKER, context.directory));
+  const orphans = await endWorkIn(context.directory);
   context.log(`slot ${context.slot}: the last preparation was interrupted (${record.phase}); ${orphans} processes of it ended`);
   const { from, to } = record;
   // The git that was ended just now may have left its lock.
