@@ -30,7 +30,7 @@ export interface AppsOptions {
   dataPath: DataPath;
   store: RouteStore;
   log: (line: string) => void;
-  /** Called once when the last app was deregistered. */
+  /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. */
   onEmpty: () => void;
 }
 
@@ -94,11 +94,14 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
     const ended = app.close().finally(() => ending.delete(ended));
     ending.add(ended);
     log(`app "${name}" deregistered`);
-    if (apps.size === 0) {
-      closing = true;
-      onEmpty();
-    }
+    endIfEmpty();
     return { ok: true, value: {} };
+  }
+
+  function endIfEmpty(): void {
+    if (apps.size > 0 || closing) return;
+    closing = true;
+    onEmpty();
   }
 
   return {
@@ -113,7 +116,13 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
         else log(`app "${name}" restored on port ${app.port}, routed to ${app.target?.instance ?? 'nothing'}`);
       }
     },
-    register: (name, body) => serially(() => register(name, body)),
+    register: (name, body) =>
+      serially(async () => {
+        const answer = await register(name, body);
+        // A proxy that was started for this app alone has nothing to stay for.
+        if (!answer.ok) endIfEmpty();
+        return answer;
+      }),
     switchTo: (name, target) => serially(() => switchTo(name, target)),
     deregister: (name) => serially(() => deregister(name)),
     async drain(name, body, signal) {
