@@ -116,11 +116,25 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function start(): Promise<void> {
+    // What ends before `started` is simply not alive in it: an event of its own would meet the state of before, which is not to be acted on.
+    const ended = new Set<string>();
+    let begun = false;
     ports.instances.onExit((exit) => {
-      void dispatch({ type: 'instance_exited', instance: exit.instance, exit: exit.exit, log_tail: exit.logTail, log_file: exit.logFile });
+      if (!begun) ended.add(exit.instance);
+      else
+        void dispatch({
+          type: 'instance_exited',
+          instance: exit.instance,
+          exit: exit.exit,
+          log_tail: exit.logTail,
+          log_file: exit.logFile,
+        });
     });
-    const alive = (await ports.instances.adopt()).map(({ instance, slot, commit }) => ({ instance, slot, commit }));
-    await dispatch({ type: 'started', policy, alive, route: await ports.router.current() });
+    const adopted = await ports.instances.adopt();
+    const route = await ports.router.current();
+    const alive = adopted.flatMap(({ instance, slot, commit }) => (ended.has(instance) ? [] : [{ instance, slot, commit }]));
+    begun = true;
+    await dispatch({ type: 'started', policy, alive, route });
     await firstRestart();
   }
 

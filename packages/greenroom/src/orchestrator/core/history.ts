@@ -146,6 +146,11 @@ function recordAftermath(view: Find, event: MachineEvent, before: State, after: 
     const publish = view(event.attempt)?.steps.find((it) => it.step === 'publish');
     if (publish) end(publish, event.error ? 'failed' : 'succeeded', event.at, event.error);
   }
+  for (const id of before.publishing) {
+    if (after.publishing.includes(id) || event.type === 'published') continue;
+    const publish = view(id)?.steps.find((it) => it.step === 'publish');
+    if (publish?.status === 'running') end(publish, 'skipped', event.at, 'a newer release took its place');
+  }
   if (before.watch && before.watch.attempt !== after.watch?.attempt) endWatch(view(before.watch.attempt), event, before, after);
   markRolledBack(view, before, after);
 }

@@ -12,6 +12,7 @@ import type { Draft, Ignored } from './machine/draft.ts';
 import { drained, instanceExited, standbyExpired } from './machine/instances.ts';
 import { started, stopped, stopRequested } from './machine/lifecycle.ts';
 import { rollBackByItself, whileWatching } from './machine/live.ts';
+import { published } from './machine/publish.ts';
 import { advance, deployRequested, rollbackRequested } from './machine/requests.ts';
 import { liveSwitched, restartFailed, restartReady } from './machine/restart.ts';
 import { stepFailed, stepSucceeded, whileRunning } from './machine/steps.ts';
@@ -55,7 +56,7 @@ function apply(draft: Draft, event: MachineEvent): Ignored {
     case 'live_switched':
       return liveSwitched(draft, event.instance);
     case 'published':
-      return undefined;
+      return published(draft, event);
     case 'watch_elapsed':
       return whileWatching(draft, event.attempt, () => undefined);
     case 'watch_failed':

@@ -111,6 +111,8 @@ export interface State {
   /** Commits that were rolled back from; reconcile never deploys them by itself. */
   quarantine: string[];
   consecutive_failures: number;
+  /** Attempts that promoted a release which is not recorded as live yet. */
+  publishing: string[];
   promoted_at: number;
   /** Instances named so far; makes their ids unique. */
   boots: number;
@@ -134,6 +136,7 @@ export function initialState(): State {
     watch: null,
     quarantine: [],
     consecutive_failures: 0,
+    publishing: [],
     promoted_at: 0,
     boots: 0,
     stopping: 'no',

@@ -53,7 +53,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   const { repo, gate, slots, instances, prober, router, clock } = ports;
   const hosts = new Map<string, string>();
   const drains = new Map<string, AbortController>();
-  const restarts = new Map<string, AbortController>();
+  const restarts = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const timers = new Set<() => void>();
   let running: RunningStep | null = null;
 
@@ -110,6 +110,8 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
       result = fail({ code: unexpectedCode(step), error: `The step ${step} broke unexpectedly: ${(error as Error).message}` });
     }
     resolve();
+    // The attempt has gone on without it.
+    if (running?.controller !== controller) return;
     const ms = clock.now() - began;
     if (result.ok) await dispatch({ type: 'step_succeeded', attempt, step, ms, data: result.value });
     else await dispatch({ type: 'step_failed', attempt, step, ms, failure: result.failure });
@@ -191,7 +193,10 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   }
 
   async function stop({ instance, since }: Extract<Command, { type: 'stop' }>): Promise<void> {
-    restarts.get(instance)?.abort();
+    const restarting = restarts.get(instance);
+    restarting?.controller.abort();
+    // Its boot cannot be aborted: what is being started now can be stopped only once it has been.
+    await restarting?.done;
     const graceMs = Math.max(MIN_STOP_GRACE_MS, ports.drainTimeoutMs - (clock.now() - since));
     const exit = await instances.stop(instance, graceMs);
     hosts.delete(instance);
@@ -207,11 +212,17 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
 
   async function restart({ instance, slot, commit, delay_ms }: Extract<Command, { type: 'restart' }>): Promise<void> {
     const controller = new AbortController();
-    restarts.set(instance, controller);
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    restarts.set(instance, { controller, done });
     const { signal } = controller;
-    await sleepUntil(clock.now() + delay_ms, signal);
-    const failure = signal.aborted ? null : await bootAndProbe(instance, slot, commit, signal);
-    restarts.delete(instance);
+    let failure: Failure | null = null;
+    try {
+      await sleepUntil(clock.now() + delay_ms, signal);
+      failure = signal.aborted ? null : await bootAndProbe(instance, slot, commit, signal);
+    } finally {
+      restarts.delete(instance);
+      resolve();
+    }
     if (signal.aborted) return;
     await dispatch(failure ? { type: 'restart_failed', instance, failure } : { type: 'restart_ready', instance });
   }

@@ -2,7 +2,8 @@ import type { MachineEvent } from '../events.ts';
 import type { Attempt } from '../state.ts';
 import { type Draft, type Ignored, refuse, shuttingDown, stop } from './draft.ts';
 import { promoted } from './promote.ts';
-import { abandonRestart, restartIn } from './restart.ts';
+import { resumePublish } from './publish.ts';
+import { abandonRestart, liveSwitched, restartIn } from './restart.ts';
 import { abort, undo } from './undo.ts';
 
 /** Brings the state of before to what is really there: finishes a promotion that took effect, undoes every other attempt. */
@@ -16,19 +17,22 @@ export function started(draft: Draft, event: Extract<MachineEvent, { type: 'star
   if (state.live && state.live.instance !== null && !alive.has(state.live.instance)) state.live.instance = null;
   if (state.standby && !alive.has(state.standby.instance)) state.standby = null;
   state.retiring = state.retiring.filter((it) => alive.has(it.instance));
-  if (state.restart) {
-    const { instance } = state.restart;
-    if (alive.has(instance)) abandonRestart(draft, '');
-    state.restart = null;
-  }
+  if (state.restart) resumeRestart(draft, state.restart.instance, event.route, alive.has(state.restart.instance));
   const known = new Set([state.live?.instance, state.standby?.instance, attempt?.candidate, ...state.retiring.map((it) => it.instance)]);
   for (const it of alive.values()) if (!known.has(it.instance)) stop(draft, it.instance, it, '');
   resumeInstances(draft);
   if (attempt) resumeAttempt(draft, attempt, event.route, alive.has(attempt.candidate ?? ''));
   resumeLive(draft, event.route);
+  resumePublish(draft);
   if (state.watch && (state.watch.until <= at || state.watch.instance !== state.live?.instance)) state.watch = null;
   if (state.watch && !draft.commands.some((it) => it.type === 'watch')) draft.commands.push({ type: 'watch', ...state.watch });
   return undefined;
+}
+
+/** A restart that already has the route serves. Any other begins anew. */
+function resumeRestart(draft: Draft, instance: string, route: string | null, runs: boolean): void {
+  if (runs && route === instance) liveSwitched(draft, instance);
+  else abandonRestart(draft, '');
 }
 
 function resumeInstances(draft: Draft): void {
@@ -79,7 +83,8 @@ export function stopRequested(draft: Draft, detach: boolean): Ignored {
   state.watch = null;
   for (const it of state.queue) refuse(draft, it, shuttingDown());
   state.queue = [];
-  if (state.restart) abandonRestart(draft, '');
+  // Whoever leaves the app running wants it running: a restart under way goes on, and the next start takes over what came of it.
+  if (state.restart && !detach) abandonRestart(draft, '');
   const { attempt } = state;
   if (attempt?.phase === 'running' && attempt.step !== 'promote') abort(draft, attempt, shuttingDown());
   return undefined;
@@ -87,8 +92,8 @@ export function stopRequested(draft: Draft, detach: boolean): Ignored {
 
 export function stopped(draft: Draft, detach: boolean): Ignored {
   const { state } = draft;
-  state.stopping = 'no';
-  state.at_rest = false;
+  if (!state.at_rest) return 'nobody asked to stop';
+  // Stays at rest until the next start: nothing may begin between this and the end of the process.
   if (detach) return undefined;
   state.standby = null;
   state.retiring = [];

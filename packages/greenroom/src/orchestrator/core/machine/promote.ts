@@ -1,28 +1,26 @@
 import { type Attempt, otherSlot, type Release, type State } from '../state.ts';
 import { type Draft, finish, stop } from './draft.ts';
 import { liveExited } from './live.ts';
+import { publish } from './publish.ts';
 import { abandonRestart } from './restart.ts';
 import { isAutomatic } from './rules.ts';
 
 export function promoted(draft: Draft, attempt: Attempt): void {
   const { state, at } = draft;
+  // First of all: the instance being restarted is in the slot of the release that is live until now.
+  if (state.restart) abandonRestart(draft, attempt.id);
   const old = state.live;
   state.live = { commit: attempt.resolved, slot: attempt.slot, instance: attempt.candidate, attempt: attempt.id, served_at: at };
   state.attempt = null;
   state.crashes = 0;
   rememberPrevious(state, attempt, old);
-  if (state.restart) abandonRestart(draft, attempt.id);
   if (state.standby) {
     const { standby } = state;
     state.standby = null;
     stop(draft, standby.instance, standby, attempt.id);
   }
-  draft.commands.push(finish(attempt.id, { ok: true, slot: attempt.slot, commit: attempt.resolved, previous_commit: old?.commit ?? '' }), {
-    type: 'publish',
-    attempt: attempt.id,
-    live: attempt.resolved,
-    previous: state.previous?.commit ?? '',
-  });
+  draft.commands.push(finish(attempt.id, { ok: true, slot: attempt.slot, commit: attempt.resolved, previous_commit: old?.commit ?? '' }));
+  publish(draft, state.live);
   if (old && old.instance !== null) retire(draft, attempt, { ...old, instance: old.instance });
   startWatch(draft, attempt);
   if (attempt.candidate_exit) liveExited(draft, attempt.candidate_exit);

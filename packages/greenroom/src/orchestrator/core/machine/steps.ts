@@ -71,6 +71,8 @@ export function stepFailed(draft: Draft, attempt: Attempt, failure: Failure): vo
 
 /** The warm instance did not hold: its slot is still as it was, so a fresh boot of it can. */
 export function bootInstead(draft: Draft, attempt: Attempt): void {
+  // A probe of the warm instance may still be under way; it must not be taken for one of the fresh instance.
+  draft.commands.push({ type: 'abort_step', attempt: attempt.id });
   if (attempt.candidate !== null) stop(draft, attempt.candidate, { commit: attempt.resolved, slot: attempt.slot }, attempt.id);
   attempt.reused = false;
   attempt.steps = ['boot', 'probe', 'promote'];
