@@ -170,8 +170,9 @@ async function serve(
   say(asked.detach ? 'Stopping; the app stays up.' : 'Stopping: no new deploys, draining the app.');
   await runner.settle(asked.detach);
   if (!asked.detach) await stopApp();
-  await runner.dispatch({ type: 'stopped', detach: asked.detach });
+  // Closed first: a request that came after `stopped` would be taken, and then dropped.
   await api.close();
+  await runner.dispatch({ type: 'stopped', detach: asked.detach });
   await recorder.close();
   instances.close();
   router.close();
