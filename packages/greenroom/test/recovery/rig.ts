@@ -46,6 +46,7 @@ export interface RecoveryRig extends Omit<Rig, 'commit'> {
   records(): JournalRecord[];
   /** Requests that the proxy has in flight. */
   inFlight(): Promise<number>;
+  proxyPid(): Promise<number>;
   load: Load | undefined;
 }
 
@@ -105,11 +106,8 @@ export async function openRecovery(t: TestContext, { contract = {}, load = true 
         () => `the orchestrator is not at ${existsSync(killFile) ? readFileSync(killFile, 'utf8') : 'its end'}:\n${tail(rig.logFile)}`,
       );
     },
-    async inFlight() {
-      const { body } = await ask({ socket: join(proxyDirectory(rig.home), 'proxy.sock'), path: '/' });
-      const { apps } = JSON.parse(body) as ProxyStatus;
-      return apps.flatMap((app) => app.in_flight).reduce((sum, it) => sum + it.requests, 0);
-    },
+    inFlight: async () => (await proxyStatus(rig.home)).apps.flatMap((app) => app.in_flight).reduce((sum, it) => sum + it.requests, 0),
+    proxyPid: async () => (await proxyStatus(rig.home)).pid,
     records: () =>
       readFileSync(layoutOf(rig.data).journal, 'utf8')
         .trimEnd()
@@ -209,6 +207,11 @@ export async function expectWhole(rig: RecoveryRig): Promise<void> {
   assert.deepEqual((await verifyJournal(layoutOf(rig.data))).problems, []);
   const { journal } = await rig.status();
   assert.ok(journal.intact, journal.problem);
+}
+
+async function proxyStatus(home: string): Promise<ProxyStatus> {
+  const { body } = await ask({ socket: join(proxyDirectory(home), 'proxy.sock'), path: '/' });
+  return JSON.parse(body) as ProxyStatus;
 }
 
 function lastRequest(records: JournalRecord[]): string {
