@@ -77,8 +77,8 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
   for (const note of read.notes) say(note);
 
   const layout = layoutOf(options.data);
-  for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
   requireShortPaths(layout);
+  for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
   const lock = takeLock(layout.lock);
   if (!lock)
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);

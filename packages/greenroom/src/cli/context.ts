@@ -89,5 +89,7 @@ function expectedError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof GreenroomUnreachable) return new CliError(EXIT.unreachable, 'unreachable', error.message);
   if (error instanceof GreenroomAnswerError) return new CliError(EXIT.unreachable, 'unexpected_answer', error.message);
+  // The system's own refusals (no permission, no space, a file where a folder should be) name the path; they are no bugs.
+  if (error instanceof Error && 'syscall' in error) return new CliError(EXIT.failed, 'system_error', error.message);
   return undefined;
 }

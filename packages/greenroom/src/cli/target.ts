@@ -70,7 +70,9 @@ async function readPidFile(path: string): Promise<PidFile | undefined> {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
     return isPidFile(value) ? value : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    // With a file where a folder should be, there is no orchestrator either: whoever needs the folder says so.
+    const absent = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (error instanceof SyntaxError || absent) return undefined;
     throw error;
   }
 }

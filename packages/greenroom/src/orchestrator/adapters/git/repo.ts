@@ -5,6 +5,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { Repo } from '../../ports.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
+import { type CredentialSource, credentialOptions, environmentCredentials } from './credentials.ts';
 import { kindOf } from './files.ts';
 import { createGit, firstLine, GIT_MARKER, type Git, GitError } from './git.ts';
 import { isFullId, isHexId, isRefName } from './names.ts';
@@ -18,6 +19,8 @@ interface RepoOptions {
   humanBranch: string;
   agentBranch: string;
   log: (message: string) => void;
+  /** Who to be at an http remote. By default what the environment says, see `environmentCredentials`. */
+  credentials?: CredentialSource;
 }
 
 export interface OpenedRepo extends Repo {
@@ -25,6 +28,12 @@ export interface OpenedRepo extends Repo {
   readonly git: Git;
   /** Brings every branch up to date. Answers an empty string, or a sentence saying what could not be reached. */
   fetch(signal?: AbortSignal): Promise<string>;
+  /** Brings only the agent's workspace up to date; answers as `fetch` does. */
+  fetchIncoming(signal?: AbortSignal): Promise<string>;
+  /** Fetches one commit by its full id from the operator's repository, on a branch there or not. Answers as `fetch` does. */
+  fetchCommit(id: string, signal?: AbortSignal): Promise<string>;
+  /** How to reach the operator's repository. */
+  origin(direction: 'fetch' | 'push'): Promise<Source>;
 }
 
 /** The repository cannot be used at all. The message is a sentence for the operator. */
@@ -32,9 +41,11 @@ export class RepoError extends Error {
   override name = 'RepoError';
 }
 
-const BRANCHES = 'refs/remotes/origin/';
+/** Branches of the operator's repository, as they were when last seen. */
+export const BRANCHES = 'refs/remotes/origin/';
+/** The agent's branch, as its workspace has it. */
+export const INCOMING = 'refs/greenroom/incoming/';
 const TAGS = 'refs/greenroom/tags/';
-const INCOMING = 'refs/greenroom/incoming/';
 const FETCH = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
 
 /** Old repositories carry these and are harmless; everything else that fsck calls an error is refused. */
@@ -76,18 +87,20 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
   await recover(git, log);
   await git.must(['config', 'remote.origin.url', remote.location]);
 
-  const origin = async (): Promise<Source> =>
-    remote.local
-      ? await localSource(remote.location)
-      : { location: remote.location, local: false, options: { protocols: remote.protocols }, arguments: [] };
+  const credentials = options.credentials ?? environmentCredentials(remote.location);
+  const origin: OpenedRepo['origin'] = async (direction) => {
+    if (remote.local) return await localSource(remote.location, direction === 'push' ? 'receive-pack' : 'upload-pack');
+    const access = await credentialOptions(remote.location, credentials);
+    return { location: remote.location, local: false, options: { protocols: remote.protocols, ...access }, arguments: [] };
+  };
 
   const fetchRefs = async (source: Source, refspecs: string[], signal?: AbortSignal): Promise<string> => {
     const args = [...FETCH, ...source.arguments, '--', source.location, ...refspecs];
-    const { code, stderr } = await git.run(args, { ...source.options, signal, config: FSCK });
+    const { code, stderr } = await git.run(args, { ...source.options, signal, config: [...FSCK, ...(source.options.config ?? [])] });
     return code === 0 ? '' : firstLine(stderr) || `git fetch ended with code ${code}`;
   };
   const fetchBranches = async (signal?: AbortSignal): Promise<string> => {
-    const source = await origin();
+    const source = await origin('fetch');
     // Pruned by the refspec, so it has to come before the location.
     const pruning: Source = { ...source, arguments: ['--prune', ...source.arguments] };
     const problem = await fetchRefs(pruning, [`+refs/heads/*:${BRANCHES}*`], signal);
@@ -123,12 +136,13 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
     return incoming || (await commitOf(`${BRANCHES}${name}`));
   };
   const findTag = async (name: string, signal: AbortSignal): Promise<string> => {
-    const problem = await fetchRefs(await origin(), [`+refs/tags/${name}:${TAGS}${name}`], signal);
+    const problem = await fetchRefs(await origin('fetch'), [`+refs/tags/${name}:${TAGS}${name}`], signal);
     if (problem !== '') log(`tag ${name}: ${problem}`);
     return await commitOf(`${TAGS}${name}`);
   };
+  const fetchCommit: OpenedRepo['fetchCommit'] = async (id, signal) => await fetchRefs(await origin('fetch'), [id], signal);
   const fetchId = async (id: string, signal: AbortSignal): Promise<void> => {
-    const problem = await fetchRefs(await origin(), [id], signal);
+    const problem = await fetchCommit(id, signal);
     if (problem !== '') log(`commit ${id}: ${problem}`);
   };
 
@@ -165,13 +179,16 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
     }
     return notFound(
       sentence(`There is no commit, branch or tag "${text}" in ${remote.location}`, warning),
-      'Commit and push it, or check the name, then deploy again.',
+      /No space left/i.test(warning) ? 'Free some space, then deploy again.' : 'Commit and push it, or check the name, then deploy again.',
     );
   };
 
   return {
     git,
     fetch,
+    fetchIncoming,
+    fetchCommit,
+    origin,
     resolve: (request, signal) =>
       guarded(() => ('branch' in request ? resolveBranch(request.branch, signal) : resolveCommit(request.commit, signal))),
     markLive: async (live, previous) => {
@@ -218,13 +235,14 @@ async function findId(git: Git, id: string): Promise<string[]> {
 }
 
 /** The commit that a full ref name holds (through a tag object); empty when there is none. */
-async function resolveRef(git: Git, ref: string): Promise<string> {
+export async function resolveRef(git: Git, ref: string): Promise<string> {
   const { code, stdout } = await git.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`]);
   const answer = stdout.toString('utf8').trim();
   return code === 0 && isFullId(answer) ? answer : '';
 }
 
-async function readRefs(git: Git, prefix: string): Promise<Record<string, string>> {
+/** Refs below the prefix: the rest of the name to the object. */
+export async function readRefs(git: Git, prefix: string): Promise<Record<string, string>> {
   const text = await git.text(['for-each-ref', '--format=%(objectname) %(refname)', prefix]);
   const refs: Record<string, string> = {};
   for (const line of text.split('\n').filter((each) => each !== '')) {

@@ -37,8 +37,8 @@ export async function openJournal(file: string, remembered: Head | null, now: ()
     const encoded = encodeRecord(head, time, entry);
     const line = Buffer.from(`${encoded.line}\n`);
     try {
-      const { bytesWritten } = await handle.write(line);
-      if (bytesWritten !== line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes could be written`);
+      // One write as a rule. What a full disk cut short is refused, with its reason, when the rest is tried.
+      for (let written = 0; written < line.length; ) written += (await handle.write(line, written)).bytesWritten;
       await handle.datasync();
     } catch (error) {
       await handle.truncate(size);

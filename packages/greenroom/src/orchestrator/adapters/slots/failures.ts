@@ -11,11 +11,13 @@ const SENTENCES: Record<string, string> = {
   ENOTDIR: 'a file stands where a folder is needed',
   EISDIR: 'a folder stands where a file is needed',
   EMFILE: 'too many open files',
+  UNWRITTEN: 'a file could not be written whole, mostly because the disk is full',
   ENAMETOOLONG: 'a name is too long for the file system',
 };
 
 const REMEDIES: Record<string, string> = {
   ENOSPC: 'Free some space, then deploy again; the live release is untouched.',
+  UNWRITTEN: 'Make sure that there is space left (df), then deploy again; the live release is untouched.',
   EACCES: 'Give the orchestrator’s user the right to write its data directory, then deploy again.',
 };
 
@@ -46,5 +48,7 @@ function codeIn(text: string): string | undefined {
   if (/No space left on device|Out of diskspace/i.test(text)) return 'ENOSPC';
   if (/Permission denied/i.test(text)) return 'EACCES';
   if (/Read-only file system/i.test(text)) return 'EROFS';
-  return /Disk quota exceeded/i.test(text) ? 'EDQUOT' : undefined;
+  if (/Disk quota exceeded/i.test(text)) return 'EDQUOT';
+  // Git names no reason when a write that has begun fails.
+  return /unable to write (file|.* to disk)/i.test(text) ? 'UNWRITTEN' : undefined;
 }
