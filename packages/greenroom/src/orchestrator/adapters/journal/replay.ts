@@ -5,6 +5,9 @@ import { transition } from '../../core/machine.ts';
 import { initialState, type State } from '../../core/state.ts';
 import type { StateFile } from '../state-file.ts';
 
+/** The last records are announced, for readers of `/events` that come back. Telling all of a long journal would take longer than replaying it. */
+const ANNOUNCED_RECORDS = 2_000;
+
 export interface Replayed {
   state: State;
   history: History;
@@ -17,21 +20,25 @@ export interface Replayed {
 export function replay(records: readonly JournalRecord[], saved: StateFile | null, announce: (message: EventMessage) => void): Replayed {
   const history: History = new Map();
   let told = initialState();
-  let state = saved?.state ?? initialState();
-  for (const record of records) {
+  let state = saved?.state;
+  const firstAnnounced = records.length - ANNOUNCED_RECORDS;
+  for (const [index, record] of records.entries()) {
     const event = eventOf(record);
     if (!event) continue;
     const result = transition(told, event);
     if (!('ignored' in result)) {
       const touched = project(history, event, told, result.state, result.commands);
       told = result.state;
-      announce({ seq: record.seq, time: record.time, type: record.type, attempts: [...touched].flatMap((id) => history.get(id) ?? []) });
+      if (index >= firstAnnounced) {
+        const attempts = [...touched].flatMap((id) => history.get(id) ?? []);
+        announce({ seq: record.seq, time: record.time, type: record.type, attempts });
+      }
     }
-    if (saved && record.seq <= saved.journal.seq) continue;
+    if (!saved || !state || record.seq <= saved.journal.seq) continue;
     const next = transition(state, event);
     if (!('ignored' in next)) state = next.state;
   }
-  return { state, history };
+  return { state: state ?? told, history };
 }
 
 function eventOf(record: JournalRecord): MachineEvent | null {
