@@ -47,7 +47,7 @@ describe('greenroom start refuses with a sentence', { concurrency: 2 }, () => {
     const valid = readFileSync(join(rig.root, 'app.contract.json'), 'utf8');
     assertRefused(await refusedStart(rig, { '--contract': join(rig.root, 'none.json') }), /none\.json does not exist/, /greenroom init/);
     writeContract(rig, '{ "port": 1, ');
-    assertRefused(await refusedStart(rig), /app\.contract\.json/, /JSON/);
+    assertRefused(await refusedStart(rig), /app\.contract\.json: line 1, column 14/, /expected the name of a field/);
     writeContract(rig, JSON.stringify({ ...JSON.parse(valid), port: 'eighty', health_endpont: '/x', health_endpoint: undefined }));
     assertRefused(await refusedStart(rig), /port/, /"eighty"/, /1 to 65535/, /health_endpoint/, /health_endpont/);
     assert.ok(!existsSync(join(rig.data, 'repo.git')), 'a bad contract is refused before anything is made');
@@ -67,14 +67,18 @@ describe('greenroom start refuses with a sentence', { concurrency: 2 }, () => {
 
   test('ports that another program has', async (t) => {
     const rig = await prepareRig(t);
-    for (const [port, flags] of [
-      [rig.apiPort, {}],
-      [rig.port, {}],
-      [rig.internalPort, {}],
+    // Both parties are named: the app that wants a stable port, and the process that has it.
+    const taken = [/shop/, new RegExp(`pid ${process.pid}`), /change the port in the contract/];
+    for (const [port, expected] of [
+      [rig.apiPort, [/in use/, /--port/]],
+      [rig.port, taken],
+      [rig.internalPort, taken],
     ] as const) {
       const squatter = createServer().listen(port, '127.0.0.1');
+      // Also when the refusal is not as expected: a listener keeps this process from ending.
+      squatter.unref();
       await once(squatter, 'listening');
-      assertRefused(await refusedStart(rig, flags), new RegExp(`\\b${port}\\b`), /in use/);
+      assertRefused(await refusedStart(rig), new RegExp(`\\b${port}\\b`), ...expected);
       await new Promise((resolve) => squatter.close(resolve));
     }
     await until(
@@ -108,11 +112,12 @@ describe('greenroom start refuses with a sentence', { concurrency: 2 }, () => {
   test('data directories that cannot be used', async (t) => {
     const rig = await prepareRig(t);
     const long = join(rig.root, 'x'.repeat(120));
-    assertRefused(await refusedStart(rig, { '--data': long }), /too long/, /shorter --data/);
+    assertRefused(await refusedStart(rig, { '--data': long, '--app': 'long' }), /too long/, /shorter --data/);
+    assert.ok(!existsSync(join(long, 'run')), 'refused before anything of it is made');
     const file = join(rig.root, 'file');
     writeFileSync(file, 'in the way');
-    assertRefused(await refusedStart(rig, { '--data': file }), new RegExp(file));
-    assertRefused(await refusedStart(rig, { '--data': join(file, 'below') }), new RegExp(file));
+    assertRefused(await refusedStart(rig, { '--data': file, '--app': 'file' }), new RegExp(file));
+    assertRefused(await refusedStart(rig, { '--data': join(file, 'below'), '--app': 'below' }), new RegExp(file));
     assert.equal(readFileSync(file, 'utf8'), 'in the way');
   });
 });
