@@ -25,7 +25,7 @@ export function project(history: History, event: MachineEvent, before: State, af
   if (event.type === 'step_succeeded' || event.type === 'step_failed') recordStep(view(event.attempt), event);
   const decided = commands.filter((it) => it.type === 'finish');
   for (const it of decided) recordOutcome(view(it.attempt), it, event.at, before);
-  if (after.attempt && after.attempt.id !== before.attempt?.id) begin(view(after.attempt.id), after.attempt, before, at);
+  if (after.attempt && after.attempt.id !== before.attempt?.id) begin(view(after.attempt.id), after.attempt, after, at);
   if (after.attempt?.phase === 'running') enterStep(view(after.attempt.id), after.attempt, at);
   recordAftermath(view, event, before, after);
   forgetOldest(history);
@@ -54,14 +54,15 @@ function add(history: History, request: Request, touched: Set<string>): void {
   });
 }
 
-function begin(view: AttemptView | undefined, attempt: Attempt, before: State, at: string): void {
+/** `state` is as the event left it: what waited begins with the event that ends the attempt before it, and finds live what that one promoted. */
+function begin(view: AttemptView | undefined, attempt: Attempt, state: State, at: string): void {
   if (!view) return;
-  const plan = attempt.kind === 'rollback' ? planRollback(before) : planDeploy(before);
+  const plan = attempt.kind === 'rollback' ? planRollback(state) : planDeploy(state);
   view.status = 'running';
   view.started_at = at;
   view.slot = attempt.slot;
   view.commit = attempt.resolved || view.commit;
-  view.previous_commit = before.live?.commit ?? '';
+  view.previous_commit = state.live?.commit ?? '';
   for (const step of [...attempt.steps, ...(plan?.aftermath ?? [])]) stepOf(view, step);
 }
 
