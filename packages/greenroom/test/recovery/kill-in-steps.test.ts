@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../e2e/rig.ts';
 import type { KillPoint } from './kill-points.ts';
-import { type Expected, expectNoLoss, expectRecovered, liveNow, openRecovery } from './rig.ts';
+import { atRest, type Expected, expectNoLoss, expectRecovered, liveNow, openRecovery } from './rig.ts';
 
 const interrupted = (step: Expected['step']): Expected => ({ status: 'failed', code: 'interrupted', ...(step ? { step } : {}) });
 const SWITCHED: Expected = { status: 'succeeded' };
@@ -69,6 +69,29 @@ test('kill -9 while commands and requests of the operator’s contract run: they
       );
       await rig.kill();
       await rig.start();
+      await expectRecovered(rig, { id, commit, before }, expected);
+    });
+  }
+  await expectNoLoss(rig);
+});
+
+test('kill -9 at exact places of a rollback: it is undone or finished like a deploy', async (t) => {
+  const rig = await openRecovery(t, { contract: { standby_ms: 600_000 } });
+  await rig.live(rig.version());
+  await atRest(rig);
+  const points: [string, KillPoint, Expected][] = [
+    ['probe of the standby', { at: 'journal', match: 'rollback_requested', when: 'after' }, interrupted('probe')],
+    ['boot, the standby being gone', { at: 'spawn', match: 'server.cjs', when: 'after' }, interrupted('boot')],
+    ['promote, before the switch', { at: 'proxy', match: 'PUT /target', when: 'before' }, interrupted('promote')],
+    ['promote, after the switch', { at: 'proxy', match: 'PUT /target', when: 'after' }, SWITCHED],
+  ];
+  for (const [name, point, expected] of points) {
+    await t.test(name, async () => {
+      const before = await liveNow(rig);
+      const commit = (await rig.status()).previous_commit;
+      rig.killAt(point);
+      const id = await rig.askBack();
+      await rig.died().finally(() => rig.start());
       await expectRecovered(rig, { id, commit, before }, expected);
     });
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
-import type { AttemptView, FailureCode, JournalRecord, StepName } from '@greenroom/sdk/wire';
+import type { Accepted, AttemptView, DryRun, FailureCode, JournalRecord, Refusal, StepName } from '@greenroom/sdk/wire';
 import { tail } from '../../../../bench/harness/greenroom.ts';
 import { processesOf } from '../../../../bench/harness/leftovers.ts';
 import { commitFiles } from '../../../../bench/harness/repo.ts';
@@ -40,6 +40,8 @@ export interface RecoveryRig extends Omit<Rig, 'commit'> {
   hold(): void;
   /** Asks for a deploy and answers its id, without waiting for the outcome; from the journal when the orchestrator died before it answered. */
   ask(commit: string): Promise<string>;
+  /** The same for a rollback. */
+  askBack(): Promise<string>;
   /** Arms a point at which the orchestrator kills itself; `died` waits for that. */
   killAt(point: KillPoint): void;
   died(): Promise<void>;
@@ -93,12 +95,8 @@ export async function openRecovery(t: TestContext, { contract = {}, load = true 
       for (const name of ['release', 'setup-runs', 'smoke-runs', 'deep-asked', 'health-asked', 'sigterm-seen'])
         rmSync(control(name), { force: true });
     },
-    async ask(commit) {
-      const answer = await rig.client.deploy({ commit }, { async: true }).catch((error: Error) => error);
-      if (answer instanceof Error) return lastRequest(recovery.records());
-      assert.ok(answer.success && 'id' in answer, JSON.stringify(answer));
-      return answer.id;
-    },
+    ask: (commit) => idOf(rig.client.deploy({ commit }, { async: true }), () => recovery.records()),
+    askBack: () => idOf(rig.client.rollback({}, { async: true }), () => recovery.records()),
     killAt: (point) => writeFileSync(killFile, JSON.stringify(point)),
     async died() {
       await until(
@@ -214,10 +212,15 @@ async function proxyStatus(home: string): Promise<ProxyStatus> {
   return JSON.parse(body) as ProxyStatus;
 }
 
-function lastRequest(records: JournalRecord[]): string {
-  const request = records.findLast((it) => it.type === 'deploy_requested')?.['request'] as { id: string } | undefined;
-  assert.ok(request, 'no request is in the journal');
-  return request.id;
+async function idOf(asked: Promise<Accepted | DryRun | Refusal>, records: () => JournalRecord[]): Promise<string> {
+  const answer = await asked.catch((error: Error) => error);
+  if (answer instanceof Error) {
+    const request = records().findLast(({ type }) => type.endsWith('_requested'))?.['request'] as { id: string } | undefined;
+    assert.ok(request, 'no request is in the journal');
+    return request.id;
+  }
+  assert.ok(answer.success && 'id' in answer, JSON.stringify(answer));
+  return answer.id;
 }
 
 /** The visitors of the whole test, none of whom may have been turned away. */
