@@ -19,7 +19,7 @@ export function tellAttempt(cli: Cli, attempt: AttemptView, asJson: boolean): Ex
   const where = attempt.slot ? ` in slot ${attempt.slot}` : '';
   const time = duration(attempt.duration_ms || Math.max(0, Date.now() - Date.parse(attempt.started_at)) || 0);
   cli.say(
-    `${cli.paint(['green', 'bold'], '✓ live')}     ${cli.paint('bold', shortCommit(plain(attempt.commit)))}${where} after ${time}${was}`,
+    `${cli.paint(['green', 'bold'], '✓ live')}      ${cli.paint('bold', shortCommit(plain(attempt.commit)))}${where} after ${time}${was}`,
   );
   return EXIT.ok;
 }
