@@ -44,7 +44,7 @@ test('a deploy in a pipe: one plain line a step, then commit, slot and time', as
     '✓ prepare   10 files changed, setup unchanged  84 ms',
     '– boot      the standby still runs',
     '✓ promote   84 ms',
-    `✓ live     ${COMMIT.slice(0, 10)} in slot b after 1.24 s  (was ${PREVIOUS.slice(0, 10)})`,
+    `✓ live      ${COMMIT.slice(0, 10)} in slot b after 1.24 s  (was ${PREVIOUS.slice(0, 10)})`,
     '',
   ]);
   assert.equal(ran.code, 0);
