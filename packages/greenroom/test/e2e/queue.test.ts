@@ -5,15 +5,17 @@ import { createClient } from '@greenroom/sdk/client';
 import { git } from '../../../../bench/harness/repo.ts';
 import { openRig, type Rig, until, visitAllTheTime } from './rig.ts';
 
-/** Keeps the queue waiting: a deploy that is under way until its app listens. */
-async function busy(rig: Rig, listensAfterMs = 1_200): Promise<Promise<unknown>[]> {
-  const deploy = rig.client.deploy({ commit: rig.commit({ name: 'busy', listensAfterMs }) });
+/** A deploy that is under way until its app listens; what is asked for meanwhile has to wait. */
+async function busy(rig: Rig, commit: string): Promise<{ done: Promise<unknown> }> {
+  const done = rig.client.deploy({ commit });
   await until(
-    async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe') ?? false,
+    async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe' && it.status === 'running') ?? false,
     () => 'the probe',
   );
-  return [deploy];
+  return { done };
 }
+
+const SLOW = { name: 'busy', listensAfterMs: 1_500 };
 
 test('one attempt at a time, in the right order', async (t) => {
   const rig = await openRig(t);
@@ -35,25 +37,26 @@ test('one attempt at a time, in the right order', async (t) => {
   });
 
   await t.test('a newer deploy of the same branch takes the place of one that waits', async () => {
-    const under = await busy(rig);
+    const slow = rig.commit(SLOW);
+    const last = rig.commit({ name: 'last' });
+    const { done } = await busy(rig, slow);
     const older = rig.client.deploy({ branch: 'main' });
     await until(
       async () => (await rig.status()).queue.length === 1,
       () => 'the first in the queue',
     );
-    const last = rig.commit({ name: 'last' });
     const newer = rig.client.deploy({ branch: 'main' });
     const refused = await older;
     assert.ok(!refused.success && refused.code === 'superseded', JSON.stringify(refused));
     assert.match(refused.error, /newer deploy of branch main/);
-    await Promise.all(under);
-    const done = await newer;
-    assert.ok(done.success && 'commit' in done && done.commit === last, JSON.stringify(done));
+    await done;
+    const winner = await newer;
+    assert.ok(winner.success && 'commit' in winner && winner.commit === last, JSON.stringify(winner));
   });
 
   await t.test("a person's deploy goes before an agent's that waits", async () => {
     git(rig.repo, 'branch', '-f', 'machine');
-    const under = await busy(rig);
+    const { done } = await busy(rig, rig.commit(SLOW));
     const machine = agent.deploy({ branch: 'machine', trigger: 'manual' });
     await until(
       async () => (await rig.status()).queue.length === 1,
@@ -61,7 +64,7 @@ test('one attempt at a time, in the right order', async (t) => {
     );
     assert.equal((await rig.status()).queue[0]?.trigger, 'agent');
     const person = rig.client.deploy({ branch: 'main' });
-    const [byAgent, byPerson] = await Promise.all([machine, person, ...under]);
+    const [byAgent, byPerson] = await Promise.all([machine, person, done]);
     assert.ok(byAgent.success && byPerson.success && 'id' in byAgent && 'id' in byPerson, JSON.stringify([byAgent, byPerson]));
     assert.ok((await startedOf(byPerson.id)) < (await startedOf(byAgent.id)));
   });
@@ -70,7 +73,7 @@ test('one attempt at a time, in the right order', async (t) => {
     const { live_commit } = await rig.status();
     const hanging = rig.client.deploy({ commit: rig.commit({ neverListens: true }) });
     await until(
-      async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe') ?? false,
+      async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe' && it.status === 'running') ?? false,
       () => 'the probe',
     );
     const waiting = rig.client.deploy({ branch: 'machine' });

@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { processesOf } from '../../../../bench/harness/leftovers.ts';
-import { instanceProcesses, openRig, pidOf, prepareRig, type Rig, until, visitAllTheTime } from './rig.ts';
-
-async function assertPortsFree(rig: Rig): Promise<void> {
-  for (const port of [rig.port, rig.internalPort, rig.apiPort]) {
-    const server = createServer().listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
+import { assertPortFree, instanceProcesses, openRig, pidOf, prepareRig, until, visitAllTheTime } from './rig.ts';
 
 describe('the end of the orchestrator', { concurrency: 2 }, () => {
   test('a graceful stop frees the ports, ends the app after its requests, and start boots the live release again', async (t) => {
@@ -30,7 +20,7 @@ describe('the end of the orchestrator', { concurrency: 2 }, () => {
       () => processesOf(rig.root).length === 0,
       () => `still running: ${processesOf(rig.root)}`,
     );
-    await assertPortsFree(rig);
+    for (const port of [rig.port, rig.internalPort, rig.apiPort]) await assertPortFree(port);
     await rig.start();
     const status = await rig.status();
     assert.deepEqual([status.live_commit, status.healthy], [commit, true]);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -93,6 +95,7 @@ export async function prepareRig(t: TestContext, { contract = {}, env = {}, prep
     const log = left.length > 0 ? safeTail(greenroom.logFile) : '';
     rmSync(root, { recursive: true, force: true });
     assert.deepEqual(left, [], `processes were left behind:\n${log}`);
+    for (const each of [port, internalPort, apiPort]) await assertPortFree(each);
   });
   prepare?.(root);
 
@@ -198,9 +201,11 @@ export function instanceProcesses(data: string): Map<string, number[]> {
   return found;
 }
 
-/** Files and folders below one, for comparing before and after. */
-export function listFiles(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort();
+/** Fails when anything listens on the port. */
+export async function assertPortFree(port: number): Promise<void> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  await new Promise((resolve) => server.close(resolve));
 }
 
 function environ(pid: number): string {

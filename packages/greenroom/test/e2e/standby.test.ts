@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { RollbackSuccess } from '@greenroom/sdk/wire';
 import { instanceProcesses, openRig, pidOf, type Rig, until, visitAllTheTime } from './rig.ts';
 
-const STANDBY_MS = 2_500;
+const STANDBY_MS = 4_000;
 
 async function rollBack(rig: Rig): Promise<RollbackSuccess> {
   const answer = await rig.client.rollback();
@@ -35,7 +35,7 @@ describe('rollback', { concurrency: 2 }, () => {
     await until(
       () => instanceProcesses(rig.data).size === 1,
       () => 'the standby has not expired',
-      STANDBY_MS * 4,
+      STANDBY_MS * 3,
     );
     const roles = async (): Promise<string[]> => (await rig.status()).slots.map((it) => it.role).sort();
     await until(
@@ -80,7 +80,7 @@ describe('rollback', { concurrency: 2 }, () => {
       const hanging = rig.commit({ neverListens: true });
       const deploy = rig.client.deploy({ commit: hanging });
       await until(
-        async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe') ?? false,
+        async () => (await rig.status()).attempt?.steps.some((it) => it.step === 'probe' && it.status === 'running') ?? false,
         () => 'the probe',
       );
       const began = performance.now();
