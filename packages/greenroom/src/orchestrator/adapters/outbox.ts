@@ -9,7 +9,7 @@ export const DEFAULT_LONGEST_RETRY_MS = 300_000;
 /** A job that could not be delivered for so long is given up. */
 export const DEFAULT_GIVE_UP_AFTER_MS = 7 * 24 * 3_600_000;
 /** A job during which the process died, or its handler broke, this often is poison: it must not stop the others for ever. */
-const POISON_STARTS = 4;
+const POISON_STARTS = 8;
 
 /** JSON that a job carries to its handler. */
 export type Payload = OutboxJob['payload'];
