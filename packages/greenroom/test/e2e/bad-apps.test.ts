@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { processesOf } from '../../../../bench/harness/leftovers.ts';
 import { instanceProcesses, openRig, pidOf, until } from './rig.ts';
@@ -10,6 +11,7 @@ describe('bad apps', { concurrency: 2 }, () => {
   test('apps that do not start well are refused with evidence, the live release serves on, and nothing of them stays', async (t) => {
     const rig = await openRig(t, { contract: { health_timeout_ms: 4_000, health_test_payload: CHECK } });
     await rig.live(rig.commit({ name: 'good' }));
+    const folders = (): string[][] => ['.', 'run', 'shared'].map((name) => readdirSync(join(rig.data, name)).sort());
 
     await t.test('never listens', async () => {
       const { evidence } = await rig.refused(
@@ -63,6 +65,13 @@ describe('bad apps', { concurrency: 2 }, () => {
       const commit = rig.commit({}, { 'server.cjs': 'syntax error here' });
       const { evidence } = await rig.refused({ commit }, { code: 'boot_exited', step: 'boot' });
       assert.match(evidence?.log_tail?.join('\n') ?? '', /SyntaxError/);
+    });
+
+    await t.test('no files of them stay but logs', async () => {
+      // The second slot comes into being with the first of these deploys.
+      const before = folders();
+      await rig.refused({ commit: rig.commit({ exits: 'once more' }) }, { code: 'boot_exited' });
+      assert.deepEqual(folders(), before);
     });
   });
 
