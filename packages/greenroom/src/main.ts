@@ -43,6 +43,8 @@ export interface OrchestratorOptions {
   json: boolean;
   /** Leave the app running when a SIGTERM or Ctrl-C comes. */
   detachAppOnStop: boolean;
+  /** Called once nothing speaks against the contract, the data directory and the API's port: what was refused is not to be remembered. */
+  remember(): Promise<void>;
 }
 
 /** What keeps the orchestrator from starting, as sentences for the operator. */
@@ -84,6 +86,7 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
     await requirePortFree(options.apiPort);
+    await options.remember();
     await writePidFile(layout, options.apiPort);
     await writeContractCopy(layout, read.text);
     await serve(options, say, layout, contract, stopAsked);

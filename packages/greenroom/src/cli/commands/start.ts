@@ -26,7 +26,6 @@ export const start = buildCommand<StartFlags, [], Cli>({
       const message = `"${app.name}" is running already (process ${running.pid}, API port ${running.api_port}). See: greenroom status --app ${app.name}`;
       throw new CliError(EXIT.failed, 'already_running', message);
     }
-    await registerApp(cli.home, app);
     const { startOrchestrator } = await import('../../main.ts');
     const code = await startOrchestrator({
       app: app.name,
@@ -37,6 +36,7 @@ export const start = buildCommand<StartFlags, [], Cli>({
       apiPort: app.api_port,
       json: flags.json,
       detachAppOnStop: flags.detachApp,
+      remember: () => registerApp(cli.home, app),
     });
     return code as Exit;
   }),
