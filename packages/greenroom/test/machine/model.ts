@@ -5,6 +5,7 @@ import { rollbackUnderWay } from '../../src/orchestrator/core/machine/rules.ts';
 import type { Policy, Request } from '../../src/orchestrator/core/state.ts';
 import { observe } from './coverage.ts';
 import { checkAtRest, checkEvent, checkWorld } from './properties.ts';
+import { hold } from './rules.ts';
 import { checkStale } from './stale.ts';
 import { COMMITS, carryOut } from './work.ts';
 import {
@@ -13,7 +14,6 @@ import {
   createSimulation,
   endLife,
   endProcess,
-  hold,
   type Life,
   type Machine,
   post,

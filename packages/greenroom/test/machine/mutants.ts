@@ -3,6 +3,7 @@ import type { Command } from '../../src/orchestrator/core/commands.ts';
 import type { MachineEvent } from '../../src/orchestrator/core/events.ts';
 import { type Transition, transition } from '../../src/orchestrator/core/machine.ts';
 import type { State } from '../../src/orchestrator/core/state.ts';
+import type { Rule } from './rules.ts';
 import type { Machine } from './world.ts';
 
 interface Done {
@@ -35,7 +36,7 @@ const without = ({ state, commands }: Done, drop: (command: Command) => boolean)
 export interface Mutant {
   name: string;
   /** Rules that may catch it, by whichever a story breaks first. */
-  caughtBy: string[];
+  caughtBy: Rule[];
   machine: Machine;
 }
 
@@ -325,5 +326,123 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'remembers what JSON cannot',
     caughtBy: ['state_is_plain_json'],
     machine: after(({ state, commands }) => ({ state: { ...state, promoted_at: state.promoted_at || Number.NaN }, commands })),
+  },
+  {
+    name: 'gives two instances the same name',
+    caughtBy: ['instance_names_are_unique', 'an_instance_has_one_role'],
+    machine: beforehand((state, event) => [{ ...state, boots: 0 }, event]),
+  },
+  {
+    name: 'keeps an instance as standby and stops it too',
+    caughtBy: ['an_instance_has_one_role'],
+    machine: after(({ before, event, state, commands }) => {
+      const leaving = event.type === 'drained' && before.retiring.find((it) => it.instance === event.instance);
+      return leaving && state.standby?.instance === leaving.instance
+        ? { state: { ...state, retiring: before.retiring }, commands }
+        : undefined;
+    }),
+  },
+  {
+    name: 'forgets the standby when it makes room for a deploy',
+    caughtBy: ['no_instance_is_forgotten', 'a_slot_is_overwritten_only_when_nothing_runs_in_it'],
+    machine: beforehand((state, event) =>
+      event.type === 'step_succeeded' && event.step === 'gate' ? [{ ...state, standby: null }, event] : undefined,
+    ),
+  },
+  {
+    name: 'deploys into the live slot',
+    caughtBy: ['a_deploy_leaves_the_live_slot'],
+    machine: after(({ before, state, commands }) => {
+      const { attempt, live } = state;
+      if (!attempt || !live || attempt.kind !== 'deploy' || attempt.id === before.attempt?.id) return undefined;
+      return { state: { ...state, attempt: { ...attempt, slot: live.slot } }, commands };
+    }),
+  },
+  {
+    name: 'records the commit that was asked for before as the live one',
+    caughtBy: ['what_is_live_is_what_was_promoted'],
+    machine: after(({ before, event, state, commands }) => {
+      const promoted = event.type === 'step_succeeded' && event.step === 'promote';
+      return promoted && before.live && state.live
+        ? { state: { ...state, live: { ...state.live, commit: before.live.commit } }, commands }
+        : undefined;
+    }),
+  },
+  {
+    name: 'never comes to rest when it stops',
+    caughtBy: ['a_stop_comes_to_rest'],
+    machine: after((done) => {
+      done.state.at_rest = false;
+      return without(done, (it) => it.type === 'shut_down');
+    }),
+  },
+  {
+    name: 'ignores a request without an attempt for it',
+    caughtBy: ['every_request_is_taken'],
+    machine: (before, event) => (event.type === 'deploy_requested' && before.attempt ? { ignored: 'busy' } : transition(before, event)),
+  },
+  {
+    name: 'ignores a second rollback without saying why',
+    caughtBy: ['a_refused_event_has_a_reason'],
+    machine: (before, event) => {
+      const result = transition(before, event);
+      return 'ignored' in result && event.type === 'rollback_requested' ? { ignored: '' } : result;
+    },
+  },
+  {
+    name: 'takes a second rollback beside the first',
+    caughtBy: ['one_rollback_at_a_time'],
+    machine: (before, event) => {
+      const result = transition(before, event);
+      if (event.type !== 'rollback_requested' || !('ignored' in result)) return result;
+      return { state: { ...before, queue: [{ ...event.request, overtaken: 0 }, ...before.queue] }, commands: [] };
+    },
+  },
+  {
+    name: 'leaves the route where it was when the orchestrator starts',
+    caughtBy: ['the_live_release_serves'],
+    machine: after((done) =>
+      done.event.type === 'started' ? without(done, (it) => it.type === 'switch_live' || it.type === 'clear_route') : undefined,
+    ),
+  },
+  {
+    name: 'leaves the app running when it is asked to stop it',
+    caughtBy: ['a_stop_stops_everything'],
+    machine: after(({ state, commands }) => ({
+      state,
+      commands: commands.map((it) => (it.type === 'shut_down' ? { ...it, detach: true } : it)),
+    })),
+  },
+  {
+    name: 'takes what it has stopped for the standby',
+    caughtBy: ['only_live_and_standby_run'],
+    machine: after(({ before, event, state, commands }) => {
+      const gone = event.type === 'instance_exited' && before.retiring.find((it) => it.instance === event.instance);
+      if (!gone || state.standby || state.attempt) return undefined;
+      const { instance, slot, commit } = gone;
+      return { state: { ...state, standby: { instance, slot, commit, until: event.at } }, commands };
+    }),
+  },
+  {
+    name: 'restarts another commit than the live one',
+    caughtBy: ['instances_are_what_they_are_taken_for'],
+    machine: after(({ state, commands }) => ({
+      state,
+      commands: commands.map((it) => (it.type === 'restart' ? { ...it, commit: 'c9' } : it)),
+    })),
+  },
+  {
+    name: 'switches the route to the instance that is live already',
+    caughtBy: ['what_is_live_is_routed'],
+    machine: after(({ state, commands }) => {
+      const instance = state.live?.instance;
+      if (!instance) return undefined;
+      return { state, commands: commands.map((it) => (it.type === 'run_step' && it.step === 'promote' ? { ...it, instance } : it)) };
+    }),
+  },
+  {
+    name: 'does not wait for the end of a publication',
+    caughtBy: ['views_tell_the_truth'],
+    machine: after(({ state, commands }) => ({ state: { ...state, publishing: [] }, commands })),
   },
 ];

@@ -7,8 +7,9 @@ import { MAX_OVERTAKEN } from '../../src/orchestrator/core/machine/requests.ts';
 import { rollbackImpossible, rollbackUnderWay } from '../../src/orchestrator/core/machine/rules.ts';
 import { DEPLOY_STEPS } from '../../src/orchestrator/core/plan.ts';
 import type { Attempt, State } from '../../src/orchestrator/core/state.ts';
+import { hold } from './rules.ts';
 import { knownInstances } from './stale.ts';
-import { hold, type Simulation } from './world.ts';
+import type { Simulation } from './world.ts';
 
 /** After every event, before its commands are carried out. */
 export function checkEvent(sim: Simulation, before: State, event: MachineEvent, commands: readonly Command[]): void {
@@ -152,8 +153,9 @@ function checkQueue(sim: Simulation, before: State, after: State): void {
     rollbacks.length > 0 && after.attempt?.kind === 'deploy' && after.attempt.phase === 'running' && after.attempt.step !== 'promote';
   hold('a_rollback_never_waits_for_a_deploy', !blocked, () => JSON.stringify({ before, after }));
   if (after.stopping !== 'no') hold('a_stop_refuses_what_waits', after.queue.length === 0, () => JSON.stringify(after.queue));
-  if (sim.life?.stage === 'serving' && after.stopping !== 'no' && !after.attempt)
-    hold('a_stop_comes_to_rest', after.at_rest, 'not at rest');
+  const ending = after.stopping === 'stop' && after.retiring.some((it) => it.phase === 'stopping');
+  const canRest = after.stopping !== 'no' && !after.attempt && !ending;
+  if (sim.life?.stage === 'serving' && canRest) hold('a_stop_comes_to_rest', after.at_rest, 'not at rest');
 }
 
 /** The watch and the death of what it watches lead to a rollback by itself, where one is possible. */
@@ -208,7 +210,7 @@ export function checkAtRest(sim: Simulation): void {
   hold('the_live_release_serves', facts.route === (live?.instance ?? null), `the route is on ${facts.route}, live is ${live?.instance}`);
   const kept = [live?.instance, standby?.instance].filter((it) => typeof it === 'string').sort();
   hold(
-    'no_candidate_leaks',
+    'only_live_and_standby_run',
     isDeepStrictEqual([...facts.processes.keys()].sort(), kept),
     () => `${[...facts.processes.keys()]} run, not ${kept}`,
   );

@@ -1,7 +1,8 @@
 /** Runs many stories. `GREENROOM_STORIES` asks for more of them, and then for other ones than by default. */
 import fc from 'fast-check';
 import { runStory } from './model.ts';
-import { type Machine, Violation } from './world.ts';
+import { type Rule, Violation } from './rules.ts';
+import type { Machine } from './world.ts';
 
 const DEFAULT_STORIES = 400;
 const DEFAULT_SEED = 5;
@@ -16,7 +17,7 @@ export const numbersOfAStory = (most: number): fc.Arbitrary<number[]> =>
   fc.noBias(fc.array(fc.nat(999_999), { minLength: 60, maxLength: most, size: 'max' }));
 
 /** The first rule that a machine breaks within so many stories; null when it breaks none. */
-export function firstViolation(machine: Machine, stories: number): { rule: string; stories: number } | null {
+export function firstViolation(machine: Machine, stories: number): { rule: Rule; stories: number } | null {
   const story = fc.property(numbersOfAStory(400), (numbers) => {
     runStory(machine, numbers, () => undefined);
   });

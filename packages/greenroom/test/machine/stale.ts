@@ -2,7 +2,8 @@
 import { STEP_NAMES } from '@greenroom/sdk/wire';
 import type { NewEvent } from '../../src/orchestrator/core/events.ts';
 import type { State } from '../../src/orchestrator/core/state.ts';
-import { EXIT, failed, hold, type Simulation } from './world.ts';
+import { hold } from './rules.ts';
+import { EXIT, failed, type Simulation } from './world.ts';
 
 /** Known to the state, so that events about them are not stale. */
 export function knownInstances(state: State): string[] {

@@ -2,7 +2,8 @@
 import type { Failure, SlotName } from '@greenroom/sdk/wire';
 import type { Command } from '../../src/orchestrator/core/commands.ts';
 import type { StepData } from '../../src/orchestrator/core/events.ts';
-import { EXIT, endLife, failed, hold, post, type RouteCall, type Simulation, type StepRun, spawn, type Task, type Wait } from './world.ts';
+import { hold } from './rules.ts';
+import { EXIT, endLife, failed, post, type RouteCall, type Simulation, type StepRun, spawn, type Task, type Wait } from './world.ts';
 
 export const COMMITS: readonly string[] = ['c1', 'c2', 'c3', 'c4'];
 
@@ -256,7 +257,7 @@ function* shutDown(sim: Simulation, { detach }: CommandOf<'shut_down'>): Task {
   }
   post(sim, { type: 'stopped', detach });
   yield { choices: ['closed'], ready: () => life.inbox.length === 0 };
-  if (!detach) {
+  if (sim.state.stopping === 'stop') {
     hold('a_stop_stops_everything', facts.processes.size === 0, () => `still running: ${[...facts.processes.keys()].join(', ')}`);
     facts.route = null;
     facts.calls = [];

@@ -83,21 +83,7 @@ export interface Simulation {
   seen(situation: string): void;
 }
 
-/** A rule that does not hold. The mutation tests look at its name. */
-export class Violation extends Error {
-  readonly rule: string;
-
-  constructor(rule: string, detail: string) {
-    super(`${rule}: ${detail}`);
-    this.rule = rule;
-  }
-}
-
-export function hold(rule: string, holds: boolean, detail: string | (() => string)): asserts holds {
-  if (!holds) throw new Violation(rule, typeof detail === 'string' ? detail : detail());
-}
-
-export const START_AT = Date.UTC(2030, 0, 1);
+const START_AT = Date.UTC(2030, 0, 1);
 
 export function createSimulation(machine: Machine, policy: Policy, seen: (situation: string) => void): Simulation {
   return {

@@ -24,3 +24,15 @@ export const ENV_VALUE = /^[^\0]*$/u;
 export const HEADER_NAME = /^[!#-'*+\-.0-9A-Z^_`a-z|~]+$/u;
 
 export const HEADER_VALUE = /^[\t -~\u0080-\u00ff]*$/u;
+
+/** Any environment variable of the operator's, those that begin with GREENROOM included. */
+export const OPERATOR_ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/u;
+
+/** One plain e-mail address; what it names is for the mail server to judge. */
+export const EMAIL_ADDRESS = /^[^\s@<>,;:"()[\]\\\p{Cc}]{1,64}@[^\s@<>,;:"()[\]\\\p{Cc}]{1,255}$/u;
+
+/** Name of a rule of the operator's own. */
+export const RULE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/u;
+
+/** What the gate prints for a secret, to tell it from others without showing it. */
+export const FINGERPRINT = /^[0-9a-f]{16}$/u;

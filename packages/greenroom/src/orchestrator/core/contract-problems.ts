@@ -83,6 +83,8 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
 function mayBeSecret(value: string | number, path: readonly PropertyKey[]): boolean {
   const inValues = path.slice(0, -1).some((key) => key === 'env' || key === 'headers');
   if (inValues && typeof value === 'string') return true;
+  // The address of a webhook is all it takes to post there.
+  if (path[0] === 'alert_targets' && path.at(-1) === 'url') return true;
   return SECRET_NAME.test(String(path.at(-1))) || URL_WITH_PASSWORD.test(String(value).slice(0, LONGEST_VALUE * 10));
 }
 

@@ -14,6 +14,8 @@ export function crossFieldProblems(contract: Fields): ContractProblem[] {
     ...sharedPathProblems(contract),
     ...secretProblems(contract),
     ...headerProblems(contract),
+    ...patternProblems(contract),
+    ...alertTargetProblems(contract),
   ];
 }
 
@@ -71,6 +73,52 @@ function headerProblems({ health_test_payload: payload }: Fields): ContractProbl
   return framing.map((name) =>
     problemAt(['health_test_payload', 'headers'], name, 'headers that do not frame the request: Greenroom sets those'),
   );
+}
+
+function alertTargetProblems({ alert_targets: targets }: Fields): ContractProblem[] {
+  if (!Array.isArray(targets)) return [];
+  return targets.flatMap((target, index) => (isObject(target) ? alertTargetProblem(target, ['alert_targets', index]) : []));
+}
+
+function alertTargetProblem(target: Fields, path: PropertyKey[]): ContractProblem[] {
+  const { type, url, url_env, to, token_env } = target;
+  const email = type === 'email';
+  const at = (field: string, allowed: string, hint?: string): ContractProblem[] => [
+    problemAt([...path, field], target[field], allowed, hint),
+  ];
+  if (url !== undefined && url_env !== undefined) return at('url_env', 'left out beside url');
+  if (url === undefined && url_env === undefined && !email) return at('url', 'a URL, or the name of a variable that holds it in url_env');
+  if (email && to === undefined) return at('to', 'an e-mail address, or a list of them');
+  if (token_env !== undefined && type !== 'ntfy' && type !== 'webhook') return at('token_env', 'used for "ntfy" and "webhook" only');
+  if (typeof url !== 'string' || !URL.canParse(url)) return [];
+  const { protocol, username, password } = new URL(url);
+  if (email !== protocol.startsWith('smtp'))
+    return at('url', email ? 'an smtp:// or smtps:// URL for e-mail' : 'an http:// or https:// URL for this type');
+  if (username || password)
+    return at('url', 'a URL without user and password', 'Put it into secrets.env and name the variable in url_env.');
+  return [];
+}
+
+function patternProblems({ secret_patterns: patterns }: Fields): ContractProblem[] {
+  if (!Array.isArray(patterns)) return [];
+  return patterns.flatMap((each, index) => {
+    const pattern = isObject(each) ? each['pattern'] : undefined;
+    if (typeof pattern !== 'string') return [];
+    const wrong = whyNotPattern(pattern);
+    return wrong === ''
+      ? []
+      : [problemAt(['secret_patterns', index, 'pattern'], pattern, 'a regular expression that finds a secret', wrong)];
+  });
+}
+
+/** Empty when the pattern can be used. */
+function whyNotPattern(pattern: string): string {
+  try {
+    return new RegExp(pattern, 'gmu').test('') ? 'It matches even an empty text, so it would refuse everything.' : '';
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return `${error.message}.`;
+  }
 }
 
 function texts(list: unknown): [number, string][] {

@@ -1,5 +1,18 @@
 import { z } from 'zod';
-import { BRANCH_NAME, COMMAND, ENV_NAME, ENV_VALUE, HEADER_NAME, HEADER_VALUE, RELATIVE_PATH, URL_PATH } from './contract-patterns.ts';
+import {
+  BRANCH_NAME,
+  COMMAND,
+  EMAIL_ADDRESS,
+  ENV_NAME,
+  ENV_VALUE,
+  FINGERPRINT,
+  HEADER_NAME,
+  HEADER_VALUE,
+  OPERATOR_ENV_NAME,
+  RELATIVE_PATH,
+  RULE_NAME,
+  URL_PATH,
+} from './contract-patterns.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -53,6 +66,18 @@ const relativePath = () =>
 const branch = (example: string) => text(BRANCH_NAME, `a git branch name such as "${example}"`);
 const variable = () =>
   text(ENV_NAME, 'the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets');
+const reason = () =>
+  text(COMMAND, 'why, not empty').max(500, { error: 'why, in at most 500 characters' }).describe('Why; shown to people.');
+const secretAllow = z.union(
+  [
+    z.object({
+      fingerprint: text(FINGERPRINT, 'the fingerprint that a refusal printed').describe('What the refusal printed for the secret.'),
+      reason: reason(),
+    }),
+    z.object({ path: relativePath().describe('File or folder (ending in `/`) where findings do not matter.'), reason: reason() }),
+  ],
+  { error: 'an object with "fingerprint" or "path", and "reason"' },
+);
 const anyObject = (error: string) => z.record(z.string(), z.json({ error }), { error });
 
 const healthTestPayload = z.object(
@@ -91,6 +116,31 @@ const healthTestPayload = z.object(
   { error: 'an object with at least "path"' },
 );
 
+const secretName = () => text(OPERATOR_ENV_NAME, 'the name of a variable in secrets.env or in the environment of "greenroom start"');
+const address = () => text(EMAIL_ADDRESS, 'an e-mail address such as "ops@example.com"');
+
+export const ALERT_TARGET_TYPES = ['slack', 'discord', 'ntfy', 'webhook', 'email'] as const;
+
+const alertTarget = z.object(
+  {
+    type: z
+      .enum(ALERT_TARGET_TYPES, { error: 'one of "slack", "discord", "ntfy", "webhook", "email"' })
+      .describe('What is there: a Slack or Discord webhook, an ntfy topic, a service that takes JSON, or a mail server.'),
+    url: z
+      .url({ protocol: /^(?:https?|smtps?)$/, error: 'an http:// or https:// URL, or an smtp:// or smtps:// one for e-mail' })
+      .optional()
+      .describe('Where to send it. App and agent can read it: name a variable in `url_env` instead when it is secret.'),
+    url_env: secretName().optional().describe('Variable in `secrets.env` that holds the URL, credentials included.'),
+    token_env: secretName().optional().describe('Variable that holds a token, sent as `Authorization: Bearer`. For `ntfy` and `webhook`.'),
+    to: z
+      .union([address(), z.array(address()).min(1)], { error: 'an e-mail address, or a list of them' })
+      .optional()
+      .describe('E-mail: recipient, or list of recipients.'),
+    from: address().optional().describe('E-mail: sender. The first recipient when left out.'),
+  },
+  { error: 'an object with at least "type"' },
+);
+
 /** What an app and its operator agree on. Rules between fields are in contract-rules.ts; `parseContract` applies both. */
 export const contractSchema = z.object(
   {
@@ -125,6 +175,23 @@ export const contractSchema = z.object(
       .describe(
         "Names of secrets that instances get in their environment. Their values are never in this file, but in the operator's `secrets.env`.",
       ),
+    secret_patterns: list(
+      z.object(
+        {
+          name: text(RULE_NAME, 'a name of letters, digits, "-" and "_"').describe('Name of the rule, for refusals.'),
+          pattern: text(COMMAND, 'a regular expression')
+            .max(1_000, { error: 'a regular expression of at most 1000 characters' })
+            .describe('JavaScript regular expression (flags `gmu`). Its first group, if it has one, is the secret.'),
+        },
+        { error: 'an object with "name" and "pattern"' },
+      ),
+      'a list of patterns, for example [{ "name": "acme-token", "pattern": "acme_[a-z0-9]{32}" }]',
+    )
+      .default([])
+      .describe('What your own secrets look like; the gate refuses commits that hold one. Well-known kinds are found without this.'),
+    secret_allow: list(secretAllow, 'a list of allowed findings, for example [{ "path": "test/fixtures/", "reason": "made-up keys" }]')
+      .default([])
+      .describe('Findings of the gate that are no secrets, by fingerprint or by place, each with its reason.'),
     max_deploy_size_mb: z
       .number({ error: 'a number of megabytes above 0' })
       .positive({ error: 'a number of megabytes above 0' })
@@ -136,7 +203,12 @@ export const contractSchema = z.object(
     alert_webhook: z
       .url({ protocol: /^https?$/, error: 'an http:// or https:// URL' })
       .optional()
-      .describe('URL that alerts are posted to.'),
+      .describe('URL that alerts are posted to. Slack, Discord and ntfy are known by their host; anything else gets JSON.'),
+    alert_targets: list(alertTarget, 'a list of objects, for example [{ "type": "slack", "url_env": "SLACK_WEBHOOK_URL" }]')
+      .default([])
+      .describe(
+        'More places that alerts are sent to, each an object with `type`, then `url` or `url_env`, and for e-mail `to` and `from`.',
+      ),
     setup_command: command('the command that installs what the app needs, for example "npm ci"')
       .optional()
       .describe('Command that installs dependencies, run without secrets at the top of the release when one of `setup_inputs` changed.'),
@@ -208,7 +280,6 @@ export const INACTIVE_FIELDS: readonly (keyof Contract)[] = [
   'limits',
   'internal_socket',
   'agent',
-  'alert_webhook',
   'schema_status_endpoint',
   'reconcile_interval_ms',
   'max_branch_divergence',

@@ -1,5 +1,5 @@
-import type { ExitReason, Failure, SlotName, StepName } from '@greenroom/sdk/wire';
-import type { Policy, Request } from './state.ts';
+import type { ExitReason, Failure, FailureCode, SlotName, StepName } from '@greenroom/sdk/wire';
+import type { Drift, Policy, Request } from './state.ts';
 
 /** What a step found out, for the steps after it and for people. */
 export interface StepData {
@@ -33,6 +33,10 @@ export type MachineEvent = { at: number } & (
   | { type: 'published'; attempt: string; ms: number; error: string }
   | { type: 'watch_elapsed'; attempt: string }
   | { type: 'watch_failed'; attempt: string; failure: Failure }
+  | { type: 'frozen'; scope: 'agent' | 'all'; reason: string; caller: string }
+  | { type: 'thawed'; reason: string; caller: string }
+  | { type: 'override_granted'; commit: string; code: FailureCode; fingerprint: string; reason: string; caller: string }
+  | { type: 'drift_changed'; drift: Drift[] }
   | { type: 'stop_requested'; detach: boolean }
   | { type: 'stopped'; detach: boolean }
 );
@@ -59,6 +63,10 @@ export const MACHINE_EVENT_TYPES: readonly MachineEventType[] = [
   'published',
   'watch_elapsed',
   'watch_failed',
+  'frozen',
+  'thawed',
+  'override_granted',
+  'drift_changed',
   'stop_requested',
   'stopped',
 ];

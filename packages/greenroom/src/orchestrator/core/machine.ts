@@ -9,6 +9,7 @@
 import type { Command } from './commands.ts';
 import type { MachineEvent } from './events.ts';
 import type { Draft, Ignored } from './machine/draft.ts';
+import { frozen, overrideGranted, thawed } from './machine/governance.ts';
 import { drained, instanceExited, standbyExpired } from './machine/instances.ts';
 import { started, stopped, stopRequested } from './machine/lifecycle.ts';
 import { rollBackByItself, whileWatching } from './machine/live.ts';
@@ -61,6 +62,15 @@ function apply(draft: Draft, event: MachineEvent): Ignored {
       return whileWatching(draft, event.attempt, () => undefined);
     case 'watch_failed':
       return whileWatching(draft, event.attempt, () => rollBackByItself(draft, event.attempt, event.failure.error));
+    case 'frozen':
+      return frozen(draft, event);
+    case 'thawed':
+      return thawed(draft);
+    case 'override_granted':
+      return overrideGranted(draft, event);
+    case 'drift_changed':
+      draft.state.drift = event.drift;
+      return undefined;
     case 'stop_requested':
       return stopRequested(draft, event.detach);
     case 'stopped':

@@ -32,7 +32,10 @@ function btoaUtf8(text: string): string {
 /** Forms of secrets that can be told by their looks. Each keeps what says which thing it was. Bounded, so that no input makes them slow. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // One that was cut off hides all that follows it.
-  [/(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)(?!\[hidden\])(?:[\s\S]{0,20000}?-----END [A-Z ]{0,30}PRIVATE KEY-----|[^[]{0,20000})/g, `$1${HIDDEN}`],
+  [
+    /(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)(?!\[hidden\])(?:[\s\S]{0,20000}?-----END [A-Z ]{0,30}PRIVATE KEY-----|[^[]{0,20000})/g,
+    `$1${HIDDEN}`,
+  ],
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/?#@"']{1,500}@/gi, `$1${HIDDEN}@`],
   [/(hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)\/)[\w/-]+/gi, `$1${HIDDEN}`],
   [/(discord(?:app)?\.com\/api(?:\/v\d+)?\/webhooks\/)[\w/-]+/gi, `$1${HIDDEN}`],

@@ -1,4 +1,4 @@
-import type { AttemptKind, Failure, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+import type { AttemptKind, DriftName, DriftView, Failure, FailureCode, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
 
 /** A deploy or rollback as it was asked for. Times are milliseconds since the epoch. */
 export interface Request {
@@ -12,6 +12,8 @@ export interface Request {
   trigger: Trigger;
   /** `operator-socket`, `agent-socket`, `tcp` or `orchestrator`. */
   caller: string;
+  /** Head of the human branch that was known when it was asked for. */
+  human_head?: string;
   at: number;
 }
 
@@ -93,6 +95,32 @@ export interface Watch {
 export interface Policy {
   standby_ms: number;
   watch_ms: number;
+  /** Deploys that the agent may begin within an hour; 0 or none for any number. */
+  agent_deploys_per_hour?: number;
+}
+
+export interface Freeze {
+  scope: 'agent' | 'all';
+  reason: string;
+  caller: string;
+  at: number;
+}
+
+export interface Override {
+  commit: string;
+  code: FailureCode;
+  /** Empty: every finding of the code. */
+  fingerprint: string;
+  reason: string;
+  caller: string;
+  at: number;
+}
+
+export interface Drift {
+  name: DriftName;
+  detail: string;
+  action: DriftView['action'];
+  at: number;
 }
 
 /** Everything that decides what happens next. Plain JSON. */
@@ -114,6 +142,15 @@ export interface State {
   /** Attempts that promoted a release which is not recorded as live yet. */
   publishing: string[];
   promoted_at: number;
+  freeze: Freeze | null;
+  overrides: Override[];
+  /** When the agent asked for its deploys of the last hour. */
+  agent_deploys: number[];
+  /** Head of the human branch that was known at the last deliberate choice of what is live: reconcile leaves it alone. */
+  settled_head: string;
+  /** Commits whose deploy failed since, newest last; reconcile does not try them again. */
+  failed_commits: string[];
+  drift: Drift[];
   /** Instances named so far; makes their ids unique. */
   boots: number;
   stopping: 'no' | 'stop' | 'detach';
@@ -138,6 +175,12 @@ export function initialState(): State {
     consecutive_failures: 0,
     publishing: [],
     promoted_at: 0,
+    freeze: null,
+    overrides: [],
+    agent_deploys: [],
+    settled_head: '',
+    failed_commits: [],
+    drift: [],
     boots: 0,
     stopping: 'no',
     at_rest: false,

@@ -1,5 +1,6 @@
 import { type Attempt, otherSlot, type Release, type State } from '../state.ts';
 import { type Draft, finish, stop } from './draft.ts';
+import { notePromoted } from './governance.ts';
 import { liveExited } from './live.ts';
 import { publish } from './publish.ts';
 import { abandonRestart } from './restart.ts';
@@ -14,6 +15,7 @@ export function promoted(draft: Draft, attempt: Attempt): void {
   state.attempt = null;
   state.crashes = 0;
   rememberPrevious(state, attempt, old);
+  notePromoted(state, attempt);
   if (state.standby) {
     const { standby } = state;
     state.standby = null;

@@ -1,6 +1,7 @@
 import { planDeploy, planRollback } from '../plan.ts';
 import type { Queued, Request, State } from '../state.ts';
 import { type Draft, type Ignored, refuse, shuttingDown } from './draft.ts';
+import { frozenFor, rateLimited } from './governance.ts';
 import { rollbackImpossible, rollbackUnderWay } from './rules.ts';
 import { enter } from './steps.ts';
 import { abort } from './undo.ts';
@@ -11,6 +12,8 @@ export const MAX_OVERTAKEN = 3;
 export function deployRequested(draft: Draft, request: Request): Ignored {
   const { state } = draft;
   if (state.stopping !== 'no') return refuse(draft, request, shuttingDown());
+  const held = frozenFor(state, request) ?? rateLimited(state, request, draft.at);
+  if (held) return refuse(draft, request, held);
   const older = state.queue.filter((it) => it.kind === 'deploy' && it.branch !== '' && it.branch === request.branch);
   for (const it of older) {
     refuse(draft, it, {
@@ -43,6 +46,8 @@ export function advance(draft: Draft): void {
   const { state } = draft;
   if (state.attempt || state.at_rest) return;
   if (state.stopping !== 'no') {
+    // What is being told to end may still be booting: the app is stopped only once all of it can be seen.
+    if (state.stopping === 'stop' && state.retiring.some((it) => it.phase === 'stopping')) return;
     state.at_rest = true;
     draft.commands.push({ type: 'shut_down', detach: state.stopping === 'detach' });
     return;
@@ -71,7 +76,7 @@ function takeNext(state: State): Queued | undefined {
 function begin(draft: Draft, queued: Queued): void {
   const { state } = draft;
   const { overtaken: _, ...request } = queued;
-  const impossible = request.kind === 'rollback' ? rollbackImpossible(state) : null;
+  const impossible = request.kind === 'rollback' ? rollbackImpossible(state) : frozenFor(state, request);
   const plan = request.kind === 'rollback' ? planRollback(state) : planDeploy(state);
   if (impossible || !plan) {
     refuse(draft, request, impossible ?? { code: 'no_previous_release', error: 'There is no previous release to roll back to.' });

@@ -2,6 +2,7 @@ import type { Failure } from '@greenroom/sdk/wire';
 import type { Command } from '../commands.ts';
 import type { Attempt, State } from '../state.ts';
 import { type Draft, finish, type Ignored } from './draft.ts';
+import { noteFailed } from './governance.ts';
 import { scheduleRestart } from './restart.ts';
 import { restorable } from './rules.ts';
 
@@ -29,6 +30,7 @@ export function undone(draft: Draft, event: { attempt: string; slot_ready: boole
   }
   const { step, ...failure } = attempt.failure;
   if (attempt.kind === 'deploy' && countsAsFailure(failure)) state.consecutive_failures += 1;
+  noteFailed(state, attempt, failure);
   draft.commands.push(finish(attempt.id, { ok: false, step, failure }));
   state.attempt = null;
   if (state.live?.instance === null && !state.restart && state.stopping === 'no')
