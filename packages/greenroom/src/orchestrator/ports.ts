@@ -5,7 +5,8 @@
  * Expected failures come back as `Result`; a thrown error is a bug. A method that takes a `signal` stops soon after it is aborted, leaves
  * nothing running, and answers a failure with code `aborted`.
  */
-import type { Evidence, ExitReason, SlotName } from '@greenroom/sdk/wire';
+import type { Evidence, ExitReason, FailureCode, SlotName } from '@greenroom/sdk/wire';
+import type { Alert } from './core/alert.ts';
 import type { MachineEvent } from './core/events.ts';
 import type { Result } from './core/result.ts';
 import type { State } from './core/state.ts';
@@ -182,6 +183,15 @@ export interface Router {
   close(): void;
 }
 
+/** The operator's word that one refusal of one commit does not count. */
+export interface GateOverride {
+  /** Full id of the candidate. */
+  commit: string;
+  code: FailureCode;
+  /** Only this finding of `gate_secret`; every one when left out. */
+  fingerprint?: string;
+}
+
 export interface GateRequest {
   /** Empty on the first deploy. */
   live: string;
@@ -189,6 +199,11 @@ export interface GateRequest {
   branch: string;
   trigger: string;
   signal: AbortSignal;
+  /** Head of the human branch. The one that the repository knows when left out. */
+  humanHead?: string;
+  /** Whose commit is live. Told from the branches when left out. */
+  liveFrom?: 'human' | 'agent';
+  overrides?: readonly GateOverride[];
 }
 
 export interface Gate {
@@ -211,6 +226,135 @@ export interface Journal {
 export interface Secrets {
   /** Values of the contract's `secrets_inject`, for an instance's environment only; `missing` names those nobody knows. Read anew at each boot. */
   read(names: readonly string[]): Promise<{ values: Record<string, string>; missing: string[] }>;
+}
+
+export interface Alerts {
+  /**
+   * Takes an alert for delivery to every target. Never blocks, never throws, needs no target: what is wrong with one is logged. An alert of a key that is
+   * open already is dropped when it says the same, so it may be called as often as the trouble is seen, across restarts too. Durable a moment
+   * later; delivered at least once: a crash between a delivery and its record repeats it, with the same id.
+   */
+  send(alert: Alert): void;
+}
+
+/** One branch, as far as it is known here. */
+export interface BranchHead {
+  name: string;
+  /** Empty when there is no such branch. */
+  commit: string;
+  /** Whether the live commit is on it. */
+  containsLive: boolean;
+}
+
+export interface BranchesView {
+  human: BranchHead;
+  /** `commit` is the workspace's head when the agent has one, else the published one. */
+  agent: BranchHead & { local: string; published: string };
+  /** Commits of the agent's branch that the human branch lacks, and the other way round: the divergence. */
+  ahead: number;
+  behind: number;
+  /** Commits of the workspace's branch that are not published. */
+  unpublished: number;
+  live: string;
+  /** A sentence when something could not be reached; the rest is what was known before. Empty otherwise. */
+  problem: string;
+}
+
+/**
+ * - `pushed`, `up_to_date`: published. `not_on_branch`: nothing to publish, the commit is not the agent's
+ * - `rejected`: the published branch has commits that the pushed one lacks; they stay, the agent has to merge them
+ * - `refused`: a hook or rule of the remote said no; `unauthorized`: credentials are missing or wrong; `unreachable`: worth a retry
+ */
+export type PushStatus = 'pushed' | 'up_to_date' | 'not_on_branch' | 'rejected' | 'refused' | 'unauthorized' | 'unreachable' | 'aborted';
+
+export interface PushReport {
+  status: PushStatus;
+  branch: string;
+  commit: string;
+  /** Whether an old head that had been merged was replaced. */
+  replaced: boolean;
+  /** A sentence for people, with what to do when it is not published. */
+  detail: string;
+}
+
+/**
+ * - `none`: no agent branch; `current`: at the human branch's head; `behind`: has nothing of its own
+ * - `merged`: all of it is in the human branch; `partly`: up to `through`, with newer commits on top; `unmerged`
+ */
+export interface MergedState {
+  state: 'none' | 'current' | 'behind' | 'merged' | 'partly' | 'unmerged';
+  /** How it was found: by history, by equal content, as one squashed patch, commit by commit, or by a pull request's event. */
+  by: 'ancestor' | 'content' | 'squash' | 'rebase' | 'event' | '';
+  /** Newest head of the agent's branch that is merged; empty when none is. */
+  through: string;
+  /** Commits of the agent's branch that are not merged, newest first, at most 1000. */
+  unmerged: string[];
+  /** Whether the published branch still has to follow a reset. */
+  publishedLags: boolean;
+}
+
+export type PostponedReason =
+  | 'agent_busy'
+  | 'unmerged_live'
+  | 'unmerged_published'
+  | 'unfinished_operation'
+  | 'workspace_changed'
+  | 'workspace_unusable'
+  | 'aborted';
+
+export type ResetReport =
+  | { status: 'not_needed'; state: MergedState['state'] }
+  | { status: 'postponed'; reason: PostponedReason; detail: string }
+  | { status: 'reset'; commit: string; rescued: string[]; published: PushReport | null; detail: string };
+
+/** Work that was kept when something else took its place. */
+export interface Rescue {
+  ref: string;
+  commit: string;
+  /** RFC 3339, when it was kept. */
+  time: string;
+  /** `slot a`, `slot b`, or the name of a branch. */
+  from: string;
+  subject: string;
+}
+
+export interface MaintenanceReport {
+  status: 'done' | 'skipped' | 'stopped' | 'failed';
+  /** For people. */
+  detail: string;
+}
+
+/**
+ * The human's and the agent's branch. Calls wait for one another. No commit that a refresh saw on either is lost: what a reset, or a force push of
+ * somebody else, moves off a branch is kept in a ref below `refs/greenroom/rescue/`, which is never pushed.
+ */
+export interface Branches {
+  /** Fetches both sides, at most for the network time limit, and says where the branches are. */
+  refresh(signal: AbortSignal): Promise<BranchesView>;
+  /**
+   * Publishes the agent's branch up to this promoted commit and no further, when the commit is on it. Repeatable. Never overwrites anything: only a
+   * head that `resetMachine` found merged is replaced, and only while the remote still has exactly that head.
+   */
+  pushMachine(commit: string, signal: AbortSignal): Promise<PushReport>;
+  /**
+   * A pull request of the agent's branch was merged into the human branch with this head. Durable; answers false when the commit is not to be had
+   * and the word is lost. What content cannot tell (a squash that was edited or reverted) is known this way.
+   */
+  noteMerged(head: string, signal: AbortSignal): Promise<boolean>;
+  /** Whether the agent's branch is contained in the human one, as of the last refresh. */
+  mergedState(): Promise<MergedState>;
+  /**
+   * When the agent's branch has been merged, sets it to the human branch's head: in the workspace, here and at the remote. Uncommitted and
+   * unmerged work is kept in rescue refs here and as branches `rescue/…` in the workspace first. Postponed while the agent is busy, while something unmerged is
+   * live or published, and when anything in the workspace changes meanwhile. Repeatable: after a crash at any point the next call goes on.
+   */
+  resetMachine(signal: AbortSignal): Promise<ResetReport>;
+  /** Newest first. */
+  rescues(): Promise<Rescue[]>;
+  /** Deletes rescues older than `maxAgeMs`, but never the newest `keep` ones. Answers what it deleted. */
+  expireRescues(limits: { maxAgeMs: number; keep: number }): Promise<Rescue[]>;
+  /** Repacks the repository when it is worth it, with low priority and a time limit. Skipped while an attempt runs. */
+  maintain(signal: AbortSignal): Promise<MaintenanceReport>;
 }
 
 export interface Clock {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 const DEFAULT_GIT_TIMEOUT_MS = 300_000;
 const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
 const STDERR_BYTES = 16 * 1024;
+const GENTLE_STOP_MS = 3_000;
 
 export interface GitOptions {
   signal?: AbortSignal | undefined;
@@ -17,6 +18,8 @@ export interface GitOptions {
   protocols?: string;
   /** Gets standard output piece by piece instead of collecting it; answering false ends git. */
   onChunk?: (chunk: Buffer) => boolean;
+  /** Ask git to stop before it is killed, so that it removes its locks: for work that a later start does not tidy up after. */
+  gentle?: boolean;
 }
 
 interface GitOutcome {
@@ -36,7 +39,7 @@ export interface Git {
   /** `must`, as trimmed text. */
   text(args: readonly string[], options?: GitOptions): Promise<string>;
   /** The same git with further standing options, for a slot. */
-  with(more: { gitDir?: string; workTree?: string; config?: readonly string[] }): Git;
+  with(more: Partial<Pick<Place, 'gitDir' | 'workTree' | 'config' | 'through'>>): Git;
 }
 
 /** Why git did not do what was asked of it. `aborted` when the caller's signal was the reason. */
@@ -82,11 +85,13 @@ interface Place {
   config: readonly string[];
   /** The bare repository's directory, whatever git directory a call uses. */
   marker: string;
+  /** Program and arguments that git is started through: as another user, or with low priority. */
+  through: readonly string[];
 }
 
 /** Git on one repository, named explicitly: nothing is ever discovered from a folder that others can write. */
 export function createGit(gitDir: string): Git {
-  return gitAt({ gitDir, config: [], marker: gitDir });
+  return gitAt({ gitDir, config: [], marker: gitDir, through: [] });
 }
 
 /** Splits output of `-z` commands. */
@@ -129,6 +134,7 @@ function environment(place: Place, options: GitOptions): Record<string, string> 
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
     GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_GRAFT_FILE: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
     GIT_OPTIONAL_LOCKS: '0',
     GIT_LITERAL_PATHSPECS: '1',
@@ -158,7 +164,8 @@ function runGit(place: Place, args: readonly string[], options: GitOptions): Pro
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new GitError('aborted', `${name} was not started: aborted`));
     // A group of its own: the transports and pack programs that git starts end with it.
-    const child = spawn('git', commandLine(place, args, options), {
+    const [program = 'git', ...rest] = [...place.through, 'git', ...commandLine(place, args, options)];
+    const child = spawn(program, rest, {
       env: environment(place, options),
       cwd: place.workTree ?? '/',
       detached: true,
@@ -168,15 +175,18 @@ function runGit(place: Place, args: readonly string[], options: GitOptions): Pro
     let bytes = 0;
     let stderr = '';
     let stopped: GitError | undefined;
+    let insist: NodeJS.Timeout | undefined;
     const stop = (error: GitError): void => {
       stopped ??= error;
-      killGroup(child.pid);
+      signalGroup(child.pid, options.gentle ? 'SIGTERM' : 'SIGKILL');
+      if (options.gentle) insist ??= setTimeout(() => signalGroup(child.pid, 'SIGKILL'), GENTLE_STOP_MS);
     };
     const onAbort = (): void => stop(new GitError('aborted', `${name} was aborted`));
     signal?.addEventListener('abort', onAbort, { once: true });
     const timer = setTimeout(() => stop(new GitError('timeout', `${name} took longer than ${timeoutMs} ms`)), timeoutMs);
     const settle = (): void => {
       clearTimeout(timer);
+      clearTimeout(insist);
       signal?.removeEventListener('abort', onAbort);
     };
     child.stdout.on('data', (chunk: Buffer) => {
@@ -208,10 +218,10 @@ function runGit(place: Place, args: readonly string[], options: GitOptions): Pro
   });
 }
 
-function killGroup(pid: number | undefined): void {
+function signalGroup(pid: number | undefined, name: 'SIGTERM' | 'SIGKILL'): void {
   if (pid === undefined) return;
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(-pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

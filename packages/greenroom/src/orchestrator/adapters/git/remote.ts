@@ -31,16 +31,27 @@ export function parseRemote(remote: string): { location: string; local: boolean;
 }
 
 /**
- * The far end of a local fetch runs as the owner of the folder, when we may choose: a folder that somebody else writes is read with nobody's
- * rights but theirs. Any commit that the folder has may be asked for, on a branch or not.
+ * The far end of a local fetch or push runs as the owner of the folder, when we may choose: a folder that somebody else writes is used with
+ * nobody's rights but theirs, and what is written there belongs to them. Any commit that the folder has may be asked for, on a branch or not.
+ * `settings` are given to the far end alone.
  */
-export async function localSource(location: string): Promise<Source> {
+export async function localSource(
+  location: string,
+  program: 'upload-pack' | 'receive-pack' = 'upload-pack',
+  settings: readonly string[] = [],
+): Promise<Source> {
   const owner = await stat(location).catch(() => undefined);
   const me = process.getuid?.() ?? -1;
-  let uploadPack = 'git -c uploadpack.allowAnySHA1InWant=true';
+  const words = ['git', ...settings.flatMap((setting) => ['-c', shellQuote(setting)])];
+  if (program === 'upload-pack') words.push('-c', 'uploadpack.allowAnySHA1InWant=true');
   if (owner !== undefined && owner.uid !== me) {
-    if (me === 0) uploadPack = `setpriv --reuid=${owner.uid} --regid=${owner.gid} --clear-groups --no-new-privs ${uploadPack}`;
-    else uploadPack += ` -c safe.directory=${shellQuote(location)} -c safe.directory=${shellQuote(`${location}/.git`)}`;
+    if (me === 0) words.unshift(...asUser(owner));
+    else for (const folder of [location, `${location}/.git`]) words.push('-c', `safe.directory=${shellQuote(folder)}`);
   }
-  return { location, local: true, options: { protocols: 'file' }, arguments: [`--upload-pack=${uploadPack} upload-pack`] };
+  return { location, local: true, options: { protocols: 'file' }, arguments: [`--${program}=${words.join(' ')} ${program}`] };
+}
+
+/** What a program is started through to run as the user, without any way back to more rights. Only root can. */
+export function asUser({ uid, gid }: { uid: number; gid: number }): string[] {
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'];
 }

@@ -30,8 +30,8 @@ export interface OpenedRepo extends Repo {
   fetch(signal?: AbortSignal): Promise<string>;
   /** Brings only the agent's workspace up to date; answers as `fetch` does. */
   fetchIncoming(signal?: AbortSignal): Promise<string>;
-  /** Fetches one commit by its full id from the operator's repository, on a branch there or not. Answers as `fetch` does. */
-  fetchCommit(id: string, signal?: AbortSignal): Promise<string>;
+  /** Fetches one commit by its full id, on a branch there or not. Answers as `fetch` does. */
+  fetchCommit(id: string, from: 'origin' | 'workspace', signal?: AbortSignal): Promise<string>;
   /** How to reach the operator's repository. */
   origin(direction: 'fetch' | 'push'): Promise<Source>;
 }
@@ -140,9 +140,10 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
     if (problem !== '') log(`tag ${name}: ${problem}`);
     return await commitOf(`${TAGS}${name}`);
   };
-  const fetchCommit: OpenedRepo['fetchCommit'] = async (id, signal) => await fetchRefs(await origin('fetch'), [id], signal);
+  const fetchCommit: OpenedRepo['fetchCommit'] = async (id, from, signal) =>
+    await fetchRefs(from === 'origin' ? await origin('fetch') : await localSource(layout.workspace), [id], signal);
   const fetchId = async (id: string, signal: AbortSignal): Promise<void> => {
-    const problem = await fetchCommit(id, signal);
+    const problem = await fetchCommit(id, 'origin', signal);
     if (problem !== '') log(`commit ${id}: ${problem}`);
   };
 
