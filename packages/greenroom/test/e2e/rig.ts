@@ -159,6 +159,7 @@ async function expectRefusal(
 /** Visits the app until told to end. Answers the visits that were not served by the commit; with nothing live there is nothing to visit. */
 export function visitAllTheTime(rig: Pick<Rig, 'visit'>, commit = ''): { end(): Promise<string[]> } {
   let ending = false;
+  const ended = Promise.withResolvers<void>();
   const bad: string[] = [];
   const work = (async () => {
     while (!ending) {
@@ -168,12 +169,14 @@ export function visitAllTheTime(rig: Pick<Rig, 'visit'>, commit = ''): { end(): 
         (error: Error) => error.message,
       );
       if (outcome !== '') bad.push(outcome);
-      await delay(VISIT_EVERY_MS);
+      // A test that fails before it ends the visits must not be kept from ending by them.
+      await Promise.race([ended.promise, delay(VISIT_EVERY_MS, undefined, { ref: false })]);
     }
   })();
   return {
     async end() {
       ending = true;
+      ended.resolve();
       await work;
       return bad;
     },
