@@ -139,6 +139,20 @@ test('a GitHub App finds its installation, uses its tokens again, and gets a new
   assert.match(gitHub.seen[2]?.authorization ?? '', /^token ghs_1$/);
 });
 
+test('a GitHub Enterprise Server is spoken to below its path, as an app too', async (t) => {
+  const credentials = { type: 'app' as const, appId: String(APP_ID), privateKey: '', installationId: undefined };
+  const { gitHub, report, drain } = await world(t, { apiPath: '/api/v3', settings: { credentials } });
+  credentials.privateKey = gitHub.privateKey;
+  gitHub.commits.add(sha('a'));
+  await report(attemptOf({ id: 'one', commit: sha('a') }));
+  await drain();
+  assert.deepEqual(gitHub.deployments.map(states), [['in_progress', 'success']]);
+  assert.deepEqual(
+    gitHub.seen.filter((it) => !it.path.startsWith('/api/v3/')),
+    [],
+  );
+});
+
 test('an app token that is revoked is replaced within the same call', { timeout: 30_000 }, async (t) => {
   const credentials = { type: 'app' as const, appId: String(APP_ID), privateKey: '', installationId: INSTALLATION_ID };
   const { gitHub, client } = await world(t, { settings: { credentials }, client: { timeoutMs: 20_000 } });

@@ -25,6 +25,8 @@ export interface World {
 }
 
 export interface WorldOptions {
+  /** Where the API begins on its host; `/api/v3` on an Enterprise Server. */
+  apiPath?: string;
   settings?: Partial<GitHubSettings>;
   client?: Partial<GitHubOptions>;
   outbox?: Partial<OutboxOptions>;
@@ -43,7 +45,7 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
   let passed = 0;
   const now = (): number => Date.now() + passed;
   const settings: GitHubSettings = {
-    apiUrl: gitHub.url,
+    apiUrl: gitHub.url + (options.apiPath ?? ''),
     repository: { owner: 'acme', name: 'shop' },
     credentials: { type: 'token', token: TOKEN },
     environment: 'production',

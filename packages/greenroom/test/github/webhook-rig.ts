@@ -53,7 +53,7 @@ export async function webhookRig(t: TestContext, options: Partial<WebhookOptions
         body,
       );
     },
-    send: (headers, body) => post(rig.port, headers, body),
+    send: (headers, body) => post(options.listen && 'socket' in options.listen ? options.listen.socket : rig.port, headers, body),
     async restart() {
       await listener.close();
       listener = await listen();
@@ -78,22 +78,25 @@ export async function webhookRig(t: TestContext, options: Partial<WebhookOptions
 }
 
 export function post(
-  port: number,
+  where: number | string,
   headers: Record<string, string>,
   body: Buffer | string,
   path = '/webhook',
   method = 'POST',
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as Answered['body'], headers: response.headers }),
-      );
-    });
+    const sent = request(
+      { ...(typeof where === 'string' ? { socketPath: where } : { host: '127.0.0.1', port: where }), path, method, headers, agent: false },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as Answered['body'], headers: response.headers }),
+        );
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { sha } from './rig.ts';
+import { sha, temporaryFolder } from './rig.ts';
 import { examples } from './stand-in/data.ts';
 import { post, SECRET, webhookRig } from './webhook-rig.ts';
 
@@ -43,6 +45,7 @@ test('a sender has its answer while the work is still going on', async (t) => {
   assert.equal((await deliver('push', PUSH)).status, 202);
   assert.equal((await deliver('push', { ...PUSH, after: sha('2') })).status, 202);
   await begun.promise;
+  assert.equal((await deliver('push', PUSH)).body.duplicate, true, 'a copy of what is under way');
   assert.deepEqual(finished, []);
   end.resolve();
   await restart();
@@ -238,7 +241,7 @@ test('oversized deliveries are refused without being read, declared or not', asy
   );
 });
 
-test('a sender that dawdles is cut off, in its headers and in its body', async (t) => {
+test('a sender that dawdles is cut off, in its headers and in its body', { timeout: 10_000 }, async (t) => {
   const { port, deliver } = await webhookRig(t, { requestTimeoutMs: 300 });
   const slow = [
     raw(port, 'POST /webhook HTTP/1.1\r\nHost:'),
@@ -261,7 +264,16 @@ test('a flood is refused and ends by itself', async (t) => {
   assert.equal(pushes.length, 4);
 });
 
-test('it listens on a Unix socket too, over a stale one, and says when a port is taken', async (t) => {
+test('it listens on a Unix socket too, over a stale one', async (t) => {
+  const socket = join(temporaryFolder(t), 'webhook.sock');
+  writeFileSync(socket, 'stale');
+  const { port, deliver } = await webhookRig(t, { listen: { socket } });
+  assert.equal(port, 0);
+  assert.equal(statSync(socket).mode & 0o777, 0o660);
+  assert.equal((await deliver('ping', examples.ping)).status, 200);
+});
+
+test('it does not start on a port that is taken, nor without a secret', async (t) => {
   const first = await webhookRig(t);
   await assert.rejects(webhookRig(t, { listen: { port: first.port } }), /cannot listen on 127\.0\.0\.1:\d+: it is in use/);
   await assert.rejects(webhookRig(t, { secret: '' }), /needs a secret/);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseBody, readBody } from './webhook/body.ts';
@@ -17,6 +17,8 @@ export const DEFAULT_PER_SECOND = 10;
 const MAX_CONNECTIONS = 64;
 /** Events that wait for an earlier one's work. A push is a prompt to fetch, so those that are dropped lose nothing. */
 const MAX_WAITING = 100;
+/** A web server in the group may hand deliveries on; whoever connects still has to sign. */
+const SOCKET_MODE = 0o660;
 
 /** Remembers deliveries across restarts, boundedly. */
 export interface Deliveries {
@@ -172,6 +174,7 @@ async function start(server: Server, where: WebhookOptions['listen']): Promise<n
     if ('socket' in where) server.listen(where.socket, resolve);
     else server.listen(where.port, '127.0.0.1', resolve);
   });
+  if (socket !== undefined) await chmod(socket, SOCKET_MODE);
   return socket === undefined ? (server.address() as AddressInfo).port : 0;
 }
 

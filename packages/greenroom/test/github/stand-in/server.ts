@@ -32,6 +32,7 @@ export type Fault =
 
 export interface Seen {
   operation: string;
+  path: string;
   body: Record<string, unknown>;
   authorization: string;
 }
@@ -95,14 +96,15 @@ export async function startGitHub(): Promise<GitHubStandIn> {
     const { pathname, searchParams } = new URL(request.url ?? '', gitHub.url);
     const text = await textOf(request);
     const body = text === '' ? undefined : (JSON.parse(text) as Record<string, unknown>);
-    const matched = matchOperation(request.method ?? '', decodeURIComponent(pathname));
+    // An Enterprise Server has the same API below a path.
+    const matched = matchOperation(request.method ?? '', decodeURIComponent(pathname.replace(/^\/api\/v3(?=\/)/, '')));
     if (!matched) {
       gitHub.violations.push(`GitHub has no ${request.method} ${pathname}`);
       return send(response, undefined, 404, { message: 'Not Found' });
     }
     const { operationId } = matched;
     const authorization = request.headers.authorization ?? '';
-    gitHub.seen.push({ operation: operationId, body: body ?? {}, authorization });
+    gitHub.seen.push({ operation: operationId, path: pathname, body: body ?? {}, authorization });
     gitHub.violations.push(...matched.requestProblems(searchParams, body));
     if (!/^greenroom\//.test(request.headers['user-agent'] ?? '')) gitHub.violations.push('no user agent');
     const count = (counts.get(operationId) ?? 0) + 1;

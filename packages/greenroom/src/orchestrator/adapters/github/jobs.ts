@@ -44,7 +44,11 @@ const REFUSALS: Record<FailureCode, string | null> = {
   aborted: null,
   interrupted: null,
   no_previous_release: null,
+  frozen: null,
+  rate_limited: null,
   shutting_down: null,
+  frozen: null,
+  rate_limited: null,
 };
 
 /**
