@@ -55,8 +55,9 @@ test('one attempt at a time, in the right order', async (t) => {
   });
 
   await t.test("a person's deploy goes before an agent's that waits", async () => {
+    const slow = rig.commit(SLOW);
     git(rig.repo, 'branch', '-f', 'machine');
-    const { done } = await busy(rig, rig.commit(SLOW));
+    const { done } = await busy(rig, slow);
     const machine = agent.deploy({ branch: 'machine', trigger: 'manual' });
     await until(
       async () => (await rig.status()).queue.length === 1,

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { AttemptView } from '@greenroom/sdk/wire';
 import type { z } from 'zod';
 import { git } from '../../../../bench/harness/repo.ts';
+import { type ApiOptions, createApi } from '../../src/orchestrator/api/app.ts';
 import * as schemas from '../../src/orchestrator/api/schemas.ts';
 import { type Answer, ask } from './ask.ts';
 import { instanceProcesses, openRig, pidOf } from './rig.ts';
@@ -204,18 +205,13 @@ test('requests that make no sense are refused, change nothing, and answers are w
     const described = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
       Object.keys(methods).map((it) => `${it} ${path}`),
     );
-    const wanted = [
-      'get /',
-      'get /deploys',
-      'get /deploys/{id}',
-      'get /events',
-      'get /metrics',
-      'get /openapi.json',
-      'get /status',
-      'post /deploy',
-      'post /rollback',
-    ];
-    assert.deepEqual(described.sort(), wanted);
+    // What the API serves, from its own table; building it asks nothing of its parts.
+    const { routes } = createApi({} as ApiOptions, 'operator-socket');
+    const served = routes
+      .filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(':id', '{id}')}`);
+    assert.ok(served.includes('post /rollback'));
+    assert.deepEqual(described.sort(), [...new Set(served)].sort());
   });
 
   await t.test('metrics are Prometheus text', async () => {
