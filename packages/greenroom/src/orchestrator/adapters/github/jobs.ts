@@ -44,11 +44,7 @@ const REFUSALS: Record<FailureCode, string | null> = {
   aborted: null,
   interrupted: null,
   no_previous_release: null,
-  frozen: null,
-  rate_limited: null,
   shutting_down: null,
-  frozen: null,
-  rate_limited: null,
 };
 
 /**
