@@ -73,6 +73,10 @@ export interface Evidence {
   rule?: string;
   file?: string;
   line?: number;
+  /** The commit that broke the rule, when it is an earlier one than the candidate. */
+  commit?: string;
+  /** Tells a refused secret from others without showing it; for the contract's `secret_allow`. */
+  fingerprint?: string;
   /** What to do next, as a sentence or a command line. */
   remedy?: string;
 }

@@ -47,6 +47,8 @@ export const evidence = z
     rule: z.string().optional(),
     file: z.string().optional(),
     line: z.int().optional(),
+    commit: z.string().optional(),
+    fingerprint: z.string().optional(),
     remedy: z.string().optional(),
   })
   .meta({ id: 'Evidence' });

@@ -1,27 +1,68 @@
+import type { Failure } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
-import { parseLineCounts, parseRawDiff } from '../../core/gate/diff.ts';
-import { diffLines, protectedPaths, sizeTally } from '../../core/gate/rules.ts';
+import { type DiffEntry, isFile, parseLineCounts } from '../../core/gate/diff.ts';
+import { addedSize, diffLines, isMedia, protectedPaths, sizeTally } from '../../core/gate/rules.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Gate, GateRequest } from '../../ports.ts';
 import { type Git, GitError, nulFields } from '../git/git.ts';
+import { objectBatches, objectSizes } from './blobs.ts';
+import { type Links, linksOf, searchLinks } from './links.ts';
+import { type Range, readRange } from './range.ts';
+import { searchSecrets } from './secret-search.ts';
+import { checkStaleBase } from './stale-base.ts';
 
 interface GateOptions {
   /** Git on the app's bare repository. */
   git: Git;
   contract: Contract;
+  /** Milliseconds that the search for secrets may take for one batch of files, besides what their size adds. */
+  scanDeadlineMs?: number;
 }
 
-type Detail = Result<{ detail: string }>;
+/** What a rule found out: nothing to say, something for people, or a refusal. */
+type Verdict = Result<string>;
 
 /** Judges a candidate by what git knows of it; nothing of it is checked out. What cannot be read is refused. */
-export function createGate({ git, contract }: GateOptions): Gate {
+export function createGate({ git, contract, scanDeadlineMs }: GateOptions): Gate {
   return {
     check: async (request) => {
+      const notes: string[] = [];
+      const overrides = (request.overrides ?? []).filter(({ commit }) => commit === request.candidate);
+      /** Whether to go on. */
+      const passes = (verdict: Verdict): verdict is { ok: true; value: string } => {
+        if (verdict.ok) notes.push(verdict.value);
+        else if (overrides.some(({ code, fingerprint }) => code === verdict.failure.code && fingerprint === undefined))
+          notes.push(`${verdict.failure.code} overridden by the operator`);
+        else return false;
+        return true;
+      };
       try {
-        const size = await checkSize(git, contract, request);
-        if (!size.ok || request.live === '') return size;
-        const change = await checkChange(git, contract, request);
-        return change.ok ? ok({ detail: `${change.value.detail}, ${size.value.detail}` }) : change;
+        const tree = await readTree(git, contract, request);
+        const size = tree.failure === undefined ? ok(`${tree.files} files, ${megabytes(tree.bytes)}`) : fail(tree.failure);
+        if (!passes(size)) return size;
+        const range = await readRange(git, contract, request);
+        const rules: (() => Promise<Verdict>)[] = [
+          async () => checkPaths(contract, request, range),
+          () => checkLines(git, contract, request, range),
+          () => checkAddedSize(git, contract, request, range),
+          () => searchLinks(git, request, range, tree),
+          async () => verdictOf(await checkStaleBase(git, contract, request, range)),
+          () =>
+            searchSecrets({
+              git,
+              contract,
+              range,
+              candidate: request.candidate,
+              overrides,
+              signal: request.signal,
+              ...deadline(scanDeadlineMs),
+            }),
+        ];
+        for (const rule of rules) {
+          const verdict = await rule();
+          if (!passes(verdict)) return verdict;
+        }
+        return ok({ detail: notes.filter((note) => note !== '').join(', ') });
       } catch (error) {
         if (!(error instanceof GitError)) throw error;
         return refuse(error, contract);
@@ -30,27 +71,88 @@ export function createGate({ git, contract }: GateOptions): Gate {
   };
 }
 
-async function checkSize(git: Git, contract: Contract, { candidate, signal }: GateRequest): Promise<Detail> {
+interface Tree extends Links {
+  failure: Failure | undefined;
+  bytes: number;
+  files: number;
+}
+
+/** Lists the whole tree in constant memory; ends early when it is too large to go on. */
+async function readTree(git: Git, contract: Contract, { candidate, signal }: GateRequest): Promise<Tree> {
   const tally = sizeTally(contract.max_deploy_size_mb);
   try {
     await git.must(['ls-tree', '-r', '-l', '-z', '--full-tree', candidate], { signal, onChunk: tally.add });
   } catch (error) {
     if (!(error instanceof GitError) || error.kind !== 'ended_by_caller') throw error;
   }
-  const { failure, bytes, files } = tally.result();
-  return failure === undefined ? ok({ detail: `${files} files, ${(bytes / 1024 / 1024).toFixed(1)} MB` }) : fail(failure);
+  const { failure, bytes, files, links, submodules } = tally.result();
+  return { failure, bytes, files, submodules, links: failure === undefined ? await linksOf(git, links, signal) : new Map() };
 }
 
-async function checkChange(git: Git, contract: Contract, { live, candidate, signal }: GateRequest): Promise<Detail> {
-  const diff = (format: string[]): Promise<Buffer> =>
-    git.must(['diff-tree', '-r', ...format, '-z', '--no-renames', '--no-ext-diff', '--no-textconv', live, candidate, '--'], { signal });
-  const [raw, numstat] = await Promise.all([diff(['--raw', '--no-abbrev']), diff(['--numstat'])]);
-  const entries = parseRawDiff(nulFields(raw));
-  const forbidden = protectedPaths(entries, contract.protected_paths);
-  if (forbidden !== undefined) return fail(forbidden);
-  const { failure, lines } = diffLines(parseLineCounts(nulFields(numstat)), contract.max_diff_lines);
-  if (failure !== undefined) return fail(failure);
-  return ok({ detail: `${entries.length} files and ${lines} lines changed` });
+/** The change as a whole, and for an agent each commit of it: what a later commit takes back would be pushed all the same. */
+function checkPaths(contract: Contract, { live }: GateRequest, { net, commits, fromAgent }: Range): Verdict {
+  const first = live === '';
+  const failure =
+    (first ? undefined : protectedPaths(net, contract.protected_paths)) ??
+    (fromAgent ? commits : [])
+      .map(({ commit, entries }) => protectedPaths(entries, contract.protected_paths, commit))
+      .find((each) => each !== undefined);
+  return failure === undefined ? ok('') : fail(failure);
+}
+
+async function checkLines(git: Git, contract: Contract, { live, candidate, signal }: GateRequest, range: Range): Promise<Verdict> {
+  // There is no release that a first one could be compared with.
+  if (live === '') return ok('');
+  const args = ['diff-tree', '-r', '--numstat', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', live, candidate, '--'];
+  const counts = parseLineCounts(nulFields(await git.must(args, { signal })));
+  const { failure, lines } = diffLines(counts, contract.max_diff_lines, await binaryMedia(git, range.net, signal));
+  return failure === undefined ? ok(`${range.net.length} files and ${lines} lines changed`) : fail(failure);
+}
+
+/** Files that are named like a picture and are binary. Code may be named like one, too. */
+async function binaryMedia(git: Git, net: readonly DiffEntry[], signal: AbortSignal): Promise<Set<string>> {
+  const media = net.filter(({ path }) => isMedia(path));
+  const paths = new Set(media.map(({ path }) => path));
+  const ids = media.flatMap(({ oldMode, newMode, oldId, newId }) => [
+    ...(isFile(oldMode) ? [oldId] : []),
+    ...(isFile(newMode) ? [newId] : []),
+  ]);
+  const text = new Set<string>();
+  for await (const batch of objectBatches(git, ids, signal)) {
+    for (const { id, bytes } of batch) if (!isBinary(bytes)) text.add(id);
+  }
+  for (const { path, oldId, newId } of media) if (text.has(oldId) || text.has(newId)) paths.delete(path);
+  return paths;
+}
+
+/** As git tells binary files: by a NUL near the beginning. PDF may have none. */
+function isBinary(bytes: Uint8Array): boolean {
+  const head = bytes.subarray(0, 8_000);
+  return bytes.length === 0 || head.includes(0) || Buffer.from(head.subarray(0, 5)).toString('latin1') === '%PDF-';
+}
+
+async function checkAddedSize(git: Git, contract: Contract, { signal }: GateRequest, { commits }: Range): Promise<Verdict> {
+  const places = new Map<string, { path: string; commit: string }>();
+  for (const { commit, entries } of commits) {
+    for (const { path, newMode, newId, oldId } of entries) {
+      if (newId !== oldId && isFile(newMode)) places.set(newId, { path, commit });
+    }
+  }
+  const sizes = await objectSizes(git, [...places.keys()], signal);
+  const blobs = [...places].map(([id, place]) => ({ ...place, size: sizes.get(id) ?? 0 }));
+  return verdictOf(addedSize(blobs, contract.max_deploy_size_mb));
+}
+
+function verdictOf(failure: Failure | undefined): Verdict {
+  return failure === undefined ? ok('') : fail(failure);
+}
+
+function deadline(scanDeadlineMs: number | undefined): { deadlineMs?: number } {
+  return scanDeadlineMs === undefined ? {} : { deadlineMs: scanDeadlineMs };
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 /** The gate fails closed. */

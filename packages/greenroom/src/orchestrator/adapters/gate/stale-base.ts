@@ -1,0 +1,126 @@
+import type { Failure } from '@greenroom/sdk/wire';
+import type { Contract } from '../../core/contract.ts';
+import type { GateRequest } from '../../ports.ts';
+import type { Git } from '../git/git.ts';
+import { createMergeCheck, type MergeCheck } from './merge-check.ts';
+import { commitOf, isAncestorOfAny, type Range } from './range.ts';
+
+/** A human's commits are looked at one by one up to this many; beyond it only a merge in the history counts. */
+const MAX_COMMITS = 200;
+
+interface Work {
+  git: Git;
+  merges: MergeCheck;
+  candidate: string;
+  live: string;
+  previous: string;
+  signal: AbortSignal;
+}
+
+/**
+ * Refuses an agent's commit that lacks human work which is live or on the human branch: by history (not merged), and by content (merged, and then
+ * undone). Human work that came into the candidate by another way, such as a squash, counts as there.
+ */
+export async function checkStaleBase(git: Git, contract: Contract, request: GateRequest, range: Range): Promise<Failure | undefined> {
+  if (!range.fromAgent) return undefined;
+  const { live, candidate, signal } = request;
+  const targets: { commit: string; name: string }[] = [];
+  const liveIsHuman = live !== '' && (await isHumans(git, contract, request, range.humanHead));
+  if (range.humanHead !== '') targets.push({ commit: range.humanHead, name: contract.human_branch });
+  if (liveIsHuman && live !== range.humanHead) targets.unshift({ commit: live, name: 'the live release' });
+  if (targets.every(({ commit }) => commit === candidate)) return undefined;
+  const merges = await createMergeCheck(git, signal);
+  try {
+    const work: Work = { git, merges, candidate, live, previous: range.previous, signal };
+    for (const { commit, name } of targets) {
+      const merged = await isAncestorOfAny(git, commit, [candidate]);
+      const failure = merged ? await findUndone(work, commit, name) : await findMissing(work, commit, name, contract.human_branch);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  } finally {
+    await merges.close();
+  }
+}
+
+/** On the human branch, or on no branch of the agent. */
+async function isHumans(git: Git, contract: Contract, { live, liveFrom }: GateRequest, humanHead: string): Promise<boolean> {
+  if (liveFrom !== undefined) return liveFrom === 'human';
+  if (await isAncestorOfAny(git, live, [humanHead])) return true;
+  const agents = [`refs/greenroom/incoming/${contract.agent_branch}`, `refs/remotes/origin/${contract.agent_branch}`];
+  return !(await isAncestorOfAny(git, live, await Promise.all(agents.map((ref) => commitOf(git, ref)))));
+}
+
+/** Not merged: fine only when every one of the human's commits is there by content, each for itself, so that a revert of theirs counts too. */
+async function findMissing(
+  { git, merges, candidate, signal }: Work,
+  target: string,
+  name: string,
+  branch: string,
+): Promise<Failure | undefined> {
+  const range = await git.text(['rev-list', '--first-parent', `--max-count=${MAX_COMMITS + 1}`, target, `^${candidate}`, '--'], { signal });
+  const commits = range.split('\n').filter((id) => id !== '');
+  const fork = await mergeBase(git, [candidate, target]);
+  let missing: string | undefined = '';
+  if (fork !== '' && commits.length <= MAX_COMMITS) {
+    missing = undefined;
+    for (const commit of commits) {
+      const parent = await commitOf(git, `${commit}^1`);
+      const [lack] = parent === '' ? [''] : await merges.lacking(parent, candidate, commit);
+      missing = lack;
+      if (missing !== undefined) break;
+    }
+  }
+  if (missing === undefined) return undefined;
+  const what = name === branch ? `${name} (${target.slice(0, 10)})` : `${name} (${target.slice(0, 10)}), which a human made`;
+  return {
+    code: 'gate_stale_base',
+    error: `The commit does not contain ${what}: going live, it would take back ${commits.length === 1 ? 'a change' : 'changes'}${missing === '' ? '' : ` in "${missing}", for example`}.`,
+    evidence: {
+      rule: 'stale_base: not merged',
+      ...(missing === '' ? {} : { file: missing }),
+      commit: target,
+      remedy: `In the agent's working copy: git fetch origin ${branch} && git merge ${target}`,
+    },
+  };
+}
+
+/**
+ * Merged: does the candidate still hold what the human changed since the agent's work forked off, or since the last two releases? What the live release
+ * lacked already, although the human's change is part of its history, was accepted before.
+ */
+async function findUndone(
+  { git, merges, candidate, live, previous, signal }: Work,
+  target: string,
+  name: string,
+): Promise<Failure | undefined> {
+  const boundary = await git.text(['rev-list', '--boundary', candidate, `^${target}`, '--'], { signal });
+  const forks = boundary.split('\n').flatMap((line) => (line.startsWith('-') ? [line.slice(1)] : []));
+  if (forks.length === 0) return undefined;
+  const absorbed = live === '' ? '' : await mergeBase(git, [live, target]);
+  const earlier = previous === '' ? '' : await mergeBase(git, [previous, target]);
+  const fork = await mergeBase(git, ['--octopus', ...forks, ...[absorbed, earlier].filter((id) => id !== '')]);
+  if (fork === '') return undefined;
+  const middle = absorbed !== '' && (await isAncestorOfAny(git, fork, [absorbed])) ? absorbed : fork;
+  const fresh = middle === target ? [] : await merges.lacking(middle, candidate, target);
+  const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle);
+  const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle);
+  const lost = [...fresh, ...older.filter((path) => !accepted.includes(path))];
+  const [first] = lost;
+  if (first === undefined) return undefined;
+  return {
+    code: 'gate_stale_base',
+    error: `The commit undoes what a human changed in "${first}"${lost.length > 1 ? ` and ${lost.length - 1} more` : ''} (${name}, ${target.slice(0, 10)}), although it was merged.`,
+    evidence: {
+      rule: 'stale_base: undone',
+      file: first,
+      commit: target,
+      remedy: `Bring the human's lines back: "git diff ${fork.slice(0, 12)} ${target.slice(0, 12)} -- <file>" shows them, and "git checkout ${target} -- <file>" restores the whole file. To change them on purpose, do so in the human branch, or ask the operator for an override.`,
+    },
+  };
+}
+
+async function mergeBase(git: Git, args: readonly string[]): Promise<string> {
+  const { code, stdout } = await git.run(['merge-base', ...args]);
+  return code === 0 ? (stdout.toString('utf8').trim().split('\n')[0] ?? '') : '';
+}
