@@ -24,7 +24,17 @@ const COMMAND_TYPES: readonly Command['type'][] = [
 ];
 
 /** Events that are hardly ever, or never, too late in one life; the stale ones of the rules and the table cover them. */
-const NEVER_IGNORED: readonly string[] = ['started', 'deploy_requested', 'published', 'stopped', 'undone', 'watch_failed'];
+const NEVER_IGNORED: readonly string[] = [
+  'started',
+  'deploy_requested',
+  'published',
+  'stopped',
+  'undone',
+  'watch_failed',
+  'watch_elapsed',
+  'frozen',
+  'override_granted',
+];
 
 export const SITUATIONS: readonly string[] = [
   ...COMMAND_TYPES.map((it) => `command ${it}`),

@@ -2,7 +2,7 @@
 import type { AttemptKind, Trigger } from '@greenroom/sdk/wire';
 import { project } from '../../src/orchestrator/core/history.ts';
 import { rollbackUnderWay } from '../../src/orchestrator/core/machine/rules.ts';
-import type { Policy, Request } from '../../src/orchestrator/core/state.ts';
+import type { Drift, Policy, Request } from '../../src/orchestrator/core/state.ts';
 import { observe } from './coverage.ts';
 import { checkAtRest, checkEvent, checkWorld } from './properties.ts';
 import { hold } from './rules.ts';
@@ -100,7 +100,7 @@ function wildMoves(sim: Simulation, { trouble, demand }: Pace): Weighted[] {
     for (const index of it.wait.choices.keys()) moves.push([weightOf(it, index, trouble), () => resume(life, it, index)]);
   }
   moves.push([0.4 * trouble, () => crash(sim)], [0.3, () => letTimePass(sim)]);
-  if (life.stage === 'serving' || life.stage === 'resting') moves.push(...requests(sim, demand));
+  if (life.stage === 'serving' || life.stage === 'resting') moves.push(...requests(sim, demand), ...governance(sim));
   if (life.stage === 'serving') moves.push([0.1 * trouble, () => askToStop(sim, false)], [0.1 * trouble, () => askToStop(sim, true)]);
   return moves;
 }
@@ -227,6 +227,22 @@ function requests(sim: Simulation, demand: number): Weighted[] {
     [0.5 * demand, ask('deploy', '', 'main')],
     [demand, ask('deploy', '', 'machine')],
     [1.5 * demand, ask('rollback', '', '')],
+  ];
+}
+
+const DRIFT: Drift = { name: 'human_ahead', detail: 'simulated', action: 'none', at: 0 };
+
+/** What operators and the reconcile loop tell the machine beside requests. */
+function governance(sim: Simulation): Weighted[] {
+  const caller = 'operator-socket';
+  const freeze = (scope: 'agent' | 'all'): Weighted => [0.05, () => post(sim, { type: 'frozen', scope, reason: 'a holiday', caller })];
+  const override = { commit: 'c1', code: 'gate_secret', fingerprint: 'f', reason: 'a test key', caller } as const;
+  return [
+    freeze('agent'),
+    freeze('all'),
+    [sim.state.freeze ? 3 : 0.05, () => post(sim, { type: 'thawed', reason: 'over', caller })],
+    [0.05, () => post(sim, { type: 'override_granted', ...override })],
+    [0.05, () => post(sim, { type: 'drift_changed', drift: sim.state.drift.length > 0 && sim.now % 2 === 0 ? [] : [DRIFT] })],
   ];
 }
 

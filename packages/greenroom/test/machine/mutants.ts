@@ -445,4 +445,9 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['views_tell_the_truth'],
     machine: after(({ state, commands }) => ({ state: { ...state, publishing: [] }, commands })),
   },
+  {
+    name: 'takes deploys although they are frozen',
+    caughtBy: ['a_freeze_holds'],
+    machine: beforehand((state, event) => (event.type === 'deploy_requested' ? [{ ...state, freeze: null }, event] : undefined)),
+  },
 ];

@@ -8,6 +8,8 @@ import { numbersOfAStory, SEED, STORIES } from './run.ts';
 
 /** A failing story is made shorter for this long at most. */
 const SHRINK_MS = 120_000;
+/** More stories are told as long as a situation is missing: a change of the machine changes which stories reach it. */
+const MOST_BATCHES = 4;
 
 test('whatever happens in whatever order, the rules hold, and every situation that matters was reached', (t) => {
   const reached = new Map<string, number>();
@@ -17,10 +19,15 @@ test('whatever happens in whatever order, the rules hold, and every situation th
     events += sim.journal.length;
   });
   const timeLimit = STORIES > 10_000 ? {} : { interruptAfterTimeLimit: SHRINK_MS };
-  fc.assert(story, { numRuns: STORIES, seed: SEED, ...timeLimit });
-  t.diagnostic(`seed ${SEED}: ${STORIES} stories, ${events} events, rarest situations: ${rarest(reached)}`);
-  const never = SITUATIONS.filter((it) => !reached.has(it));
-  assert.deepEqual(never, [], 'situations that no story reached');
+  let batches = 0;
+  do fc.assert(story, { numRuns: STORIES, seed: SEED + batches++, ...timeLimit });
+  while (neverReached().length > 0 && batches < MOST_BATCHES);
+  t.diagnostic(`seed ${SEED}: ${STORIES * batches} stories, ${events} events, rarest situations: ${rarest(reached)}`);
+  assert.deepEqual(neverReached(), [], 'situations that no story reached');
+
+  function neverReached(): string[] {
+    return SITUATIONS.filter((it) => !reached.has(it));
+  }
 });
 
 function rarest(reached: Map<string, number>): string {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AttemptView } from '@greenroom/sdk/wire';
 import type { Command, Outcome } from '../../src/orchestrator/core/commands.ts';
 import type { MachineEvent } from '../../src/orchestrator/core/events.ts';
+import { frozenFor } from '../../src/orchestrator/core/machine/governance.ts';
 import { MAX_OVERTAKEN } from '../../src/orchestrator/core/machine/requests.ts';
 import { rollbackImpossible, rollbackUnderWay } from '../../src/orchestrator/core/machine/rules.ts';
 import { DEPLOY_STEPS } from '../../src/orchestrator/core/plan.ts';
@@ -20,6 +21,7 @@ export function checkEvent(sim: Simulation, before: State, event: MachineEvent, 
   checkStops(before, after, commands);
   checkOutcomes(sim, before, after, commands);
   checkQueue(sim, before, after);
+  checkFreeze(before, event, after);
   checkWatch(before, event, after);
   checkViews(sim, commands);
   const names = knownInstances(after);
@@ -55,6 +57,7 @@ function checkBeginning(sim: Simulation, before: State, attempt: Attempt, after:
     hold('no_rollback_to_a_faulty_release', previous.faulty === false, attempt.id);
     return;
   }
+  hold('a_freeze_holds', frozenFor(after, attempt) === null, `${attempt.id} begins in spite of the freeze`);
   hold('a_deploy_leaves_the_live_slot', attempt.slot !== live?.slot, `${attempt.id} takes slot ${attempt.slot}`);
   const isRollback = (it: { kind: string }): boolean => it.kind === 'rollback';
   hold('a_rollback_never_waits_for_a_deploy', !after.queue.some(isRollback), () => JSON.stringify(before.queue));
@@ -156,6 +159,12 @@ function checkQueue(sim: Simulation, before: State, after: State): void {
   const ending = after.stopping === 'stop' && after.retiring.some((it) => it.phase === 'stopping');
   const canRest = after.stopping !== 'no' && !after.attempt && !ending;
   if (sim.life?.stage === 'serving' && canRest) hold('a_stop_comes_to_rest', after.at_rest, 'not at rest');
+}
+
+function checkFreeze({ freeze }: State, event: MachineEvent, after: State): void {
+  if (event.type !== 'deploy_requested' || !freeze || (freeze.scope === 'agent' && event.request.trigger !== 'agent')) return;
+  const taken = after.attempt?.id === event.request.id || after.queue.some((it) => it.id === event.request.id);
+  hold('a_freeze_holds', !taken, `${event.request.id} is taken in spite of the freeze`);
 }
 
 /** The watch and the death of what it watches lead to a rollback by itself, where one is possible. */

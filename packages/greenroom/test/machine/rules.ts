@@ -3,6 +3,7 @@ export const RULES = [
   'a_deploy_ends_the_quarantine',
   'a_deploy_leaves_the_live_slot',
   'a_failed_watch_rolls_back',
+  'a_freeze_holds',
   'a_promotion_that_took_effect_stands',
   'a_refused_event_has_a_reason',
   'a_rollback_never_waits_for_a_deploy',
