@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { attemptOf, sha, world } from './rig.ts';
-import { APP_ID, INSTALLATION_ID } from './stand-in/server.ts';
+import { APP_ID, INSTALLATION_ID, TOKEN } from './stand-in/server.ts';
 
 const CREATE = 'repos/create-deployment';
 const POST_STATUS = 'repos/create-deployment-status';
@@ -137,6 +137,7 @@ test('a GitHub App finds its installation, uses its tokens again, and gets a new
     ['apps/get-repo-installation', 'apps/create-installation-access-token'],
   );
   assert.match(gitHub.seen[2]?.authorization ?? '', /^token ghs_1$/);
+  assert.deepEqual(await client.gitCredentials(), { username: 'x-access-token', token: 'ghs_1' });
 });
 
 test('a GitHub Enterprise Server is spoken to below its path, as an app too', async (t) => {
@@ -163,6 +164,16 @@ test('an app token that is revoked is replaced within the same call', { timeout:
   const answer = await client.checks(sha('a'));
   assert.ok(answer.ok, JSON.stringify(answer));
   assert.equal(gitHub.tokensIssued, 2);
+});
+
+test('git gets the credentials of GitHub only for a remote that is there, and none when the app gets none', async (t) => {
+  assert.deepEqual(await (await world(t)).client.gitCredentials(), { username: 'x-access-token', token: TOKEN });
+  assert.equal(await (await world(t, { settings: { ownsRemote: false } })).client.gitCredentials(), undefined);
+  const credentials = { type: 'app' as const, appId: String(APP_ID), privateKey: '', installationId: INSTALLATION_ID };
+  const down = await world(t, { settings: { credentials } });
+  credentials.privateKey = down.gitHub.privateKey;
+  down.gitHub.fault = () => ({ cut: 'before' });
+  assert.equal(await down.client.gitCredentials(), undefined);
 });
 
 test('a GitHub that never answers costs one deadline, and a stop costs nothing', async (t) => {

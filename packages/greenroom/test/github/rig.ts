@@ -49,6 +49,7 @@ export async function world(t: TestContext, options: WorldOptions = {}): Promise
     repository: { owner: 'acme', name: 'shop' },
     credentials: { type: 'token', token: TOKEN },
     environment: 'production',
+    ownsRemote: true,
     logUrl: 'https://ops.example.org/deploys/{id}',
     ...options.settings,
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseRemoteUrl, servesHost } from '../../src/orchestrator/adapters/github/repository.ts';
 import { readGitHubSettings } from '../../src/orchestrator/adapters/github/settings.ts';
+import { readWebhookSettings } from '../../src/orchestrator/adapters/github/webhook-settings.ts';
 import { temporaryFolder } from './rig.ts';
 
 const REMOTE = 'git@github.com:acme/shop.git';
@@ -64,6 +65,7 @@ test('token, app, enterprise server and names come out as they were set', async 
       credentials: { type: 'token', token: 'ghp_x' },
       environment: 'staging',
       logUrl: '',
+      ownsRemote: true,
     },
   });
   const file = join(temporaryFolder(t), 'key.pem');
@@ -75,6 +77,7 @@ test('token, app, enterprise server and names come out as they were set', async 
   assert.deepEqual(app.settings?.credentials, { type: 'app', appId: '7', privateKey: PEM.trim(), installationId: 9 });
   const named = await readGitHubSettings({ GITHUB_TOKEN: 'ghp_x', GITHUB_REPOSITORY: 'acme/other' }, '/srv/shop.git');
   assert.deepEqual(named.ok && named.settings?.repository, { owner: 'acme', name: 'other' });
+  assert.equal(named.ok && named.settings?.ownsRemote, false);
   const oneLine = await readGitHubSettings({ GITHUB_APP_ID: '7', GITHUB_APP_PRIVATE_KEY: PEM.replaceAll('\n', '\\n') }, REMOTE);
   assert.ok(oneLine.ok, JSON.stringify(oneLine));
 });
@@ -103,5 +106,23 @@ test('what is wrong is said in words, without any secret', async (t) => {
     assert.ok(!read.ok, String(expected));
     assert.match(read.sentences.join('\n'), expected);
     assert.doesNotMatch(read.sentences.join('\n'), /ghp_secret|PRIVATE KEY-----/);
+  }
+});
+
+test('the webhook listens only with a secret, for the repository of the remote or the one that is named', async () => {
+  assert.deepEqual(await readWebhookSettings({}, REMOTE), { ok: true, settings: null });
+  const secret = 'x'.repeat(16);
+  const env = { GREENROOM_WEBHOOK_SECRET: secret };
+  assert.deepEqual(await readWebhookSettings(env, REMOTE), { ok: true, settings: { secret, port: 9200, repository: 'acme/shop' } });
+  const grouped = await readWebhookSettings({ ...env, GREENROOM_WEBHOOK_PORT: '9300' }, 'https://gitlab.example/group/sub/shop.git');
+  assert.deepEqual(grouped, { ok: true, settings: { secret, port: 9300, repository: 'group/sub/shop' } });
+  for (const [more, remote, expected] of [
+    [{ GREENROOM_WEBHOOK_SECRET: 'short' }, REMOTE, /at least 16 characters/],
+    [{ GREENROOM_WEBHOOK_PORT: 'x' }, REMOTE, /a port from 1 to 65535/],
+    [{}, '/srv/shop.git', /set GREENROOM_WEBHOOK_REPOSITORY/],
+  ] as const) {
+    const read = await readWebhookSettings({ ...env, ...more }, remote);
+    assert.ok(!read.ok);
+    assert.match(read.sentences.join('\n'), expected);
   }
 });

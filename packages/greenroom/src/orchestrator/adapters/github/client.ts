@@ -10,6 +10,8 @@ const NOT_REPEATED = [400, 401, 403, 404, 409, 410, 422, 429, 451];
 
 export type Request = Octokit['request'];
 
+type Call<T> = (request: Request, octokit: Octokit) => Promise<T>;
+
 export interface ClientOptions {
   settings: GitHubSettings;
   userAgent: string;
@@ -25,6 +27,8 @@ export interface GitHubClient {
   read<T>(call: (request: Request) => Promise<T>, signal?: AbortSignal): Promise<Answer<T>>;
   /** A call that changes something; never repeated here, because it may have worked. */
   write<T>(call: (request: Request) => Promise<T>, signal?: AbortSignal): Promise<Answer<T>>;
+  /** A token that works now: the operator's, or one of the app's that lasts for minutes at least. */
+  token(signal?: AbortSignal): Promise<Answer<string>>;
   /** What the last call failed with; empty when it worked. */
   problem(): string;
 }
@@ -39,10 +43,14 @@ export function createClient(options: ClientOptions): GitHubClient {
   return {
     read: (call, signal) => run(call, READ_RETRIES, signal),
     write: (call, signal) => run(call, 0, signal),
+    token: async (signal) => {
+      if (settings.credentials.type === 'token') return { ok: true, value: settings.credentials.token };
+      return run(async (_, octokit) => ((await octokit.auth({ type: 'installation' })) as { token: string }).token, READ_RETRIES, signal);
+    },
     problem: () => last?.error ?? '',
   };
 
-  async function run<T>(call: (request: Request) => Promise<T>, retries: number, signal?: AbortSignal): Promise<Answer<T>> {
+  async function run<T>(call: Call<T>, retries: number, signal?: AbortSignal): Promise<Answer<T>> {
     if (signal?.aborted) return { ok: false, problem: abortedProblem() };
     if (last && now() < blockedUntil) return { ok: false, problem: { ...last, retryAfterMs: blockedUntil - now() } };
     // A token that was revoked, or an app's token that ended early, is worth one new one.
@@ -54,11 +62,11 @@ export function createClient(options: ClientOptions): GitHubClient {
     return answer;
   }
 
-  async function attempt<T>(call: (request: Request) => Promise<T>, retries: number, signal?: AbortSignal): Promise<Answer<T>> {
+  async function attempt<T>(call: Call<T>, retries: number, signal?: AbortSignal): Promise<Answer<T>> {
     const deadline = AbortSignal.timeout(timeoutMs);
     const ended = signal ? AbortSignal.any([signal, deadline]) : deadline;
     try {
-      const work = connect(ended).then((octokit) => call(octokit.request.defaults({ request: { signal: ended, retries } })));
+      const work = connect(ended).then((octokit) => call(octokit.request.defaults({ request: { signal: ended, retries } }), octokit));
       return { ok: true, value: await orAbort(work, ended) };
     } catch (error) {
       if (signal?.aborted) return { ok: false, problem: abortedProblem() };

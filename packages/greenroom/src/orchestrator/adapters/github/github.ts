@@ -16,6 +16,9 @@ import {
 } from './pull-requests.ts';
 import type { GitHubSettings } from './settings.ts';
 
+/** What GitHub wants as the user name beside a token. */
+const GIT_USERNAME = 'x-access-token';
+
 export interface GitHubOptions {
   settings: GitHubSettings;
   app: string;
@@ -46,6 +49,8 @@ export interface GitHub {
   checks(commit: string, signal?: AbortSignal): Promise<Answer<CheckSummary>>;
   /** The merged pull request that this commit was the head of; null when there is none. */
   mergedPullRequest(headSha: string, signal?: AbortSignal): Promise<Answer<MergedPullRequest | null>>;
+  /** For fetch and push over https, asked anew each time; undefined when the remote is not on this GitHub, or there is no token now. */
+  gitCredentials(): Promise<{ username: string; token: string } | undefined>;
   /** What is wrong with GitHub or our access to it, as a sentence; empty when the last call worked. */
   problem(): string;
 }
@@ -70,6 +75,10 @@ export function createGitHub(options: GitHubOptions): GitHub {
     openPullRequest: (update, signal) => updatePullRequest(client, settings, update, signal),
     checks: (commit, signal) => readChecks(client, settings, app, commit, signal),
     mergedPullRequest: (headSha, signal) => findMergedPullRequest(client, settings, headSha, signal),
+    async gitCredentials() {
+      const token = settings.ownsRemote ? await client.token() : undefined;
+      return token?.ok ? { username: GIT_USERNAME, token: token.value } : undefined;
+    },
     problem: client.problem,
   };
 }

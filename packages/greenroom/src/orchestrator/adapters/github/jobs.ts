@@ -44,6 +44,8 @@ const REFUSALS: Record<FailureCode, string | null> = {
   aborted: null,
   interrupted: null,
   no_previous_release: null,
+  frozen: null,
+  rate_limited: null,
   shutting_down: null,
 };
 

@@ -10,14 +10,25 @@ export function parseFullName(text: string): RepositoryName | undefined {
   return owner === undefined || name === undefined || name === '.' || name === '..' ? undefined : { owner, name };
 }
 
-/** Host and repository of a git remote: `https://…`, `ssh://…`, `git://…` and `user@host:path`. Undefined for folders and deeper paths. */
+/** Host and repository of a git remote; undefined for folders, and for paths that are not GitHub's `owner/name`. */
 export function parseRemoteUrl(remote: string): (RepositoryName & { host: string }) | undefined {
+  const at = locate(remote);
+  const name = at && parseFullName(at.path);
+  return at && name ? { host: at.host, ...name } : undefined;
+}
+
+/** The repository's full name as its forge writes it into webhooks: `owner/name`, on GitLab perhaps `group/sub/name`. Empty for a folder. */
+export function remoteFullName(remote: string): string {
+  return locate(remote)?.path ?? '';
+}
+
+/** `https://…`, `ssh://…`, `git://…` and `user@host:path`. */
+function locate(remote: string): { host: string; path: string } | undefined {
   const url = /^(?:https?|ssh|git|git\+ssh):\/\//i.test(remote) && URL.canParse(remote) ? new URL(remote) : undefined;
   const [, scpHost, scpPath] = (!url && /^(?:[^/\s@]+@)([^/\s:]+):(?!\/\/)(.+)$/.exec(remote)) || [];
   const host = url?.hostname ?? scpHost;
   const path = (url?.pathname ?? scpPath ?? '').replace(/^\/+|\/+$/g, '').replace(/\.git$/i, '');
-  const name = parseFullName(path);
-  return host === undefined || name === undefined ? undefined : { host: host.toLowerCase(), ...name };
+  return host === undefined || path === '' ? undefined : { host: host.toLowerCase(), path };
 }
 
 /** Whether the API at `apiUrl` speaks for repositories on `host`: github.com, a `*.ghe.com` tenant, or a GitHub Enterprise Server. */

@@ -1,10 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { readVariable } from './environment.ts';
 import { parseFullName, parseRemoteUrl, type RepositoryName, servesHost } from './repository.ts';
 
 export const DEFAULT_API_URL = 'https://api.github.com';
 export const DEFAULT_ENVIRONMENT = 'production';
-const READABLE_BY_OTHERS = 0o077;
 
 export type GitHubCredentials =
   | { type: 'token'; token: string }
@@ -20,6 +19,8 @@ export interface GitHubSettings {
   environment: string;
   /** Link of an attempt, with `{id}` where its id goes; empty for none. */
   logUrl: string;
+  /** Whether the git remote itself is on this GitHub, so that the credentials may be used for fetch and push. */
+  ownsRemote: boolean;
 }
 
 /** `settings` is null when nothing of GitHub is configured; `note` then says why, when there is something to say. */
@@ -32,11 +33,10 @@ export type SettingsRead = { ok: true; settings: GitHubSettings | null; note: st
 export async function readGitHubSettings(env: NodeJS.Dict<string>, remote: string): Promise<SettingsRead> {
   const problems: string[] = [];
   const get = (name: string): string => env[name]?.trim() ?? '';
-  const secret = async (name: string): Promise<string> => get(name) || (await fromFile(`${name}_FILE`, get(`${name}_FILE`), problems));
-  const token = await secret('GITHUB_TOKEN');
+  const token = await readVariable(env, 'GITHUB_TOKEN', problems);
   const appId = get('GITHUB_APP_ID');
   // One line with \n in it is what environment files can hold.
-  const privateKey = (await secret('GITHUB_APP_PRIVATE_KEY')).replaceAll('\\n', '\n');
+  const privateKey = (await readVariable(env, 'GITHUB_APP_PRIVATE_KEY', problems)).replaceAll('\\n', '\n');
   if (problems.length > 0) return { ok: false, sentences: problems };
   if (token === '' && appId === '' && privateKey === '') return { ok: true, settings: null, note: '' };
 
@@ -55,7 +55,8 @@ export async function readGitHubSettings(env: NodeJS.Dict<string>, remote: strin
   if (problems.length > 0) return { ok: false, sentences: problems };
 
   const origin = parseRemoteUrl(remote);
-  const repository = parseFullName(named) ?? (origin && servesHost(apiUrl, origin.host) ? origin : undefined);
+  const ownsRemote = origin !== undefined && servesHost(apiUrl, origin.host);
+  const repository = parseFullName(named) ?? (ownsRemote ? origin : undefined);
   if (!repository) {
     const note = `GitHub credentials are set, but the repository is not on ${new URL(apiUrl).hostname}: nothing is posted. Set GITHUB_API_URL or GITHUB_REPOSITORY if it should be.`;
     return { ok: true, settings: null, note };
@@ -71,7 +72,7 @@ export async function readGitHubSettings(env: NodeJS.Dict<string>, remote: strin
         };
   const { owner, name } = repository;
   const environment = get('GITHUB_ENVIRONMENT') || DEFAULT_ENVIRONMENT;
-  return { ok: true, settings: { apiUrl, repository: { owner, name }, credentials, environment, logUrl }, note: '' };
+  return { ok: true, settings: { apiUrl, repository: { owner, name }, credentials, environment, logUrl, ownsRemote }, note: '' };
 }
 
 /** Credentials never travel in the clear, except on this machine. */
@@ -87,23 +88,5 @@ function isPrivateKey(pem: string): boolean {
     return createPrivateKey(pem).asymmetricKeyType === 'rsa';
   } catch (error) {
     return !(error instanceof Error);
-  }
-}
-
-/** One secret per file, as systemd's and Docker's credentials are. */
-async function fromFile(variable: string, path: string, problems: string[]): Promise<string> {
-  if (path === '') return '';
-  try {
-    await using handle = await open(path, 'r');
-    if (((await handle.stat()).mode & READABLE_BY_OTHERS) !== 0) {
-      problems.push(`${path} (${variable}) can be read by others than its owner. Run: chmod 600 '${path}'`);
-      return '';
-    }
-    const value = (await handle.readFile('utf8')).trim();
-    if (value === '') problems.push(`${path} (${variable}) is empty.`);
-    return value;
-  } catch (error) {
-    problems.push(`${path} (${variable}) cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    return '';
   }
 }
