@@ -7,6 +7,7 @@ import {
   text_en,
 } from '@stricli/core';
 import { VERSION } from '../version.ts';
+import { alert } from './commands/alert.ts';
 import { completion } from './commands/completion.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
@@ -25,7 +26,7 @@ import { plain, plainLines } from './terminal.ts';
 /** The command with everything it can do. */
 export function buildCli(): Application<Cli> {
   const root = buildRouteMap<string, Cli>({
-    routes: { init, start, stop, deploy, rollback, status, log, logs, doctor, schema, completion },
+    routes: { init, start, stop, deploy, rollback, status, log, logs, doctor, alert, schema, completion },
     docs: {
       brief: 'Deploys, rolls back and observes web apps on this machine, with zero downtime',
       fullDescription: description(

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { receiver, temporary, until } from './support.ts';
 
 const COUNT = 30;
 
 function run(t: TestContext, folder: string, url: string, count: number): ChildProcess {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'kill-child.ts'), folder, url, String(count)], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('kill-child.ts', import.meta.url)), folder, url, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
