@@ -3,6 +3,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { leadsOutside } from '../../src/orchestrator/core/gate/links.ts';
+import type { GateOverride } from '../../src/orchestrator/ports.ts';
 import { type Gated, gated, plumb } from './rig.ts';
 
 const LINKS: [string, Record<string, string>, string][] = [
@@ -103,6 +104,16 @@ test("an agent's commits are judged one by one: what a later one takes back woul
   const gone = it.commit({ 'large.bin': null });
   const size = await it.refused(gone, 'gate_deploy_size');
   assert.deepEqual([size.evidence?.file, size.evidence?.commit], ['large.bin', large]);
+});
+
+test('an override of the size leaves every other rule in force', async (t) => {
+  const it = await gated(t, { 'a.txt': '1' }, { max_deploy_size_mb: 1 });
+  const large = it.commit({ 'large.bin': 'x'.repeat(2_000_000) });
+  const override = (commit: string): { overrides: GateOverride[] } => ({ overrides: [{ commit, code: 'gate_deploy_size' }] });
+  assert.match(await it.passes(large, override(large)), /gate_deploy_size overridden by the operator/);
+  symlinkSync('/etc', join(it.app, 'etc'));
+  const link = it.commit({});
+  await it.refused(link, 'gate_protected_path', override(link));
 });
 
 test('code that is named like a picture has lines', async (t) => {

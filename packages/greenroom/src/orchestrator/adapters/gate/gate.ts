@@ -1,4 +1,4 @@
-import type { Failure } from '@greenroom/sdk/wire';
+import type { Failure, FailureCode } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { type DiffEntry, isFile, parseLineCounts } from '../../core/gate/diff.ts';
 import { addedSize, diffLines, isMedia, protectedPaths, sizeTally } from '../../core/gate/rules.ts';
@@ -9,6 +9,7 @@ import { objectBatches, objectSizes } from './blobs.ts';
 import { type Links, linksOf, searchLinks } from './links.ts';
 import { type Range, readRange } from './range.ts';
 import { searchSecrets } from './secret-search.ts';
+import { createScanner, type SecretScanner } from './secrets/scanner.ts';
 import { checkStaleBase } from './stale-base.ts';
 
 interface GateOptions {
@@ -26,49 +27,72 @@ type Verdict = Result<string>;
 export function createGate({ git, contract, scanDeadlineMs }: GateOptions): Gate {
   return {
     check: async (request) => {
-      const notes: string[] = [];
-      const overrides = (request.overrides ?? []).filter(({ commit }) => commit === request.candidate);
-      /** Whether to go on. */
-      const passes = (verdict: Verdict): verdict is { ok: true; value: string } => {
-        if (verdict.ok) notes.push(verdict.value);
-        else if (overrides.some(({ code, fingerprint }) => code === verdict.failure.code && fingerprint === undefined))
-          notes.push(`${verdict.failure.code} overridden by the operator`);
-        else return false;
-        return true;
-      };
       try {
-        const tree = await readTree(git, contract, request);
-        const size = tree.failure === undefined ? ok(`${tree.files} files, ${megabytes(tree.bytes)}`) : fail(tree.failure);
-        if (!passes(size)) return size;
-        const range = await readRange(git, contract, request);
-        const rules: (() => Promise<Verdict>)[] = [
-          async () => checkPaths(contract, request, range),
-          () => checkLines(git, contract, request, range),
-          () => checkAddedSize(git, contract, request, range),
-          () => searchLinks(git, request, range, tree),
-          async () => verdictOf(await checkStaleBase(git, contract, request, range)),
-          () =>
-            searchSecrets({
-              git,
-              contract,
-              range,
-              candidate: request.candidate,
-              overrides,
-              signal: request.signal,
-              ...deadline(scanDeadlineMs),
-            }),
-        ];
-        for (const rule of rules) {
-          const verdict = await rule();
-          if (!passes(verdict)) return verdict;
+        const tree = await readTree(git, request, contract.max_deploy_size_mb);
+        const overridden = tree.failure !== undefined && isOverridden(request, tree.failure);
+        // Only a size that can still be judged is for the operator to overlook.
+        const judged = overridden ? await readTree(git, request, Number.POSITIVE_INFINITY) : tree;
+        if (judged.failure !== undefined) return fail(judged.failure);
+        const scanner = createScanner(contract.secret_patterns, request.signal, scanDeadlineMs);
+        try {
+          return await judge({
+            git,
+            contract,
+            request,
+            scanner,
+            tree: judged,
+            notes: overridden ? [overriddenNote('gate_deploy_size')] : [],
+          });
+        } finally {
+          await scanner.close();
         }
-        return ok({ detail: notes.filter((note) => note !== '').join(', ') });
       } catch (error) {
         if (!(error instanceof GitError)) throw error;
         return refuse(error, contract);
       }
     },
   };
+}
+
+interface Case {
+  git: Git;
+  contract: Contract;
+  request: GateRequest;
+  scanner: SecretScanner;
+  tree: Tree;
+  notes: string[];
+}
+
+/** The cheap rules first. */
+async function judge({ git, contract, request, scanner, tree, notes }: Case): Promise<Result<{ detail: string }>> {
+  const { candidate, signal } = request;
+  const range = await readRange(git, contract, request);
+  const overrides = (request.overrides ?? []).filter(({ commit }) => commit === candidate);
+  const rules: (() => Promise<Verdict>)[] = [
+    async () => checkPaths(contract, request, range),
+    () => checkLines(git, contract, request, range),
+    async () => ok(`${tree.files} files, ${(tree.bytes / 1024 / 1024).toFixed(1)} MB`),
+    () => checkAddedSize(git, contract, request, range),
+    () => searchLinks(git, request, range, tree),
+    async () => verdictOf(await checkStaleBase(git, contract, request, range)),
+    () => searchSecrets({ git, contract, range, candidate, overrides, scanner, signal }),
+  ];
+  for (const rule of rules) {
+    const verdict = await rule();
+    if (verdict.ok) notes.push(verdict.value);
+    else if (isOverridden(request, verdict.failure)) notes.push(overriddenNote(verdict.failure.code));
+    else return verdict;
+  }
+  return ok({ detail: notes.filter((note) => note !== '').join(', ') });
+}
+
+/** Whether the operator lets the whole code pass; one finding of it is for the search itself. */
+function isOverridden({ candidate, overrides = [] }: GateRequest, { code }: Failure): boolean {
+  return overrides.some((each) => each.commit === candidate && each.code === code && !each.fingerprint);
+}
+
+function overriddenNote(code: FailureCode): string {
+  return `${code} overridden by the operator`;
 }
 
 interface Tree extends Links {
@@ -78,8 +102,8 @@ interface Tree extends Links {
 }
 
 /** Lists the whole tree in constant memory; ends early when it is too large to go on. */
-async function readTree(git: Git, contract: Contract, { candidate, signal }: GateRequest): Promise<Tree> {
-  const tally = sizeTally(contract.max_deploy_size_mb);
+async function readTree(git: Git, { candidate, signal }: GateRequest, limitMb: number): Promise<Tree> {
+  const tally = sizeTally(limitMb);
   try {
     await git.must(['ls-tree', '-r', '-l', '-z', '--full-tree', candidate], { signal, onChunk: tally.add });
   } catch (error) {
@@ -145,14 +169,6 @@ async function checkAddedSize(git: Git, contract: Contract, { signal }: GateRequ
 
 function verdictOf(failure: Failure | undefined): Verdict {
   return failure === undefined ? ok('') : fail(failure);
-}
-
-function deadline(scanDeadlineMs: number | undefined): { deadlineMs?: number } {
-  return scanDeadlineMs === undefined ? {} : { deadlineMs: scanDeadlineMs };
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 /** The gate fails closed. */

@@ -17,11 +17,14 @@ export interface Range {
   fromAgent: boolean;
   /** Head of the human branch; empty when none is known. */
   humanHead: string;
+  /** Heads of the agent's branch: in its own copy, and on the remote. */
+  agentHeads: string[];
   /** The release before the live one; empty when there is none. */
   previous: string;
 }
 
 const REMOTE = 'refs/remotes/origin/';
+const INCOMING = 'refs/greenroom/incoming/';
 const DIFF = ['-r', '--raw', '-z', '--no-renames', '--no-abbrev', '--no-ext-diff', '--no-textconv'];
 
 /**
@@ -30,35 +33,39 @@ const DIFF = ['-r', '--raw', '-z', '--no-renames', '--no-abbrev', '--no-ext-diff
  */
 export async function readRange(git: Git, contract: Contract, request: GateRequest): Promise<Range> {
   const { live, candidate, signal } = request;
-  const humanHead = request.humanHead ?? (await commitOf(git, `${REMOTE}${contract.human_branch}`));
-  const agentHeads = [
-    await commitOf(git, `refs/greenroom/incoming/${contract.agent_branch}`),
-    await commitOf(git, REMOTE + contract.agent_branch),
-  ];
-  const remoteHeads = await publishedHeads(git);
-  const previous = await commitOf(git, 'refs/greenroom/previous');
-  const wasLive = [live, previous].filter((id) => id !== '');
-  const known = [...remoteHeads, ...wasLive];
+  const [refs, remoteByUrl] = await Promise.all([readRefs(git), hasRemoteUrl(git)]);
+  const humanHead = request.humanHead ?? refs.get(`${REMOTE}${contract.human_branch}`) ?? '';
+  const agentHeads = agentHeadsOf(refs, contract);
+  const remoteHeads = remoteByUrl ? [...new Set([...refs].filter(([name]) => name.startsWith(REMOTE)).map(([, id]) => id))] : [];
+  const previous = refs.get('refs/greenroom/previous') ?? '';
+  const known = [...remoteHeads, ...[live, previous].filter((id) => id !== '')];
   if (known.length === 0 && humanHead !== '') known.push(humanHead);
 
   const base = live === '' ? await git.text(['hash-object', '-t', 'tree', '--stdin']) : live;
-  const net = parseRawDiff(nulFields(await git.must(['diff-tree', ...DIFF, base, candidate, '--'], { signal })));
-  const commits = await readCommits(git, candidate, known, signal);
-  const onAgents = await isAncestorOfAny(git, candidate, agentHeads);
-  const onHumans = await isAncestorOfAny(git, candidate, [humanHead]);
-  return {
-    base,
-    net,
-    commits,
-    adopted: live === '' && remoteHeads.length > 0,
-    fromAgent: request.trigger === 'agent' || request.branch === contract.agent_branch || (onAgents && !onHumans),
-    humanHead,
-    previous,
-  };
+  const [net, commits, fromAgent] = await Promise.all([
+    git.must(['diff-tree', ...DIFF, base, candidate, '--'], { signal }),
+    readCommits(git, candidate, known, signal),
+    isAgents(git, contract, request, humanHead, agentHeads),
+  ]);
+  const adopted = live === '' && remoteHeads.length > 0;
+  return { base, net: parseRawDiff(nulFields(net)), commits, adopted, fromAgent, humanHead, agentHeads, previous };
+}
+
+async function isAgents(
+  git: Git,
+  contract: Contract,
+  { trigger, branch, candidate }: GateRequest,
+  humanHead: string,
+  agentHeads: readonly string[],
+): Promise<boolean> {
+  if (trigger === 'agent' || branch === contract.agent_branch) return true;
+  if (await isAncestorOfAny(git, candidate, [humanHead])) return false;
+  return await isAncestorOfAny(git, candidate, agentHeads);
 }
 
 /** Whether the commit is one of the heads or behind it. */
 export async function isAncestorOfAny(git: Git, commit: string, heads: readonly string[]): Promise<boolean> {
+  if (heads.includes(commit)) return true;
   for (const head of heads.filter((id) => id !== '')) {
     const { code } = await git.run(['merge-base', '--is-ancestor', commit, head]);
     if (code === 0) return true;
@@ -72,12 +79,20 @@ export async function commitOf(git: Git, ref: string): Promise<string> {
   return code === 0 ? stdout.toString('utf8').trim() : '';
 }
 
-async function publishedHeads(git: Git): Promise<string[]> {
+async function hasRemoteUrl(git: Git): Promise<boolean> {
   const { code, stdout } = await git.run(['config', '--get', 'remote.origin.url']);
-  const location = code === 0 ? stdout.toString('utf8').trim() : '';
-  if (location === '' || location.startsWith('/')) return [];
-  const heads = await git.text(['for-each-ref', '--format=%(objectname)', REMOTE]);
-  return [...new Set(heads.split('\n').filter((id) => id !== ''))];
+  return code === 0 && stdout.length > 0 && !stdout.toString('utf8').startsWith('/');
+}
+
+/** Ref to commit. */
+async function readRefs(git: Git): Promise<Map<string, string>> {
+  const names = [REMOTE, INCOMING, 'refs/greenroom/previous'];
+  const lines = (await git.text(['for-each-ref', '--format=%(objectname) %(refname)', ...names])).split('\n');
+  return new Map(lines.filter((line) => line !== '').map((line) => [line.slice(line.indexOf(' ') + 1), line.slice(0, line.indexOf(' '))]));
+}
+
+function agentHeadsOf(refs: ReadonlyMap<string, string>, { agent_branch: branch }: Contract): string[] {
+  return [refs.get(INCOMING + branch), refs.get(REMOTE + branch)].filter((id) => id !== undefined);
 }
 
 async function readCommits(git: Git, candidate: string, known: readonly string[], signal: AbortSignal): Promise<CommitChange[]> {

@@ -8,7 +8,7 @@ import type { Git } from '../git/git.ts';
 import { objectBatches } from './blobs.ts';
 import type { Range } from './range.ts';
 import type { Found } from './secrets/scan.ts';
-import { createScanner, ScanError, type SecretScanner } from './secrets/scanner.ts';
+import { ScanError, type SecretScanner } from './secrets/scanner.ts';
 
 export interface SearchRequest {
   git: Git;
@@ -16,9 +16,8 @@ export interface SearchRequest {
   range: Range;
   candidate: string;
   overrides: readonly GateOverride[];
+  scanner: SecretScanner;
   signal: AbortSignal;
-  /** Milliseconds for one batch, besides what its size adds. */
-  deadlineMs?: number;
 }
 
 /** One new blob at one path. */
@@ -40,9 +39,8 @@ const CODE: FailureCode = 'gate_secret';
  * count. Answers a detail for people. Fails with `gate_secret`, also when the search came to no end.
  */
 export async function searchSecrets(request: SearchRequest): Promise<Result<string>> {
-  const scanner = createScanner(request.contract.secret_patterns, request.signal, request.deadlineMs);
   try {
-    return await search(request, scanner);
+    return await search(request);
   } catch (error) {
     if (!(error instanceof ScanError)) throw error;
     if (request.signal.aborted) return fail({ code: 'aborted', error: 'Aborted while the gate was looking for secrets.' });
@@ -54,15 +52,10 @@ export async function searchSecrets(request: SearchRequest): Promise<Result<stri
         remedy: 'Look for a secret_patterns entry that repeats inside a repetition, or deploy in smaller steps.',
       },
     });
-  } finally {
-    await scanner.close();
   }
 }
 
-async function search(
-  { git, contract, range, candidate, overrides, signal }: SearchRequest,
-  scanner: SecretScanner,
-): Promise<Result<string>> {
+async function search({ git, contract, range, candidate, overrides, scanner, signal }: SearchRequest): Promise<Result<string>> {
   const netUnits = unitsOf(range.net, candidate, new Map(range.net.map(({ path, oldId }) => [path, [oldId]])), oldsOf(range.net));
   const commitUnits = range.commits.flatMap(({ commit, entries, oldIds, removedIds }) => unitsOf(entries, commit, oldIds, removedIds));
   const read = (ids: readonly string[]): Promise<Findings> => scanObjects(git, scanner, ids, signal);

@@ -25,7 +25,7 @@ export async function checkStaleBase(git: Git, contract: Contract, request: Gate
   if (!range.fromAgent) return undefined;
   const { live, candidate, signal } = request;
   const targets: { commit: string; name: string }[] = [];
-  const liveIsHuman = live !== '' && (await isHumans(git, contract, request, range.humanHead));
+  const liveIsHuman = live !== '' && (await isHumans(git, request, range));
   if (range.humanHead !== '') targets.push({ commit: range.humanHead, name: contract.human_branch });
   if (liveIsHuman && live !== range.humanHead) targets.unshift({ commit: live, name: 'the live release' });
   if (targets.every(({ commit }) => commit === candidate)) return undefined;
@@ -44,11 +44,9 @@ export async function checkStaleBase(git: Git, contract: Contract, request: Gate
 }
 
 /** On the human branch, or on no branch of the agent. */
-async function isHumans(git: Git, contract: Contract, { live, liveFrom }: GateRequest, humanHead: string): Promise<boolean> {
+async function isHumans(git: Git, { live, liveFrom }: GateRequest, { humanHead, agentHeads }: Range): Promise<boolean> {
   if (liveFrom !== undefined) return liveFrom === 'human';
-  if (await isAncestorOfAny(git, live, [humanHead])) return true;
-  const agents = [`refs/greenroom/incoming/${contract.agent_branch}`, `refs/remotes/origin/${contract.agent_branch}`];
-  return !(await isAncestorOfAny(git, live, await Promise.all(agents.map((ref) => commitOf(git, ref)))));
+  return (await isAncestorOfAny(git, live, [humanHead])) || !(await isAncestorOfAny(git, live, agentHeads));
 }
 
 /** Not merged: fine only when every one of the human's commits is there by content, each for itself, so that a revert of theirs counts too. */

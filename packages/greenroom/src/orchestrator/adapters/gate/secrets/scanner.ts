@@ -21,29 +21,32 @@ export class ScanError extends Error {
   override name = 'ScanError';
 }
 
-/** A thread of its own per deploy: it loads the rules only when there is something to search, and can be ended in the middle of a pattern. */
+/**
+ * Starts a thread of its own for one deploy: it loads the rules while git is being read, and can be ended in the middle of a pattern. `deadlineMs` is for
+ * one call, besides what the texts' size adds.
+ */
 export function createScanner(patterns: Contract['secret_patterns'], signal: AbortSignal, deadlineMs = BASE_DEADLINE_MS): SecretScanner {
-  let worker: Worker | undefined;
-  const start = (): Worker => {
-    const file = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
-    // Nothing of the orchestrator's environment is needed there.
-    return new Worker(file, {
-      workerData: { patterns } satisfies WorkerInput,
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
-    });
-  };
-  const scan: SecretScanner['scan'] = (texts) => {
-    if (texts.length === 0) return Promise.resolve([]);
-    if (signal.aborted) return Promise.reject(new ScanError('aborted'));
-    worker ??= start();
-    const megabytes = texts.reduce((sum, text) => sum + text.byteLength, 0) / MEGABYTE;
-    return ask(worker, texts, deadlineMs + megabytes * DEADLINE_MS_PER_MB, signal);
-  };
+  const file = join(import.meta.dirname, `worker${extname(import.meta.filename)}`);
+  // Nothing of the orchestrator's environment is needed there.
+  const options = { workerData: { patterns } satisfies WorkerInput, env: {}, resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } };
+  const worker = new Worker(file, options);
+  let ended = '';
+  worker.once('error', (error: Error) => {
+    ended = error.message;
+  });
+  worker.once('exit', () => {
+    ended ||= 'the search ended early';
+  });
   return {
-    scan,
+    scan: (texts) => {
+      if (texts.length === 0) return Promise.resolve([]);
+      if (ended !== '') return Promise.reject(new ScanError(ended));
+      if (signal.aborted) return Promise.reject(new ScanError('aborted'));
+      const megabytes = texts.reduce((sum, text) => sum + text.byteLength, 0) / MEGABYTE;
+      return ask(worker, texts, deadlineMs + megabytes * DEADLINE_MS_PER_MB, signal);
+    },
     close: async () => {
-      await worker?.terminate();
+      await worker.terminate();
     },
   };
 }
