@@ -2,11 +2,15 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { proxyDirectory } from './home.ts';
+import { type OutsideOptions, openOutside } from './main/outside.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
 import { readContract, writeContractCopy } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
 import { createGate } from './orchestrator/adapters/gate/gate.ts';
+import { environmentCredentials } from './orchestrator/adapters/git/credentials.ts';
 import { openRepo, RepoError } from './orchestrator/adapters/git/repo.ts';
+import { readGitHubSettings } from './orchestrator/adapters/github/settings.ts';
+import { readWebhookSettings } from './orchestrator/adapters/github/webhook-settings.ts';
 import { createInstances } from './orchestrator/adapters/instances/instances.ts';
 import { readBootId, readStat } from './orchestrator/adapters/instances/proc.ts';
 import { openJournal } from './orchestrator/adapters/journal/file.ts';
@@ -23,6 +27,7 @@ import { createSlots } from './orchestrator/adapters/slots/slots.ts';
 import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
 import { ListenError, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
+import type { Policy } from './orchestrator/core/state.ts';
 import { type Layout, layoutOf } from './orchestrator/layout.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
@@ -111,12 +116,14 @@ async function serve(
   if (missing.length > 0)
     say(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value, or set them in this environment.`);
 
+  const forge = await readForge(options.repo, app, log);
   const repo = await openRepo({
     layout,
     remote: options.repo,
     humanBranch: contract.human_branch,
     agentBranch: contract.agent_branch,
     log,
+    credentials: async () => (await forge.github?.gitCredentials()) ?? (await environmentCredentials(options.repo)()),
   });
   const slots = await createSlots({ layout, git: repo.git, contract, log });
   const slotDirectory = slots.directory;
@@ -139,12 +146,16 @@ async function serve(
   const announcements = createAnnouncements();
   const replayed = replay(journal.content.records, saved, announcements.add);
   const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
+  const journalProblem = (): string => damage;
+  const ports = { clock, instances, prober, router, secrets, slots };
+  const outside = await openOutside({ app, contract, layout, repo, ...forge, ports, journalProblem, log });
+  const { pushPromoted } = outside;
   const findHost = (port: number): Promise<string> => waitForListener(port, 1_000, new AbortController().signal);
   const runner = createRunner({
-    ports: { repo, gate, slots, instances, prober, router, clock, drainTimeoutMs: contract.drain_timeout_ms, findHost },
+    ports: { repo, gate, slots, instances, prober, router, clock, drainTimeoutMs: contract.drain_timeout_ms, findHost, pushPromoted },
     journal: recorder,
     ...replayed,
-    policy: { standby_ms: contract.standby_ms, watch_ms: contract.watch_ms },
+    policy: contractPolicy(contract),
     log,
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
@@ -159,18 +170,21 @@ async function serve(
     app,
     version: VERSION,
     port: contract.port,
+    humanBranch: contract.human_branch,
     ports: { repo, slots, instances, prober, clock },
     runner,
     journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
   });
+  const connected = await outside.connect(runner, service);
   const api = await listenApi(
-    { app, version: VERSION, service, announcements, log },
+    { app, version: VERSION, service, announcements, log, reconcile: connected.reconcile, pullRequest: connected.pullRequest },
     { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
   );
   say(readySentence(options, contract, runner));
 
   const asked = await stopAsked;
   say(asked.detach ? 'Stopping; the app stays up.' : 'Stopping: no new deploys, draining the app.');
+  await connected.close();
   await runner.settle(asked.detach);
   if (!asked.detach) await stopApp();
   // Closed first: a request that came after `stopped` would be taken, and then dropped.
@@ -195,6 +209,25 @@ async function serve(
 
 interface StopAsked {
   detach: boolean;
+}
+
+const contractPolicy = ({ standby_ms, watch_ms, agent_deploys_per_hour }: Contract): Policy => ({
+  standby_ms,
+  watch_ms,
+  agent_deploys_per_hour,
+});
+
+/** What the orchestrator's own environment says of GitHub and webhooks; what is wrong with it keeps the orchestrator from starting. */
+async function readForge(remote: string, app: string, log: (message: string) => void): Promise<Pick<OutsideOptions, 'github' | 'webhook'>> {
+  const github = await readGitHubSettings(process.env, remote);
+  const webhook = await readWebhookSettings(process.env, remote);
+  if (!github.ok) throw new StartError(github.sentences);
+  if (!webhook.ok) throw new StartError(webhook.sentences);
+  if (github.note) log(github.note);
+  if (!github.settings) return { github: null, webhook: webhook.settings };
+  // Loaded only where it is wanted: the client costs more memory than the rest of the orchestrator.
+  const { createGitHub } = await import('./orchestrator/adapters/github/github.ts');
+  return { github: createGitHub({ settings: github.settings, app, version: VERSION, log }), webhook: webhook.settings };
 }
 
 /** SIGTERM and Ctrl-C stop the app too; SIGUSR2 and a terminal that goes away leave it running. Listened for from the first moment, so that a stop during start-up is not lost. */

@@ -38,6 +38,8 @@ export const FAILURE_CODES = [
   'aborted',
   'interrupted',
   'no_previous_release',
+  'frozen',
+  'rate_limited',
   'shutting_down',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
@@ -207,6 +209,50 @@ export interface AttemptView {
   evidence?: Evidence;
 }
 
+/** Deploys are stopped until somebody lifts this. Rollbacks are not. */
+export interface FreezeView {
+  scope: 'agent' | 'all';
+  reason: string;
+  caller: string;
+  since: string;
+}
+
+/** The operator's word that one refusal of one commit does not count; used up by the commit's promotion. */
+export interface OverrideView {
+  commit: string;
+  code: FailureCode;
+  /** Only this finding; empty for every one of the code. */
+  fingerprint: string;
+  reason: string;
+  caller: string;
+  since: string;
+}
+
+/** What the reconcile loop checks between deploys. */
+export const DRIFT_NAMES = [
+  'human_ahead',
+  'agent_diverged',
+  'live_unhealthy',
+  'live_mismatch',
+  'slot_changed',
+  'disk_pressure',
+  'deploys_failing',
+  'unpublished',
+  'machine_merged',
+  'journal_damaged',
+] as const;
+export type DriftName = (typeof DRIFT_NAMES)[number];
+
+/** Something is not as it should be between deploys. */
+export interface DriftView {
+  name: DriftName;
+  /** A sentence: what is found, and what was or will be done about it. */
+  detail: string;
+  /** What the loop does about it by itself. */
+  action: 'deploy' | 'restore' | 'clean' | 'publish' | 'reset' | 'alert' | 'none';
+  since: string;
+}
+
 export interface SlotView {
   slot: SlotName;
   directory: string;
@@ -237,6 +283,9 @@ export interface Status {
   /** Whether the live instance is being restarted after an exit, and when. */
   restart: { attempt: number; at: string; last_exit: string } | null;
   branches: Record<string, string>;
+  freeze: FreezeView | null;
+  overrides: OverrideView[];
+  drift: DriftView[];
   journal: { records: number; intact: boolean; problem: string };
   deploys: AttemptView[];
 }

@@ -23,6 +23,10 @@ export interface Repo {
   resolve(request: CommitRequest, signal: AbortSignal): Promise<Result<{ commit: string; branch: string; warning: string }>>;
   /** Moves `refs/greenroom/live` and `refs/greenroom/previous` in one transaction; empty deletes. Repeatable. */
   markLive(live: string, previous: string): Promise<void>;
+  /** Whether everything of `ancestor` is in `commit`. False when either is unknown. */
+  contains(commit: string, ancestor: string): Promise<boolean>;
+  /** A clean merge of both commits as a new commit, kept by a ref; null when they conflict. Nothing is pushed and no branch moves. */
+  merge(ours: string, theirs: string, message: string): Promise<string | null>;
   /** Heads of the branches known here, without a fetch: name to commit. */
   branches(): Promise<Record<string, string>>;
 }
@@ -59,6 +63,8 @@ export interface Slots {
    * to boot (false when its dependencies would have to be set up first). Repeatable.
    */
   restore(slot: SlotName, commit: string): Promise<boolean>;
+  /** Paths that differ from what the slot was prepared with, untracked ones included, ignored and shared ones not. Changes nothing. */
+  changes(slot: SlotName): Promise<string[]>;
   /** The slot's directory, absolute. */
   directory(slot: SlotName): string;
 }
@@ -337,8 +343,8 @@ export interface Branches {
    */
   pushMachine(commit: string, signal: AbortSignal): Promise<PushReport>;
   /**
-   * A pull request of the agent's branch was merged into the human branch with this head. Durable; answers false when the commit is not to be had
-   * and the word is lost. What content cannot tell (a squash that was edited or reverted) is known this way.
+   * A pull request of the agent's branch was merged into the human branch with this head. Durable once it answers true. False when the commit or the
+   * human branch could not be fetched: say it again later. What content cannot tell (a squash that was edited or reverted) is known this way.
    */
   noteMerged(head: string, signal: AbortSignal): Promise<boolean>;
   /** Whether the agent's branch is contained in the human one, as of the last refresh. */

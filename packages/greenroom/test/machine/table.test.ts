@@ -40,6 +40,10 @@ const EVENTS: Record<MachineEventType, NewEvent> = {
   published: { type: 'published', attempt: 'r1', ms: 1, error: '' },
   watch_elapsed: { type: 'watch_elapsed', attempt: 'r1' },
   watch_failed: { type: 'watch_failed', attempt: 'r1', failure: failed('rolled_back') },
+  frozen: { type: 'frozen', scope: 'all', reason: 'holiday', caller: 'operator-socket' },
+  thawed: { type: 'thawed', reason: '', caller: 'operator-socket' },
+  override_granted: { type: 'override_granted', commit: 'c3', code: 'gate_secret', fingerprint: '', reason: 'a sample', caller: 'operator-socket' },
+  drift_changed: { type: 'drift_changed', drift: [{ name: 'disk_pressure', detail: '95 %', action: 'clean', at: 1 }] },
   stop_requested: { type: 'stop_requested', detach: false },
   stopped: { type: 'stopped', detach: false },
 };
@@ -64,6 +68,10 @@ const TABLE: Record<MachineEventType, { taken: string[] | 'always'; otherwise: R
   published: { taken: ['idle', 'restarting', 'watching', 'at rest'], otherwise: /is not being published/ },
   watch_elapsed: { taken: ['watching'], otherwise: /is not being watched/ },
   watch_failed: { taken: ['watching'], otherwise: /is not being watched/ },
+  frozen: { taken: 'always', otherwise: /never/ },
+  thawed: { taken: [], otherwise: /nothing is frozen/ },
+  override_granted: { taken: 'always', otherwise: /never/ },
+  drift_changed: { taken: 'always', otherwise: /never/ },
   stop_requested: {
     taken: Object.keys(ROWS).filter((it) => it !== 'stopping, undoing' && it !== 'at rest'),
     otherwise: /already stopping/,

@@ -1,24 +1,24 @@
-import type { AttemptKind, DeployBody, FailureCode, Refusal, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
+import type { AttemptKind, FailureCode, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { z } from 'zod';
 import type { Outcome } from '../core/commands.ts';
 import type { Announcements } from '../runner/announcements.ts';
 import type { Ask, Service } from '../runner/service.ts';
+import { invalid, type ParsedBody, parseBody, refuse } from './body.ts';
 import { type Listener, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
+import { addOperatorCalls, type OperatorOptions } from './operator.ts';
 
 import { deployBody, limitQuery, rollbackBody } from './schemas.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 const SSE_HEARTBEAT_MS = 15_000;
 
-export interface ApiOptions {
+export interface ApiOptions extends OperatorOptions {
   app: string;
   version: string;
-  service: Service;
   announcements: Announcements;
   log(message: string): void;
 }
@@ -60,6 +60,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       ? c.json(found)
       : refuse(c, 404, { code: 'not_found', error: `There is no attempt ${JSON.stringify(id)}; GET /deploys lists them.` });
   });
+  addOperatorCalls(api, listener, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
   api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
   api.get('/openapi.json', async (c) => c.json((await import('./openapi.ts')).openApiDocument(version)));
@@ -72,7 +73,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   });
 
   async function attempt(c: Context, kind: AttemptKind): Promise<Response> {
-    const parsed = parseBody(kind, await c.req.text());
+    const parsed = parseAttempt(kind, await c.req.text());
     if ('refusal' in parsed) return refuse(c, 400, parsed.refusal);
     const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual' } = parsed.body;
     const asked: Ask = { kind, commit, branch, reason, caller: listener, trigger: listener === 'agent-socket' ? 'agent' : trigger };
@@ -107,40 +108,16 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   return api;
 }
 
-type ParsedBody = { body: Omit<DeployBody, 'trigger'> & { trigger?: Trigger } } | { refusal: Pick<Refusal, 'code' | 'error'> };
+type Asked = { commit?: string; branch?: string; reason?: string; dry_run?: boolean; trigger?: Trigger };
 
-function parseBody(kind: AttemptKind, text: string): ParsedBody {
-  let value: unknown;
-  try {
-    value = text.trim() === '' ? {} : JSON.parse(text);
-  } catch (error) {
-    return { refusal: { code: 'invalid_request', error: `The body is not JSON: ${(error as Error).message}.` } };
-  }
-  const schema = kind === 'deploy' ? deployBody : rollbackBody;
-  const misspelled = misspelledField(value, Object.keys(schema.shape));
-  if (misspelled) return { refusal: { code: 'invalid_request', error: misspelled } };
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) return { refusal: invalid(parsed.error) };
-  const body = parsed.data as DeployBody;
+function parseAttempt(kind: AttemptKind, text: string): ParsedBody<Asked> {
+  const parsed = kind === 'deploy' ? parseBody(deployBody, text) : parseBody(rollbackBody, text);
+  if ('refusal' in parsed) return parsed;
+  const body = parsed.body as Asked;
   if (kind === 'deploy' && (body.commit === undefined) === (body.branch === undefined)) {
     return { refusal: { code: 'invalid_request', error: 'Name what to deploy: exactly one of "commit" and "branch".' } };
   }
   return { body };
-}
-
-/** `dryRun` for `dry_run` must not start a real deploy; other unknown fields are ignored. */
-function misspelledField(value: unknown, known: string[]): string | null {
-  const plain = (name: string): string => name.toLowerCase().replace(/[^a-z]/g, '');
-  for (const name of Object.keys(typeof value === 'object' && value !== null ? value : {})) {
-    const meant = known.find((it) => it !== name && plain(it) === plain(name));
-    if (meant) return `There is no field "${name}"; did you mean "${meant}"?`;
-  }
-  return null;
-}
-
-function invalid(error: z.ZodError): Pick<Refusal, 'code' | 'error'> {
-  const sentences = error.issues.map((it) => `${it.path.length > 0 ? `"${it.path.join('.')}": ` : ''}${it.message}`);
-  return { code: 'invalid_request', error: sentences.join('; ') };
 }
 
 function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Response {
@@ -152,13 +129,10 @@ function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Re
   return refuse(c, statusOf(failure.code), { id, ...(step ? { step } : {}), ...failure });
 }
 
-function refuse(c: Context, status: ContentfulStatusCode, refusal: Omit<Refusal, 'success'>): Response {
-  return c.json({ success: false, ...refusal }, status);
-}
-
 function statusOf(code: FailureCode | RequestErrorCode): ContentfulStatusCode {
   if (code === 'commit_not_found') return 404;
-  if (code === 'superseded' || code === 'aborted' || code === 'no_previous_release') return 409;
+  if (code === 'superseded' || code === 'aborted' || code === 'no_previous_release' || code === 'frozen') return 409;
+  if (code === 'rate_limited') return 429;
   if (code === 'shutting_down' || code === 'interrupted') return 503;
   return code === 'promote_failed' ? 500 : 422;
 }

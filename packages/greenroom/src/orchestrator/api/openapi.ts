@@ -26,6 +26,7 @@ const REFUSALS: Record<string, Media> = {
   409: refused('Not possible now: no previous release, superseded, or ended by a rollback'),
   413: refused('The body is too large'),
   422: refused('The commit was refused, or its instance did not prove itself; the live release is untouched'),
+  429: refused('The agent has asked too often'),
   500: refused('The route could not be switched, or a bug'),
   503: refused('The orchestrator is stopping'),
   507: refused('The journal cannot be written; nothing was begun'),
@@ -37,6 +38,21 @@ const PREFER: object = {
   description: '`respond-async`: answer 202 with the id at once.',
   schema: { type: 'string', examples: ['respond-async'] },
 };
+
+/** Calls that only the operator's socket serves. */
+function operatorCall(summary: string, body: string, answer: string, more: Record<string, Media> = {}): Operation {
+  return {
+    summary,
+    description: 'Served on the operator socket only; 403 elsewhere.',
+    requestBody: { required: true, ...json(reference(body), summary) },
+    responses: {
+      200: json(reference(answer), 'Done'),
+      400: refused('The request was not understood; nothing was done'),
+      403: refused('Not by this way'),
+      ...more,
+    },
+  };
+}
 
 const OPERATIONS: Record<string, Record<string, Operation>> = {
   '/': { get: { summary: 'Readiness: 200 once start-up work is done', responses: { 200: json(reference('Ready'), 'Ready') } } },
@@ -80,6 +96,17 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
       responses: { 200: json(reference('Attempt'), 'Attempt'), 404: refused('No such attempt') },
     },
+  },
+  '/freeze': { post: operatorCall('Stop deploys of the agent, or all, until they are thawed', 'FreezeRequest', 'Frozen') },
+  '/thaw': { post: operatorCall('Let deploys go on', 'ThawRequest', 'Frozen') },
+  '/override': {
+    post: operatorCall('Let one refusal of one commit pass', 'OverrideRequest', 'Overridden', { 404: refused('No such commit') }),
+  },
+  '/reconcile': { post: operatorCall('Look for drift now, and act on it', 'ReconcileRequest', 'Reconciled') },
+  '/pull-request': {
+    post: operatorCall('Open or update the pull request of the agent’s work', 'Empty', 'PullRequest', {
+      502: refused('GitHub is not configured, or said no'),
+    }),
   },
   '/events': {
     get: {

@@ -1,5 +1,5 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
-import { FAILURE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
+import { DRIFT_NAMES, FAILURE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 
 const commitish = z.string().trim().min(1).max(255);
@@ -121,6 +121,15 @@ export const attemptView = z
   })
   .meta({ id: 'Attempt' });
 
+export const driftView = z
+  .object({
+    name: z.enum(DRIFT_NAMES),
+    detail: z.string(),
+    action: z.enum(['deploy', 'restore', 'clean', 'publish', 'reset', 'alert', 'none']),
+    since: time,
+  })
+  .meta({ id: 'Drift' });
+
 export const status = z
   .object({
     live_slot: slotOrNone,
@@ -159,6 +168,18 @@ export const status = z
     restart: z.object({ attempt: z.int(), at: time, last_exit: z.string() }).nullable(),
     branches: z.record(z.string(), z.string()),
     journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
+    freeze: z.object({ scope: z.enum(['agent', 'all']), reason: z.string(), caller: z.string(), since: time }).nullable(),
+    overrides: z.array(
+      z.object({
+        commit: z.string(),
+        code: z.enum(FAILURE_CODES),
+        fingerprint: z.string(),
+        reason: z.string(),
+        caller: z.string(),
+        since: time,
+      }),
+    ),
+    drift: z.array(driftView),
     deploys: z.array(attemptView),
   })
   .meta({ id: 'Status' });
@@ -168,3 +189,26 @@ export const ready = z.object({ ready: z.literal(true), app: z.string(), version
 export const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });
 
 export const eventMessage = z.object({ seq: z.int(), time, type: z.string(), attempts: z.array(attemptView) }).meta({ id: 'EventMessage' });
+
+const why = reason.trim().min(1).meta({ description: 'Why; it lands in the journal.' });
+
+export const freezeBody = z.object({ scope: z.enum(['agent', 'all']).default('agent'), reason: why }).meta({ id: 'FreezeRequest' });
+export const thawBody = z.object({ reason: reason.optional() }).meta({ id: 'ThawRequest' });
+export const overrideBody = z
+  .object({
+    commit: commitish,
+    code: z.enum(['gate_secret', 'gate_protected_path', 'gate_diff_lines', 'gate_deploy_size', 'gate_stale_base']),
+    fingerprint: z.string().min(1).max(128).optional().meta({ description: 'Only this finding; every one of the code when left out.' }),
+    reason: why,
+  })
+  .meta({ id: 'OverrideRequest' });
+export const reconcileBody = z.object({ dry_run: z.boolean().optional() }).meta({ id: 'ReconcileRequest' });
+export const frozen = z.object({ success: z.literal(true), frozen: z.boolean() }).meta({ id: 'Frozen' });
+export const overridden = z.object({ success: z.literal(true), commit: z.string() }).meta({ id: 'Overridden' });
+export const reconciled = z
+  .object({ success: z.literal(true), dry_run: z.boolean(), drift: z.array(driftView) })
+  .meta({ id: 'Reconciled' });
+export const emptyBody = z.object({}).meta({ id: 'Empty' });
+export const pullRequest = z
+  .object({ success: z.literal(true), change: z.enum(['opened', 'updated', 'unchanged', 'nothing']), url: z.string() })
+  .meta({ id: 'PullRequest' });

@@ -9,6 +9,7 @@ export const ALERT_KINDS = [
   'merge_conflict',
   'push_rejected',
   'branch_divergence',
+  'human_push',
   'tampering',
   'disk_pressure',
   'journal_damaged',

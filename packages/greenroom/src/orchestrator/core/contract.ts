@@ -233,6 +233,19 @@ export const contractSchema = z.object(
       .describe('Environment variables for the app and its commands. Not for secrets.'),
     human_branch: branch('main').default('main').describe('The branch that people push to.'),
     agent_branch: branch('machine').default('machine').describe('The branch that the coding agent commits to.'),
+    on_human_push: z
+      .enum(['deploy', 'merge', 'notify'], { error: '"deploy", "merge" or "notify"' })
+      .default('deploy')
+      .describe(
+        'What a push to the human branch does while unmerged work of the agent is live: `deploy` it as it is, deploy a clean `merge` of both, or `notify` only.',
+      ),
+    auto_pull_request: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe("Keep a pull request from the agent's branch to the human one open and up to date (GitHub only)."),
+    agent_deploys_per_hour: whole(0, 100_000)
+      .default(60)
+      .describe('How many deploys the agent may ask for within an hour. 0 for any number.'),
     watch_ms: milliseconds()
       .default(DEFAULT_WATCH_MS)
       .describe('How long a new release is watched after it went live; when it fails meanwhile it is rolled back. 0 watches nothing.'),
@@ -275,13 +288,4 @@ export const contractSchema = z.object(
 export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = [
-  'run_as',
-  'limits',
-  'internal_socket',
-  'agent',
-  'schema_status_endpoint',
-  'reconcile_interval_ms',
-  'max_branch_divergence',
-  'disk_threshold_percent',
-];
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'agent', 'schema_status_endpoint'];

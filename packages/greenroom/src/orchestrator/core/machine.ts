@@ -9,7 +9,7 @@
 import type { Command } from './commands.ts';
 import type { MachineEvent } from './events.ts';
 import type { Draft, Ignored } from './machine/draft.ts';
-import { frozen, overrideGranted, thawed } from './machine/governance.ts';
+import { driftChanged, frozen, overrideGranted, thawed } from './machine/governance.ts';
 import { drained, instanceExited, standbyExpired } from './machine/instances.ts';
 import { started, stopped, stopRequested } from './machine/lifecycle.ts';
 import { rollBackByItself, whileWatching } from './machine/live.ts';
@@ -69,8 +69,7 @@ function apply(draft: Draft, event: MachineEvent): Ignored {
     case 'override_granted':
       return overrideGranted(draft, event);
     case 'drift_changed':
-      draft.state.drift = event.drift;
-      return undefined;
+      return driftChanged(draft, event);
     case 'stop_requested':
       return stopRequested(draft, event.detach);
     case 'stopped':

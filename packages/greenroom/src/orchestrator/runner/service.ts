@@ -6,7 +6,7 @@ import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { State } from '../core/state.ts';
-import type { Clock, Instances, Prober, Repo, Slots } from '../ports.ts';
+import type { Clock, GateOverride, Instances, Prober, Repo, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 
 export const STATUS_DEPLOYS = 10;
@@ -23,10 +23,16 @@ export interface Ask {
   caller: string;
 }
 
+/** What became of a pull request, for a command. */
+export type PullRequestAnswer =
+  | { ok: true; change: 'opened' | 'updated' | 'unchanged' | 'nothing'; url: string }
+  | { ok: false; error: string };
+
 export interface ServiceOptions {
   app: string;
   version: string;
   port: number;
+  humanBranch: string;
   ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; clock: Clock };
   runner: Runner;
   journal(): { records: number; intact: boolean; problem: string };
@@ -36,6 +42,12 @@ export interface Service {
   ask(ask: Ask): Promise<{ id: string; outcome: Promise<Outcome> }>;
   dryRun(ask: Ask): Promise<Result<DryRun>>;
   status(): Promise<Status>;
+  /** Stops deploys, of the agent or of everybody, until `thaw`. Replaces a freeze that is there. */
+  freeze(freeze: { scope: 'agent' | 'all'; reason: string; caller: string }): Promise<void>;
+  /** Answers whether anything was frozen. */
+  thaw(by: { reason: string; caller: string }): Promise<boolean>;
+  /** Lets one refusal of one commit pass. Fails with `commit_not_found`. */
+  override(grant: GateOverride & { reason: string; caller: string }): Promise<Result<{ commit: string }>>;
   /** Newest first. */
   attempts(limit: number): AttemptView[];
   attempt(id: string): AttemptView | undefined;
@@ -44,7 +56,7 @@ export interface Service {
   memory(): number;
 }
 
-export function createService({ app, version, port, ports, runner, journal }: ServiceOptions): Service {
+export function createService({ app, version, port, humanBranch, ports, runner, journal }: ServiceOptions): Service {
   const { clock, instances, prober, repo, slots } = ports;
   let health: { instance: string; at: number; answer: Promise<string> } | null = null;
 
@@ -60,7 +72,8 @@ export function createService({ app, version, port, ports, runner, journal }: Se
 
   async function ask(asked: Ask): Promise<{ id: string; outcome: Promise<Outcome> }> {
     const at = clock.now();
-    return runner.request({ ...asked, id: newId(at), at });
+    const human_head = (await repo.branches())[humanBranch];
+    return runner.request({ ...asked, id: newId(at), at, ...(human_head ? { human_head } : {}) });
   }
 
   async function dryRun(asked: Ask): Promise<Result<DryRun>> {
@@ -74,6 +87,19 @@ export function createService({ app, version, port, ports, runner, journal }: Se
     }
     const resolved = await repo.resolve(asked.branch ? { branch: asked.branch } : { commit: asked.commit }, AbortSignal.timeout(60_000));
     return resolved.ok ? ok(describe({ ...planDeploy(state), commit: resolved.value.commit })) : resolved;
+  }
+
+  async function override({
+    commit,
+    code,
+    fingerprint = '',
+    reason,
+    caller,
+  }: GateOverride & { reason: string; caller: string }): Promise<Result<{ commit: string }>> {
+    const resolved = await repo.resolve({ commit }, AbortSignal.timeout(60_000));
+    if (!resolved.ok) return resolved;
+    await runner.dispatch({ type: 'override_granted', commit: resolved.value.commit, code, fingerprint, reason, caller });
+    return ok({ commit: resolved.value.commit });
   }
 
   async function status(): Promise<Status> {
@@ -105,6 +131,14 @@ export function createService({ app, version, port, ports, runner, journal }: Se
       consecutive_failures: state.consecutive_failures,
       restart: restart ? { attempt: restart.count, at: time(restart.at), last_exit: restart.why } : null,
       branches,
+      freeze: state.freeze && {
+        scope: state.freeze.scope,
+        reason: state.freeze.reason,
+        caller: state.freeze.caller,
+        since: time(state.freeze.at),
+      },
+      overrides: state.overrides.map(({ at, ...it }) => ({ ...it, since: time(at) })),
+      drift: state.drift.map(({ at, ...it }) => ({ ...it, since: time(at) })),
       journal: journal(),
       deploys: attempts(STATUS_DEPLOYS),
     };
@@ -137,6 +171,13 @@ export function createService({ app, version, port, ports, runner, journal }: Se
     ask,
     dryRun,
     status,
+    override,
+    freeze: (freeze) => runner.dispatch({ type: 'frozen', ...freeze }),
+    async thaw(by) {
+      const frozen = runner.state().freeze !== null;
+      await runner.dispatch({ type: 'thawed', ...by });
+      return frozen;
+    },
     attempts,
     attempt: (id) => runner.history().get(id),
     state: () => runner.state(),

@@ -4,7 +4,7 @@ import type { Command } from '../core/commands.ts';
 import type { NewEvent, StepData } from '../core/events.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { State } from '../core/state.ts';
-import type { Clock, Gate, Instance, Instances, Prober, Repo, Router, RouteTarget, Slots } from '../ports.ts';
+import type { Clock, Gate, GateOverride, Instance, Instances, Prober, Repo, Router, RouteTarget, Slots } from '../ports.ts';
 
 /** A candidate that never served gets this long after SIGTERM. */
 export const CANDIDATE_GRACE_MS = 2_000;
@@ -25,6 +25,8 @@ export interface Ports {
   router: Router;
   clock: Clock;
   drainTimeoutMs: number;
+  /** Tells the world of a promoted commit. Empty, or why it could not be told. */
+  pushPromoted(commit: string): Promise<string>;
   /** Loopback address that a port of ours answers on. */
   findHost(port: number): Promise<string>;
 }
@@ -132,6 +134,9 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
           candidate: commit,
           branch,
           trigger: state().attempt?.trigger ?? 'manual',
+          overrides: state()
+            .overrides.filter((it) => it.commit === commit)
+            .map(gateOverride),
           signal,
         });
       case 'prepare':
@@ -253,6 +258,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     let error = '';
     try {
       await repo.markLive(live, previous);
+      error = await ports.pushPromoted(live);
     } catch (cause) {
       error = `The refs of the live release could not be moved: ${(cause as Error).message}`;
       log(error);
@@ -313,4 +319,8 @@ function unexpectedCode(step: string): Failure['code'] {
     probe: 'health_timeout',
   };
   return codes[step] ?? 'promote_failed';
+}
+
+function gateOverride({ commit, code, fingerprint }: State['overrides'][number]): GateOverride {
+  return fingerprint === '' ? { commit, code } : { commit, code, fingerprint };
 }

@@ -29,6 +29,8 @@ export const DEFAULT_COURIER_TIMING: CourierTiming = {
 
 /** More waiting alerts than anybody reads. */
 const MOST_WAITING = 200;
+/** A delivery under way at a stop may end within this time; broken off, it would come twice. */
+const CLOSE_GRACE_MS = 1_000;
 
 export interface CourierOptions {
   target: Target;
@@ -44,12 +46,13 @@ export interface CourierOptions {
 export interface Courier {
   /** On disk when it answers, then delivered whenever the target takes it. Rejects when the disk refuses. */
   enqueue(message: Message): Promise<void>;
-  /** Ends what is under way; what was not delivered stays on disk. */
+  /** Ends soon: a delivery under way gets a moment, what was not delivered stays on disk. */
   close(): Promise<void>;
 }
 
 export async function openCourier({ target, folder, clock, timing, deliver, log }: CourierOptions): Promise<Courier> {
   const stop = new AbortController();
+  const breakOff = new AbortController();
   const takeTurn = createPace(clock, timing, stop.signal);
   let failing = false;
   let driving: Promise<void> | undefined;
@@ -61,7 +64,7 @@ export async function openCourier({ target, folder, clock, timing, deliver, log 
       alert: async (payload, signal): Promise<JobDelivery> => {
         await takeTurn();
         if (signal.aborted) return { outcome: 'retry', error: 'stopped' };
-        return judged(await deliver(payload as unknown as Message, signal), signal);
+        return judged(await deliver(payload as unknown as Message, breakOff.signal), signal);
       },
     },
     log: (message) => log(`${target.name}: ${message}`),
@@ -112,7 +115,9 @@ export async function openCourier({ target, folder, clock, timing, deliver, log 
     async close() {
       stop.abort();
       cancelTimer?.();
+      const cancel = clock.after(CLOSE_GRACE_MS, () => breakOff.abort());
       await driving;
+      cancel();
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
 import type { Branches } from '../../ports.ts';
 import { type BranchContext, readHeads, refNames, withinTime } from './branches/context.ts';
+import { fetchAll } from './branches/fetch.ts';
 import { maintain } from './branches/maintain.ts';
 import { mergedState } from './branches/merged.ts';
 import { pushMachine } from './branches/push.ts';
@@ -58,6 +59,12 @@ async function noteMerged(context: BranchContext, head: string, signal: AbortSig
   const { git, repo, log } = context;
   if (!isFullId(head)) return false;
   const id = head.toLowerCase();
+  // Without main as it is after the merge the agent's branch would be set to an older one.
+  const stale = await fetchAll(context, signal);
+  if (stale !== '') {
+    log(`merged commit ${id}: ${stale}`);
+    return false;
+  }
   if ((await resolveRef(git, id)) === '') {
     const problem = await repo.fetchCommit(id, 'origin', withinTime(context, signal)).catch((error: unknown) => {
       if (error instanceof GitError) return error.message;

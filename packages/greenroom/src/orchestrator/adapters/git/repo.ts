@@ -7,7 +7,7 @@ import type { Repo } from '../../ports.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
 import { type CredentialSource, credentialOptions, environmentCredentials } from './credentials.ts';
 import { kindOf } from './files.ts';
-import { createGit, firstLine, GIT_MARKER, type Git, GitError } from './git.ts';
+import { createGit, firstLine, GIT_MARKER, type Git, GitError, nulFields } from './git.ts';
 import { isFullId, isHexId, isRefName } from './names.ts';
 import { killMarked } from './processes.ts';
 import { localSource, parseRemote, type Source } from './remote.ts';
@@ -45,6 +45,8 @@ export class RepoError extends Error {
 export const BRANCHES = 'refs/remotes/origin/';
 /** The agent's branch, as its workspace has it. */
 export const INCOMING = 'refs/greenroom/incoming/';
+/** Merges that Greenroom made itself: no branch has them. */
+const MERGES = 'refs/greenroom/merge/';
 const TAGS = 'refs/greenroom/tags/';
 const FETCH = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
 
@@ -196,6 +198,17 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
       const line = (name: string, commit: string): string =>
         commit === '' ? `delete refs/greenroom/${name}\n` : `update refs/greenroom/${name} ${commit}\n`;
       await git.must(['update-ref', '--stdin'], { input: `start\n${line('live', live)}${line('previous', previous)}prepare\ncommit\n` });
+    },
+    contains: async (commit, ancestor) =>
+      isFullId(commit) && isFullId(ancestor) && (await git.run(['merge-base', '--is-ancestor', ancestor, commit])).code === 0,
+    merge: async (ours, theirs, message) => {
+      if (!isFullId(ours) || !isFullId(theirs)) return null;
+      const { code, stdout } = await git.run(['merge-tree', '--write-tree', '-z', ours, theirs]);
+      const [tree = ''] = nulFields(stdout);
+      if (code !== 0 || !isFullId(tree)) return null;
+      const commit = await git.text(['commit-tree', tree, '-p', ours, '-p', theirs, '-F', '-'], { input: `${message}\n` });
+      await git.must(['update-ref', `${MERGES}${commit}`, commit]);
+      return commit;
     },
     branches: async () => {
       const [known, incoming] = await Promise.all([readRefs(git, BRANCHES), readRefs(git, INCOMING)]);

@@ -8,7 +8,7 @@ import type { PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
 import { kindOf } from '../git/files.ts';
 import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
-import { excludePattern, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
+import { excludePattern, isWithin, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';
 import { trashOf } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
@@ -69,6 +69,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
         if (!restored.ok) log(`slot ${slot} could not be put back to ${commit}: ${restored.failure.error}`);
         return restored.ok && restored.value;
       }),
+    changes: (slot) => inTurn(slot, () => changes(context(slot), parsed)),
     settled: () => removal,
   };
 }
@@ -97,6 +98,16 @@ async function prepare(context: SlotContext, request: PrepareRequest, parsed: Sh
   if (setup !== 'none') parts.push(setup === 'ran' ? 'setup ran' : `setup ${setup}`);
   if (rescued !== '') parts.push(`uncommitted edits saved to ${rescued}`);
   return ok({ slot, directory: context.directory, commit, rescued, setup, detail: [...parts, ...notes].join(', ') });
+}
+
+async function changes(context: SlotContext, parsed: SharedPath[] | string): Promise<string[]> {
+  const { commit, phase } = await readRecord(context.layout.run, context.slot);
+  // A slot that no preparation finished has nothing it could differ from.
+  if (commit === '' || phase !== '') return [];
+  const shared = typeof parsed === 'string' ? [] : parsed.map(({ path }) => path);
+  const status = await context.git.must(['status', '--porcelain', '--no-renames', '--untracked-files=all', '-z']);
+  const paths = nulFields(status).map((entry) => entry.slice('XY '.length));
+  return paths.filter((path) => !isWithin(path, shared)).sort();
 }
 
 async function restore(context: SlotContext, commit: string, parsed: SharedPath[] | string): Promise<Result<boolean>> {

@@ -37,7 +37,9 @@ export async function mergedState(context: BranchContext, heads: Heads): Promise
   if (head === human) return others === '' ? answer('current') : answer('merged', 'content', others);
   if (await isOnFirstParents(git, head, human)) return others === '' ? answer('behind') : answer('merged', 'content', others);
   const whole = await containment(git, head, human, events);
-  if (whole !== undefined) return answer('merged', whole.by, head);
+  // What is published counts by itself: newer commits may have undone it, on top of a merge or by a merge that preferred the other side.
+  const visible = pending || published === '' || published === head || (await containment(git, published, human, events)) !== undefined;
+  if (whole !== undefined && visible) return answer('merged', whole.by, head);
 
   const unmerged = (through: string): Promise<string[]> =>
     commitsBeyond(

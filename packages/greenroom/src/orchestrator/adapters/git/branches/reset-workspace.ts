@@ -31,7 +31,7 @@ export async function resetWorkspace(context: BranchContext, workspace: Workspac
   try {
     return await carryOut(context, workspace, request, index);
   } catch (error) {
-    if (!(error instanceof GitError)) throw error;
+    if (!(error instanceof GitError) || error.kind === 'aborted') throw error;
     return postponed('workspace_unusable', `${workspace.path} could not be reset: ${error.message}.`);
   } finally {
     for (const file of [index, `${index}.lock`]) await rm(file, { force: true });
@@ -57,16 +57,18 @@ async function carryOut(context: BranchContext, workspace: Workspace, request: W
     const name = await keepThere(context, workspace, saved);
     if (name !== '') rescued.push(name);
   }
+  if (signal.aborted) return postponed('aborted', 'The reset was aborted.');
   if (busy()) return postponed('agent_busy', 'The agent has begun to work.');
+  // From here on to the end, abort or not: a half-switched working tree and a lock left by a killed git are worse than a short wait.
   const expected = await resolveRef(git, branch);
   if (expected !== from) return postponed('workspace_changed', `${context.agent} moved while it was being reset.`);
   const env = { GIT_INDEX_FILE: index };
   if (onBranch) {
-    const switched = await git.run(['read-tree', '-m', '-u', saved, to], { env, signal });
+    const switched = await git.run(['read-tree', '-m', '-u', saved, to], { env });
     if (switched.code !== 0) return postponed('workspace_changed', `Files in ${workspace.path} changed while it was being reset.`);
     // Before the branch: whoever commits now commits the new content, instead of undoing it.
-    await git.must(['read-tree', to], { signal });
-    await git.run(['update-index', '-q', '--refresh'], { signal });
+    await git.must(['read-tree', to]);
+    await git.run(['update-index', '-q', '--refresh']);
   }
   const moved = await git.run(['update-ref', '--create-reflog', '-m', `greenroom: reset to ${context.human}`, branch, to, from], {
     signal,
@@ -108,7 +110,7 @@ async function saveChanges(
     parents.push('-p', await git.text(['commit-tree', staged, '-p', from], { input: `Staged changes on ${context.agent}\n` }));
   }
   const message = `Uncommitted changes on ${context.agent}\n\nFound in the workspace and saved before ${context.agent} was set to ${to}.\n`;
-  return await git.text(['commit-tree', tree, ...parents], { input: message, signal });
+  return await git.text(['commit-tree', tree, ...parents], { input: message });
 }
 
 /** Keeps a commit of the workspace in the orchestrator's own repository. */

@@ -27,6 +27,7 @@ async function reset(context: BranchContext, busy: () => boolean, signal: AbortS
   const merged = await mergedState(context, heads);
   if (merged.state === 'none' || merged.state === 'unmerged') return { status: 'not_needed', state: merged.state };
   if (merged.state === 'current' || merged.state === 'behind') {
+    await forgetEvents(context);
     if (!merged.publishedLags) return { status: 'not_needed', state: merged.state };
     return await finish(context, heads, heads.local || heads.human, [], signal);
   }

@@ -1,0 +1,208 @@
+/** Composition of everything that happens between deploys and beyond this machine: branches, GitHub, webhook, alerts, the reconcile loop. */
+import { join } from 'node:path';
+import type { AttemptView, DriftView } from '@greenroom/sdk/wire';
+import { agentBusy } from '../orchestrator/adapters/agent-turn.ts';
+import { createAlerts } from '../orchestrator/adapters/alerts/alerts.ts';
+import { openDeliveries } from '../orchestrator/adapters/deliveries.ts';
+import { deleteOldLogs, diskPercent } from '../orchestrator/adapters/disk.ts';
+import { createBranches } from '../orchestrator/adapters/git/branches.ts';
+import type { OpenedRepo } from '../orchestrator/adapters/git/repo.ts';
+import type { GitHub } from '../orchestrator/adapters/github/github.ts';
+import { deploysSummary } from '../orchestrator/adapters/github/summary.ts';
+import type { WebhookSettings } from '../orchestrator/adapters/github/webhook-settings.ts';
+import { type Outbox, openOutbox } from '../orchestrator/adapters/outbox.ts';
+import { ListenError } from '../orchestrator/api/listen.ts';
+import { listenWebhook, type WebhookListener } from '../orchestrator/api/webhook.ts';
+import { driftAlerts, journalAlert } from '../orchestrator/core/alerting.ts';
+import type { Contract } from '../orchestrator/core/contract.ts';
+import type { Layout } from '../orchestrator/layout.ts';
+import type { Clock, Instances, Prober, PushReport, Router, Secrets, Slots } from '../orchestrator/ports.ts';
+import { createReconcile, type Reconcile } from '../orchestrator/reconcile.ts';
+import { watchForAlerts } from '../orchestrator/runner/alerting.ts';
+import { createHumanPush } from '../orchestrator/runner/human-push.ts';
+import type { PullRequestAnswer, Service } from '../orchestrator/runner/service.ts';
+import type { Runner } from '../orchestrator/runner.ts';
+
+const REPORTED_AGAIN_MS = 86_400_000;
+
+export interface OutsideOptions {
+  app: string;
+  contract: Contract;
+  layout: Layout;
+  repo: OpenedRepo;
+  github: GitHub | null;
+  webhook: WebhookSettings | null;
+  ports: { clock: Clock; instances: Instances; prober: Prober; router: Router; secrets: Secrets; slots: Slots };
+  journalProblem(): string;
+  log(message: string): void;
+}
+
+/** What the runner needs of the outside, before there is a runner. */
+export interface Outside {
+  /** Publishes the agent's branch up to the promoted commit. Empty, or why not. */
+  pushPromoted(commit: string): Promise<string>;
+  /** Takes up the work, once the machine runs. */
+  connect(runner: Runner, service: Service): Promise<Connected>;
+}
+
+export interface Connected {
+  reconcile(dryRun: boolean): Promise<DriftView[]>;
+  pullRequest(): Promise<PullRequestAnswer>;
+  close(): Promise<void>;
+}
+
+export async function openOutside(options: OutsideOptions): Promise<Outside> {
+  const { app, contract, layout, repo, github, ports, log } = options;
+  const { clock, instances } = ports;
+  const ended = new AbortController();
+  let runner: Runner | null = null;
+  const attemptRunning = (): boolean => (runner?.state().attempt ?? null) !== null;
+  const branches = createBranches({ layout, repo, contract, log, agentBusy: () => agentBusy(layout), attemptRunning, now: clock.now });
+  const alerts = await createAlerts({ app, contract, secrets: ports.secrets, clock, folder: join(layout.data, 'alerts'), log });
+  // Left alone without GitHub: what waits there survives a missing token.
+  const outbox = github && (await openOutbox({ folder: join(layout.data, 'outbox'), handlers: github.handlers, log, now: clock.now }));
+  alerts.send(journalAlert(options.journalProblem()));
+
+  async function pushPromoted(commit: string): Promise<string> {
+    const report = await branches.pushMachine(commit, ended.signal);
+    if (report.status === 'not_on_branch' || report.status === 'up_to_date') return '';
+    if (report.status === 'pushed') {
+      log(report.detail);
+      await offerPullRequest(commit);
+      return '';
+    }
+    return report.status === 'aborted' ? '' : pushProblem(report);
+  }
+
+  function pushProblem(report: PushReport): string {
+    // Unreachable is for the loop to try again; the others want a person.
+    if (report.status !== 'unreachable') {
+      alerts.send({
+        key: 'push_rejected',
+        kind: 'push_rejected',
+        severity: 'warning',
+        title: `${report.branch} was not published`,
+        detail: report.detail,
+      });
+    }
+    return report.detail;
+  }
+
+  async function offerPullRequest(commit: string): Promise<void> {
+    if (!github || !outbox || !contract.auto_pull_request) return;
+    await outbox.enqueue(github.pullRequestJob(pullRequestOf(runner), commit));
+    void outbox.drain(ended.signal);
+  }
+
+  function pullRequestOf(from: Runner | null): { head: string; base: string; title: string; summary: string } {
+    const attempts = [...(from?.history().values() ?? [])]
+      .reverse()
+      .filter((it) => it.branch === contract.agent_branch || it.trigger === 'agent');
+    const { agent_branch: head, human_branch: base } = contract;
+    return { head, base, title: `Changes of ${head} that are live or were`, summary: deploysSummary(app, attempts) };
+  }
+
+  async function connect(connected: Runner, service: Service): Promise<Connected> {
+    runner = connected;
+    const stopAlerts = watchForAlerts(connected, alerts, contract);
+    const stopReports = github && outbox ? reportToGitHub(connected, github, outbox) : null;
+    const alert = alerts.send.bind(alerts);
+    const policy = contract.on_human_push;
+    const humanBranch = contract.human_branch;
+    const humanPush = createHumanPush({ policy, humanBranch, runner: connected, service, repo, branches, alert, log });
+    const reconcile = createReconcile({
+      runner: connected,
+      ports: { ...ports, branches, repo },
+      humanPush,
+      humanBranch,
+      agentBranch: contract.agent_branch,
+      limits: contract,
+      intervalMs: contract.reconcile_interval_ms,
+      diskPercent: () => diskPercent(layout.data),
+      journalProblem: options.journalProblem,
+      async cleanUp() {
+        const freed = await deleteOldLogs(
+          layout,
+          instances.all().map((it) => it.instance),
+          clock.now(),
+        );
+        if (freed > 0) log(`deleted ${Math.ceil(freed / 1_000_000)} MB of old logs`);
+      },
+      outbox: { pending: pendingReports, drain: async (signal) => void (await outbox?.drain(signal)) },
+      onDrift: (before, after) => {
+        for (const it of driftAlerts(before, after)) alerts.send(it);
+      },
+      log,
+    });
+    const webhook = await openWebhook(connected, reconcile, humanPush.deploy);
+    reconcile.start();
+    return {
+      reconcile: reconcile.run,
+      async pullRequest() {
+        if (!github) return { ok: false, error: 'GitHub is not configured: docs/guides/github.md says how.' };
+        const answer = await github.openPullRequest(pullRequestOf(connected), ended.signal);
+        return answer.ok ? { ok: true, change: answer.value.change, url: answer.value.url } : { ok: false, error: answer.problem.error };
+      },
+      async close() {
+        stopAlerts();
+        stopReports?.();
+        ended.abort();
+        await webhook?.close();
+        await reconcile.stop();
+        await alerts.close();
+      },
+    };
+  }
+
+  function pendingReports(): string[] {
+    const { waiting, lastError } = outbox?.pending() ?? { waiting: 0, lastError: '' };
+    return waiting === 0 ? [] : [`${waiting} report(s) to GitHub${lastError ? ` (${lastError})` : ''}`];
+  }
+
+  /** Attempts of the last day are told again after a start: what GitHub knows already costs nothing. */
+  function reportToGitHub(connected: Runner, told: GitHub, box: Outbox): () => void {
+    const report = async (attempts: readonly AttemptView[]): Promise<void> => {
+      let queued = false;
+      for (const attempt of attempts) for (const job of told.jobsFor(attempt)) queued = (await box.enqueue(job)) === 'queued' || queued;
+      if (queued) await box.drain(ended.signal);
+    };
+    const failed = (error: Error): void => log(`a report to GitHub could not be written down: ${error.message}`);
+    const recent = [...connected.history().values()].filter((it) => clock.now() - Date.parse(it.requested_at) < REPORTED_AGAIN_MS);
+    report(recent).catch(failed);
+    return connected.subscribe(({ attempts }) => void report(attempts).catch(failed));
+  }
+
+  async function openWebhook(
+    connected: Runner,
+    reconcile: Reconcile,
+    deploy: (head: string, trigger: 'webhook') => Promise<void>,
+  ): Promise<WebhookListener | null> {
+    const { webhook } = options;
+    if (!webhook) return null;
+    const listener = await listenWebhook({
+      secret: webhook.secret,
+      repository: webhook.repository,
+      humanBranch: contract.human_branch,
+      listen: { port: webhook.port },
+      deliveries: await openDeliveries(join(layout.data, 'deliveries.json')),
+      async onPush() {
+        // The delivery is only a prompt: what is there is asked of the remote.
+        const head = (await branches.refresh(ended.signal)).human.commit;
+        const { live, quarantine, attempt } = connected.state();
+        const known = head === '' || head === live?.commit || quarantine.includes(head) || attempt?.resolved === head;
+        if (!known && !(live && (await repo.contains(live.commit, head)))) await deploy(head, 'webhook');
+      },
+      async onMerged({ head, headSha }) {
+        if (head === contract.agent_branch) await branches.noteMerged(headSha, ended.signal);
+        await reconcile.run(false);
+      },
+      log,
+    }).catch((error: Error) => {
+      throw new ListenError(error.message, { cause: error });
+    });
+    log(`The webhook listens on http://127.0.0.1:${listener.port}/webhook.`);
+    return listener;
+  }
+
+  return { pushPromoted, connect };
+}

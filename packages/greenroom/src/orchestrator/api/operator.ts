@@ -1,0 +1,50 @@
+import type { DriftView } from '@greenroom/sdk/wire';
+import type { Context, Hono } from 'hono';
+import type { z } from 'zod';
+import type { PullRequestAnswer, Service } from '../runner/service.ts';
+import { parseBody, refuse } from './body.ts';
+import type { Listener } from './caller.ts';
+import { emptyBody, freezeBody, overrideBody, reconcileBody, thawBody } from './schemas.ts';
+
+export interface OperatorOptions {
+  service: Service;
+  /** Looks for drift now; with `dryRun` it does nothing about it. */
+  reconcile(dryRun: boolean): Promise<DriftView[]>;
+  /** Opens or updates the pull request from the agent's branch to the human one. */
+  pullRequest(): Promise<PullRequestAnswer>;
+}
+
+/** The calls that only a person may make: the operator socket alone serves them. */
+export function addOperatorCalls(api: Hono, listener: Listener, { service, reconcile, pullRequest }: OperatorOptions): void {
+  const caller = listener;
+
+  serve('/freeze', freezeBody, async (c, { scope, reason }) => {
+    await service.freeze({ scope, reason, caller });
+    return c.json({ success: true, frozen: true });
+  });
+  serve('/thaw', thawBody, async (c, { reason = '' }) => {
+    await service.thaw({ reason, caller });
+    return c.json({ success: true, frozen: false });
+  });
+  serve('/override', overrideBody, async (c, { fingerprint, ...grant }) => {
+    const granted = await service.override({ ...grant, ...(fingerprint === undefined ? {} : { fingerprint }), caller });
+    return granted.ok ? c.json({ success: true, commit: granted.value.commit }) : refuse(c, 404, granted.failure);
+  });
+  serve('/reconcile', reconcileBody, async (c, { dry_run = false }) => c.json({ success: true, dry_run, drift: await reconcile(dry_run) }));
+
+  serve('/pull-request', emptyBody, async (c) => {
+    const answer = await pullRequest();
+    if (!answer.ok) return refuse(c, 502, { code: 'internal_error', error: answer.error });
+    return c.json({ success: true, change: answer.change, url: answer.url });
+  });
+
+  function serve<S extends z.ZodObject>(path: string, schema: S, act: (c: Context, body: z.output<S>) => Promise<Response>): void {
+    api.post(path, async (c) => {
+      if (listener !== 'operator-socket') {
+        return refuse(c, 403, { code: 'forbidden', error: `POST ${path} is the operator's: it is served on the operator socket only.` });
+      }
+      const parsed = parseBody(schema, await c.req.text());
+      return 'refusal' in parsed ? refuse(c, 400, parsed.refusal) : act(c, parsed.body);
+    });
+  }
+}

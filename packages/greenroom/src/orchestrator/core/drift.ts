@@ -1,0 +1,124 @@
+/** What is not as it should be between deploys, and what to do about it. Pure: the loop gathers the facts and carries out the actions. */
+import type { Drift, State } from './state.ts';
+
+export interface Facts {
+  /** Head of the human branch; empty when it is not known. */
+  human_head: string;
+  human_branch: string;
+  /** Whether everything on the human branch is in the live commit. */
+  live_contains_human: boolean;
+  /** Whether deploying the human head would take unmerged work of the agent off the live app. */
+  live_has_agent_work: boolean;
+  agent_branch: string;
+  agent_ahead: number;
+  agent_merged: boolean;
+  unpublished: string[];
+  /** Why the live instance does not hold; empty when it does. */
+  unhealthy: string;
+  /** What runs or is routed to is not what the journal says is live; empty when it is. */
+  mismatch: string;
+  /** Paths in the slots that are not as their commit has them. */
+  changed: { slot: 'a' | 'b'; paths: string[] }[];
+  disk_percent: number;
+  journal_problem: string;
+}
+
+export interface Limits {
+  on_human_push: 'deploy' | 'merge' | 'notify';
+  max_branch_divergence: number;
+  disk_threshold_percent: number;
+  alert_after_failures: number;
+}
+
+const NAMED_PATHS = 5;
+
+/** Findings in a fixed order, each name at most once. */
+export function findDrift(facts: Facts, state: State, limits: Limits, at: number): Drift[] {
+  const found = [
+    humanAhead(facts, state, limits),
+    agentDiverged(facts, limits),
+    machineMerged(facts),
+    liveUnhealthy(facts, state),
+    facts.mismatch && { name: 'live_mismatch' as const, detail: facts.mismatch, action: 'alert' as const },
+    slotChanged(facts),
+    diskPressure(facts, limits),
+    deploysFailing(state, limits),
+    facts.unpublished.length > 0 && {
+      name: 'unpublished' as const,
+      detail: `Not published yet: ${facts.unpublished.join('; ')}.`,
+      action: 'publish' as const,
+    },
+    facts.journal_problem && { name: 'journal_damaged' as const, detail: facts.journal_problem, action: 'alert' as const },
+  ];
+  return found.filter((it) => it !== null && it !== false && it !== '').map((it) => ({ ...it, at: since(state, it, at) }));
+}
+
+type Finding = Omit<Drift, 'at'>;
+
+/** A finding keeps the time at which it was first made. */
+function since(state: State, finding: Finding, at: number): number {
+  return state.drift.find((it) => it.name === finding.name)?.at ?? at;
+}
+
+function humanAhead(facts: Facts, state: State, limits: Limits): Finding | null {
+  const { human_head: head, human_branch: branch } = facts;
+  if (!state.live || head === '' || head === state.live.commit || facts.live_contains_human) return null;
+  const waiting = reasonToWait(facts, state, limits);
+  const detail = `${branch} is at ${short(head)}, which is not live`;
+  if (waiting) return { name: 'human_ahead', detail: `${detail}: ${waiting}.`, action: 'none' };
+  return { name: 'human_ahead', detail: `${detail}; deploying it.`, action: 'deploy' };
+}
+
+/** Why the loop leaves a head alone, although it is not live. */
+function reasonToWait(facts: Facts, state: State, limits: Limits): string {
+  const head = facts.human_head;
+  if (state.quarantine.includes(head)) return 'it was rolled back from, so only a person deploys it again';
+  if (state.failed_commits.includes(head)) return 'its deploy failed, and it has not changed since';
+  if (state.settled_head === head) return 'somebody chose what is live by hand when it was known already';
+  if (state.freeze?.scope === 'all') return `deploys are frozen (${state.freeze.reason})`;
+  if (limits.on_human_push === 'notify' && facts.live_has_agent_work)
+    return "unmerged work of the agent is live, and on_human_push is 'notify'";
+  const asked = [state.attempt, ...state.queue].some(
+    (it) => it !== null && (it.commit === head || ('resolved' in it && it.resolved === head)),
+  );
+  return asked ? 'its deploy is under way' : '';
+}
+
+function agentDiverged({ agent_branch: branch, agent_ahead: ahead }: Facts, { max_branch_divergence: most }: Limits): Finding | null {
+  if (ahead <= most) return null;
+  const detail = `${branch} has ${ahead} commits that are not merged (max_branch_divergence is ${most}): merge or squash them.`;
+  return { name: 'agent_diverged', detail, action: 'alert' };
+}
+
+function machineMerged({ agent_merged, agent_branch, human_branch }: Facts): Finding | null {
+  if (!agent_merged) return null;
+  return { name: 'machine_merged', detail: `${agent_branch} has been merged; setting it to the head of ${human_branch}.`, action: 'reset' };
+}
+
+function liveUnhealthy({ unhealthy }: Facts, state: State): Finding | null {
+  if (!state.live || unhealthy === '') return null;
+  return { name: 'live_unhealthy', detail: `The live release ${short(state.live.commit)} does not hold: ${unhealthy}`, action: 'alert' };
+}
+
+function slotChanged({ changed }: Facts): Finding | null {
+  if (changed.length === 0) return null;
+  const parts = changed.map(({ slot, paths }) => {
+    const more = paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : '';
+    return `slot ${slot}: ${paths.slice(0, NAMED_PATHS).join(', ')}${more}`;
+  });
+  const detail = `Files were changed outside of a deploy (${parts.join('; ')}); keeping the edits in a rescue ref and restoring the commit.`;
+  return { name: 'slot_changed', detail, action: 'restore' };
+}
+
+function diskPressure({ disk_percent: percent }: Facts, { disk_threshold_percent: threshold }: Limits): Finding | null {
+  if (percent < threshold) return null;
+  const detail = `The disk is ${Math.floor(percent)} % full (disk_threshold_percent is ${threshold}); cleaning old logs, rescues and objects.`;
+  return { name: 'disk_pressure', detail, action: 'clean' };
+}
+
+function deploysFailing({ consecutive_failures: failures }: State, { alert_after_failures: limit }: Limits): Finding | null {
+  if (failures < limit) return null;
+  return { name: 'deploys_failing', detail: `${failures} deploys in a row have failed.`, action: 'alert' };
+}
+
+const short = (commit: string): string => commit.slice(0, 10);
