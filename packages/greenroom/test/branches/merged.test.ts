@@ -128,3 +128,17 @@ test('refresh counts the divergence and says where live is', async (t) => {
     problem: '',
   });
 });
+
+test('published work that was undone before it was merged is unmerged, and so is another person’s that a merge has dropped', async (t) => {
+  const world = await shared(t);
+  await work(world);
+  agentCommit(world, { 'a.txt': lines('a'), 'c.txt': null }, 'undo');
+  assert.equal(await state(world), 'unmerged');
+  git(world.human, 'fetch', '-q');
+  git(world.human, 'checkout', '-q', '-B', 'machine', 'origin/machine');
+  commit(world.human, { 'h.txt': 'on machine\n' });
+  git(world.human, 'push', '-q', 'origin', 'machine');
+  git(world.layout.workspace, 'fetch', '-q');
+  git(world.layout.workspace, 'merge', '-q', '--no-edit', '-s', 'ours', 'origin/machine');
+  assert.equal(await state(world), 'unmerged');
+});

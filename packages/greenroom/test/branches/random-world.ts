@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { PushReport, ResetReport } from '../../src/orchestrator/ports.ts';
+import type { MergedState, PushReport, ResetReport } from '../../src/orchestrator/ports.ts';
 import { git } from '../git/fixture.ts';
 import { clone, headOf, never, type Shared, shared } from './world.ts';
 
@@ -37,6 +37,8 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   let previous = '';
   let online = true;
   let tokens = 0;
+  /** As it was before the last reset, for messages. */
+  let state: MergedState | undefined;
 
   const attempt = (folder: string, ...args: string[]): boolean => {
     try {
@@ -104,7 +106,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
       if (old === '' || contains(origin, old, now)) continue;
       count('replaced');
       const isMerged = [...merged].some((head) => contains(layout.repo, old, head)) || isContent(old);
-      assert.ok(isMerged, `${old} was overwritten and had not been merged`);
+      assert.ok(isMerged, `${old} was overwritten by ${now} and had not been merged: ${JSON.stringify(state)}`);
     }
     return result;
   };
@@ -142,7 +144,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   };
   const reset = async (): Promise<ResetReport> => {
     await watched(() => branches.refresh(never));
-    const state = await branches.mergedState();
+    state = await branches.mergedState();
     count(`state ${state.state}`);
     const before = tree();
     const words = unsaved;
@@ -280,7 +282,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     await deploy('main', false);
     await reset();
     const main = headOf(origin, 'main');
-    const state = await branches.mergedState();
+    state = await branches.mergedState();
     assert.ok(state.state === 'current' || state.state === 'behind', `ends ${JSON.stringify(state)}`);
     if (state.state === 'current') assert.equal(headOf(workspace, 'machine'), main);
     const published = headOf(origin, 'machine');

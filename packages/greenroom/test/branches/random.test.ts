@@ -3,10 +3,11 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { randomWorld } from './random-world.ts';
 
-/** `GREENROOM_RANDOM_STEPS=400 GREENROOM_RANDOM_RUNS=5` for a long run; `GREENROOM_RANDOM_SEED` repeats one. */
+/** `GREENROOM_RANDOM_STEPS=400 GREENROOM_RANDOM_RUNS=5` for a long run; `GREENROOM_RANDOM_SEED` and `GREENROOM_RANDOM_PATH` repeat one. */
 const STEPS = Number(process.env['GREENROOM_RANDOM_STEPS'] ?? 50);
 const RUNS = Number(process.env['GREENROOM_RANDOM_RUNS'] ?? 1);
 const SEED = Number(process.env['GREENROOM_RANDOM_SEED'] ?? 0);
+const PATH = process.env['GREENROOM_RANDOM_PATH'] ?? '';
 /** From so many steps on, every outcome that matters has to have come up. */
 const ENOUGH_STEPS = 1_000;
 
@@ -69,7 +70,12 @@ test(`two humans and an agent, ${RUNS} × ${STEPS} random moves: no commit is lo
     steps += moves.length;
   });
   // Without shrinking: a run takes long, and the list of moves tells enough.
-  await fc.assert(property, { numRuns: RUNS, endOnFailure: true, ...(SEED === 0 ? {} : { seed: SEED }) });
+  await fc.assert(property, {
+    numRuns: RUNS,
+    endOnFailure: true,
+    ...(SEED === 0 ? {} : { seed: SEED }),
+    ...(PATH === '' ? {} : { path: PATH }),
+  });
   t.diagnostic(
     [...total]
       .sort()

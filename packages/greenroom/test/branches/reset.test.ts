@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ResetReport } from '../../src/orchestrator/ports.ts';
@@ -264,4 +264,42 @@ test('an agent on another branch keeps its files; only its machine branch moves'
   assert.equal(headOf(workspace, 'machine'), main);
   assert.equal(git(workspace, 'symbolic-ref', 'HEAD'), 'refs/heads/idea');
   assert.equal(readFileSync(join(workspace, 'wip.txt'), 'utf8'), 'wip\n');
+});
+
+test('a reset that died half-way is finished by the next, and what was uncommitted before it is kept', async (t) => {
+  for (const died of ['after the files', 'after the index'] as const) {
+    const world = await shared(t);
+    const { main } = await squashed(world);
+    const { workspace } = world.layout;
+    git(workspace, 'fetch', '-q');
+    if (died === 'after the index') git(workspace, 'read-tree', '-m', '-u', 'HEAD', main);
+    else git(workspace, '--work-tree', workspace, 'restore', '--source', main, '--worktree', '.');
+    writeFileSync(join(workspace, 'wip.txt'), 'wip\n');
+    done(await world.branches.resetMachine(never));
+    assert.equal(headOf(workspace, 'machine'), main);
+    assert.equal(git(workspace, 'status', '--porcelain'), '');
+    const kept = (await world.branches.rescues()).find(({ subject }) => subject.startsWith('Uncommitted'));
+    assert.equal(git(world.layout.repo, 'show', `${kept?.ref}:wip.txt`), 'wip');
+  }
+});
+
+test('aborted at any moment: nothing is lost, nothing is left locked, and the next reset finishes', async (t) => {
+  const world = await shared(t);
+  const { main } = await squashed(world);
+  const { workspace } = world.layout;
+  writeFileSync(join(workspace, 'wip.txt'), 'wip\n');
+  for (let delayMs = 1; ; delayMs = Math.ceil(delayMs * 1.7)) {
+    const report = await world.branches.resetMachine(AbortSignal.timeout(delayMs));
+    if (report.status === 'reset') break;
+    assert.equal(reasonOf(report), 'aborted');
+    assert.equal(readFileSync(join(workspace, 'wip.txt'), 'utf8'), 'wip\n');
+    assert.deepEqual(
+      readdirSync(join(workspace, '.git')).filter((name) => /lock$|^greenroom/.test(name)),
+      [],
+    );
+  }
+  assert.equal(headOf(workspace, 'HEAD'), main);
+  assert.equal(git(workspace, 'status', '--porcelain'), '');
+  const kept = (await world.branches.rescues()).find(({ subject }) => subject.startsWith('Uncommitted'));
+  assert.equal(git(world.layout.repo, 'show', `${kept?.ref}:wip.txt`), 'wip');
 });
