@@ -93,17 +93,24 @@ test('protected paths hold for every form of the name', async (t) => {
 });
 
 test("an agent's commits are judged one by one: what a later one takes back would be pushed", async (t) => {
-  const it = await gated(t, { 'a.txt': '1', '.env': 'x' }, { protected_paths: ['.env'], max_deploy_size_mb: 1 });
+  const it = await gated(t, { 'a.txt': '1', '.env': 'x' }, { protected_paths: ['.env'] });
+  it.git('checkout', '-q', '-b', 'machine');
   const bad = it.commit({ '.env': 'y' });
   const back = it.commit({ '.env': 'x' });
-  await it.passes(back);
+  await it.passes(it.first, { trigger: 'agent' });
   const { evidence } = await it.refused(back, 'gate_protected_path', { trigger: 'agent' });
   assert.deepEqual([evidence?.file, evidence?.commit], ['.env', bad]);
-  it.reset();
+  // The same by a human, merged by the agent.
+  it.git('checkout', '-q', 'main');
+  it.git('merge', '-q', '--ff-only', 'machine');
+  await it.passes(it.commit({ 'b.txt': '1' }), { trigger: 'agent' });
+});
+
+test('what commits add counts, also when a later one takes it out', async (t) => {
+  const it = await gated(t, { 'a.txt': '1' }, { max_deploy_size_mb: 1 });
   const large = it.commit({ 'large.bin': 'x'.repeat(2_000_000) });
-  const gone = it.commit({ 'large.bin': null });
-  const size = await it.refused(gone, 'gate_deploy_size');
-  assert.deepEqual([size.evidence?.file, size.evidence?.commit], ['large.bin', large]);
+  const { evidence } = await it.refused(it.commit({ 'large.bin': null }), 'gate_deploy_size');
+  assert.deepEqual([evidence?.file, evidence?.commit], ['large.bin', large]);
 });
 
 test('an override of the size leaves every other rule in force', async (t) => {

@@ -7,7 +7,7 @@ import type { Gate, GateRequest } from '../../ports.ts';
 import { type Git, GitError, nulFields } from '../git/git.ts';
 import { objectBatches, objectSizes } from './blobs.ts';
 import { type Links, linksOf, searchLinks } from './links.ts';
-import { type Range, readRange } from './range.ts';
+import { isAncestorOfAny, type Range, readRange } from './range.ts';
 import { searchSecrets } from './secret-search.ts';
 import { createScanner, type SecretScanner } from './secrets/scanner.ts';
 import { checkStaleBase } from './stale-base.ts';
@@ -69,7 +69,7 @@ async function judge({ git, contract, request, scanner, tree, notes }: Case): Pr
   const range = await readRange(git, contract, request);
   const overrides = (request.overrides ?? []).filter(({ commit }) => commit === candidate);
   const rules: (() => Promise<Verdict>)[] = [
-    async () => checkPaths(contract, request, range),
+    () => checkPaths(git, contract, request, range),
     () => checkLines(git, contract, request, range),
     async () => ok(`${tree.files} files, ${(tree.bytes / 1024 / 1024).toFixed(1)} MB`),
     () => checkAddedSize(git, contract, request, range),
@@ -113,15 +113,16 @@ async function readTree(git: Git, { candidate, signal }: GateRequest, limitMb: n
   return { failure, bytes, files, submodules, links: failure === undefined ? await linksOf(git, links, signal) : new Map() };
 }
 
-/** The change as a whole, and for an agent each commit of it: what a later commit takes back would be pushed all the same. */
-function checkPaths(contract: Contract, { live }: GateRequest, { net, commits, fromAgent }: Range): Verdict {
-  const first = live === '';
-  const failure =
-    (first ? undefined : protectedPaths(net, contract.protected_paths)) ??
-    (fromAgent ? commits : [])
-      .map(({ commit, entries }) => protectedPaths(entries, contract.protected_paths, commit))
-      .find((each) => each !== undefined);
-  return failure === undefined ? ok('') : fail(failure);
+/** The change as a whole, and each commit of an agent: what a later commit takes back would be pushed all the same. */
+async function checkPaths(git: Git, contract: Contract, { live }: GateRequest, range: Range): Promise<Verdict> {
+  const failure = live === '' ? undefined : protectedPaths(range.net, contract.protected_paths);
+  if (failure !== undefined) return fail(failure);
+  for (const { commit, entries } of range.fromAgent ? range.commits : []) {
+    const inCommit = protectedPaths(entries, contract.protected_paths, commit);
+    // A human's commit that the agent merged is not the agent's to answer for.
+    if (inCommit !== undefined && !(await isAncestorOfAny(git, commit, [range.humanHead]))) return fail(inCommit);
+  }
+  return ok('');
 }
 
 async function checkLines(git: Git, contract: Contract, { live, candidate, signal }: GateRequest, range: Range): Promise<Verdict> {

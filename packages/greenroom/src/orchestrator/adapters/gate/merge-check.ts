@@ -20,7 +20,7 @@ export async function createMergeCheck(git: Git, signal: AbortSignal): Promise<M
   const folder = await mkdtemp(join(tmpdir(), 'greenroom-gate-'));
   const objects = join(folder, 'objects');
   await mkdir(objects);
-  const env = { GIT_OBJECT_DIRECTORY: objects, GIT_ALTERNATE_OBJECT_DIRECTORIES: join(git.gitDir, 'objects') };
+  const env = { GIT_OBJECT_DIRECTORY: objects, GIT_ALTERNATE_OBJECT_DIRECTORIES: quoted(join(git.gitDir, 'objects')) };
 
   const treeOf = (commit: string): Promise<string> => git.text(['rev-parse', '--verify', '--end-of-options', `${commit}^{tree}`], { env });
   /** The same trees with exactly one common ancestor: the history between them does not matter here. */
@@ -75,4 +75,9 @@ export async function createMergeCheck(git: Git, signal: AbortSignal): Promise<M
   }
 
   return { lacking, close: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** As git reads one entry of a list that is separated by colons. */
+function quoted(path: string): string {
+  return `"${path.replace(/["\\]/g, '\\$&')}"`;
 }
