@@ -163,3 +163,39 @@ describe('what reconcile has to know', () => {
     assert.deepEqual(state().overrides, []);
   });
 });
+
+describe('a rollback asked for while a deploy is being promoted', () => {
+  const toPromote = (id: string): Parameters<ReturnType<typeof story>['tell']>[0][] =>
+    (['resolve', 'gate', 'prepare', 'boot', 'probe'] as const).map((step) => ({
+      type: 'step_succeeded',
+      attempt: id,
+      step,
+      ms: 1,
+      data: { commit: `${id}-commit` },
+    }));
+
+  it('undoes it when it was promoted, and is refused when it was not', () => {
+    for (const promoted of [true, false]) {
+      const { tell, ask, succeed, state } = story();
+      ask('one');
+      succeed('one', 'c1');
+      ask('two');
+      succeed('two', 'c2');
+      ask('three');
+      for (const event of toPromote('three')) tell(event);
+      assert.equal(ask('back', { kind: 'rollback' }), '');
+      if (promoted) {
+        tell({ type: 'step_succeeded', attempt: 'three', step: 'promote', ms: 1, data: {} });
+        assert.equal(state().attempt?.id, 'back');
+        assert.equal(state().attempt?.resolved, 'c2');
+        continue;
+      }
+      tell({ type: 'step_failed', attempt: 'three', step: 'promote', ms: 1, failure: { code: 'promote_failed', error: 'no' } });
+      const commands = tell({ type: 'undone', attempt: 'three', slot_ready: true });
+      const refused = commands.find((it) => it.type === 'finish' && it.attempt === 'back');
+      assert.equal(refused?.type === 'finish' && !refused.outcome.ok && refused.outcome.failure.code, 'aborted');
+      assert.equal(state().attempt, null);
+      assert.equal(state().live?.commit, 'c2');
+    }
+  });
+});

@@ -20,6 +20,8 @@ export interface Request {
 export interface Queued extends Request {
   /** How many later requests have gone before this one. */
   overtaken: number;
+  /** A rollback that was asked for while this attempt was being promoted: it is meant against it. */
+  against?: string;
 }
 
 /** A commit in a slot. */

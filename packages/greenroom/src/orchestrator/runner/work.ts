@@ -58,6 +58,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   const restarts = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const timers = new Set<() => void>();
   let running: RunningStep | null = null;
+  let lastPublish: Promise<void> = Promise.resolve();
 
   function carryOut(command: Exclude<Command, { type: 'finish' | 'shut_down' }>): void {
     const done = start(command);
@@ -253,7 +254,14 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     if (!cleared.ok) log(`the route could not be cleared: ${cleared.failure.error}`);
   }
 
-  async function publish({ attempt, live, previous }: Extract<Command, { type: 'publish' }>): Promise<void> {
+  /** One after the other: what is live last is recorded last. */
+  function publish(command: Extract<Command, { type: 'publish' }>): Promise<void> {
+    const published = lastPublish.then(() => publishOne(command));
+    lastPublish = published.catch(() => undefined);
+    return published;
+  }
+
+  async function publishOne({ attempt, live, previous }: Extract<Command, { type: 'publish' }>): Promise<void> {
     const began = clock.now();
     let error = '';
     try {

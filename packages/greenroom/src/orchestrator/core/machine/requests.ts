@@ -35,7 +35,7 @@ export function rollbackRequested(draft: Draft, request: Request): Ignored {
   const promoting = attempt?.phase === 'running' && attempt.step === 'promote';
   const impossible = promoting ? null : rollbackImpossible(state);
   if (impossible) return refuse(draft, request, impossible);
-  state.queue.unshift({ ...request, overtaken: 0 });
+  state.queue.unshift({ ...request, overtaken: 0, ...(promoting ? { against: attempt.id } : {}) });
   if (attempt?.phase === 'running' && !promoting)
     abort(draft, attempt, { code: 'aborted', error: `Rollback ${request.id} ended this deploy before it was promoted.` });
   return undefined;
@@ -75,7 +75,7 @@ function takeNext(state: State): Queued | undefined {
 
 function begin(draft: Draft, queued: Queued): void {
   const { state } = draft;
-  const { overtaken: _, ...request } = queued;
+  const { overtaken: _, against: __, ...request } = queued;
   const impossible = request.kind === 'rollback' ? rollbackImpossible(state) : frozenFor(state, request);
   const plan = request.kind === 'rollback' ? planRollback(state) : planDeploy(state);
   if (impossible || !plan) {

@@ -1,7 +1,7 @@
 import type { Failure } from '@greenroom/sdk/wire';
 import type { Command } from '../commands.ts';
 import type { Attempt, State } from '../state.ts';
-import { type Draft, finish, type Ignored } from './draft.ts';
+import { type Draft, finish, type Ignored, refuse } from './draft.ts';
 import { noteFailed } from './governance.ts';
 import { scheduleRestart } from './restart.ts';
 import { restorable } from './rules.ts';
@@ -33,9 +33,20 @@ export function undone(draft: Draft, event: { attempt: string; slot_ready: boole
   noteFailed(state, attempt, failure);
   draft.commands.push(finish(attempt.id, { ok: false, step, failure }));
   state.attempt = null;
+  dropRollbacksAgainst(draft, attempt.id);
   if (state.live?.instance === null && !state.restart && state.stopping === 'no')
     scheduleRestart(draft, 'the live instance is not running');
   return undefined;
 }
 
 const countsAsFailure = ({ code }: Failure): boolean => !['aborted', 'interrupted', 'shutting_down'].includes(code);
+
+/** What was to be undone did not happen: going back now would go one release too far. */
+function dropRollbacksAgainst(draft: Draft, attempt: string): void {
+  const { state } = draft;
+  for (const it of state.queue.filter((queued) => queued.against === attempt)) {
+    const error = `Deploy ${attempt}, which this rollback was meant to undo, was not promoted: what was live before is live still.`;
+    refuse(draft, it, { code: 'aborted', error });
+  }
+  state.queue = state.queue.filter((queued) => queued.against !== attempt);
+}
