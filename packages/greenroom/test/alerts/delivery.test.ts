@@ -126,7 +126,7 @@ test('a slow target holds up neither the sender nor the other targets', async (t
   });
   const started = performance.now();
   for (let count = 0; count < 20; count++) alerts.send(alert({ key: `k${count}` }));
-  assert.ok(performance.now() - started < 50, 'sending is only handing over');
+  assert.ok(performance.now() - started < 250, 'sending is only handing over: not even one limit of the slow target passes');
   await fine.until(20);
   await slow.until(2);
   assert.ok(slow.received.length < 5, 'one at a time, each until its limit');
@@ -135,11 +135,11 @@ test('a slow target holds up neither the sender nor the other targets', async (t
 
 test('a burst is spread out', async (t) => {
   const service = await receiver(t);
-  const { alerts } = await rig(t, { contract: webhook(service.url), timing: { burst: 3, refillMs: 100 } });
+  const { alerts } = await rig(t, { contract: webhook(service.url), timing: { burst: 3, refillMs: 400 } });
   for (let count = 0; count < 6; count++) alerts.send(alert({ key: `k${count}` }));
   const received = await service.until(6);
   const gaps = received.map((it) => it.at - (received[0]?.at ?? 0));
-  assert.ok((gaps[2] ?? 0) < 100 && (gaps[5] ?? 0) >= 250, `three at once, then one in 100 ms: ${gaps.join(' ')}`);
+  assert.ok((gaps[2] ?? 0) < 400 && (gaps[5] ?? 0) >= 1_000, `three at once, then one in 400 ms: ${gaps.join(' ')}`);
 });
 
 test('closing does not wait for a target, and nothing is lost', async (t) => {

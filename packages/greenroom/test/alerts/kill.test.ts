@@ -7,24 +7,42 @@ import { receiver, temporary, until } from './support.ts';
 
 const COUNT = 30;
 
-function run(t: TestContext, folder: string, url: string, count: number): ChildProcess {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('kill-child.ts', import.meta.url)), folder, url, String(count)], {
+interface Children {
+  run(url: string, count: number): ChildProcess;
+}
+
+/** Processes that all work on one folder, one after the other. */
+async function children(t: TestContext): Promise<Children> {
+  const started: ChildProcess[] = [];
+  const folder = await temporary(t, async () => {
+    await Promise.all(started.map(kill));
+  });
+  return {
+    run(url, count) {
+      const child = start(folder, url, count);
+      started.push(child);
+      return child;
+    },
+  };
+}
+
+function start(folder: string, url: string, count: number): ChildProcess {
+  return spawn(process.execPath, [fileURLToPath(new URL('kill-child.ts', import.meta.url)), folder, url, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  t.after(() => child.kill('SIGKILL'));
-  return child;
 }
 
 async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGKILL');
   await once(child, 'exit');
 }
 
 test('kill -9 while alerts wait, and again and again while they are delivered: none is lost, order holds, only those under way come twice', async (t) => {
-  const folder = await temporary(t);
+  const { run } = await children(t);
   let down = true;
   const service = await receiver(t, () => (down ? 500 : 200));
-  const first = run(t, folder, service.url, COUNT);
+  const first = run(service.url, COUNT);
   assert.ok(first.stdout);
   assert.match(String((await once(first.stdout, 'data'))[0]), /queued/);
   await kill(first);
@@ -33,7 +51,7 @@ test('kill -9 while alerts wait, and again and again while they are delivered: n
   let kills = 0;
   const seen = (): Set<unknown> => new Set(service.received.map((it) => it.body['title']));
   while (seen().size < COUNT) {
-    const child = run(t, folder, service.url, 0);
+    const child = run(service.url, 0);
     const before = service.received.length;
     await until(() => service.received.length > before + 5 || seen().size === COUNT);
     await kill(child);
@@ -51,15 +69,15 @@ test('kill -9 while alerts wait, and again and again while they are delivered: n
 });
 
 test('kill -9 at any moment of sending: what is raised again afterwards comes once', async (t) => {
-  const folder = await temporary(t);
+  const { run } = await children(t);
   const service = await receiver(t);
   for (const afterMs of [120, 150, 180, 210]) {
-    const child = run(t, folder, service.url, COUNT);
+    const child = run(service.url, COUNT);
     // Not a wait for anything: the moment of the kill is what varies.
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     await kill(child);
   }
-  const last = run(t, folder, service.url, COUNT);
+  const last = run(service.url, COUNT);
   await until(() => new Set(service.received.map((it) => it.body['title'])).size === COUNT);
   await kill(last);
   const repeated = service.received.length - new Set(service.received.map((it) => it.body['id'])).size;

@@ -87,9 +87,13 @@ export async function until(holds: () => boolean | Promise<boolean>, problem: ()
   }
 }
 
-export async function temporary(t: TestContext): Promise<string> {
+/** A folder that is removed at the end of the test, once `before` is through: nothing may write to it any more. */
+export async function temporary(t: TestContext, before: () => Promise<void>): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'alerts-')));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(async () => {
+    await before();
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -105,17 +109,17 @@ export interface RigOptions {
   contract: object;
   env?: Record<string, string>;
   timing?: NonNullable<Parameters<typeof createAlerts>[0]['timing']>;
-  folder?: string;
 }
 
 /** Short times, so that tests of back-off do not take its real time. */
 export const FAST = { firstRetryMs: 20, longestRetryMs: 80, seldomRetryMs: 60, refillMs: 1, requestTimeoutMs: 2_000 };
 
 export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
-  const folder = options.folder ?? (await temporary(t));
+  let running: RunningAlerts | undefined;
+  const folder = await temporary(t, async () => running?.close());
   const log: string[] = [];
-  const start = ({ contract, env = {}, timing = {} }: RigOptions): Promise<RunningAlerts> =>
-    createAlerts({
+  const start = async ({ contract, env = {}, timing = {} }: RigOptions): Promise<RunningAlerts> => {
+    running = await createAlerts({
       app: 'shop',
       host: 'web1',
       contract: contractOf(contract),
@@ -125,6 +129,8 @@ export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
       log: (message) => log.push(message),
       timing: { ...FAST, ...timing },
     });
+    return running;
+  };
   const made: Rig = {
     alerts: await start(options),
     folder,
@@ -135,6 +141,5 @@ export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
       return made.alerts;
     },
   };
-  t.after(() => made.alerts.close());
   return made;
 }
