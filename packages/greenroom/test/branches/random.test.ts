@@ -43,7 +43,6 @@ const MUST_SEE = [
   'reset reset',
   'reset not_needed',
   'postponed agent_busy',
-  'postponed unmerged_live',
   'state merged',
   'state partly',
   'state unmerged',
