@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Command } from '../../src/orchestrator/core/commands.ts';
-import type { NewEvent } from '../../src/orchestrator/core/events.ts';
+import type { AliveInstance, MachineEvent, NewEvent } from '../../src/orchestrator/core/events.ts';
 import { FAILED_COMMITS_KEPT } from '../../src/orchestrator/core/machine/governance.ts';
 import { transition } from '../../src/orchestrator/core/machine.ts';
 import { initialState, type Policy, type Request, type State } from '../../src/orchestrator/core/state.ts';
@@ -197,5 +197,22 @@ describe('a rollback asked for while a deploy is being promoted', () => {
       assert.equal(state().attempt, null);
       assert.equal(state().live?.commit, 'c2');
     }
+  });
+});
+
+describe('a start without memory', () => {
+  it('takes what serves the visitors for live, and stops everything else', () => {
+    const alive: AliveInstance[] = [
+      { instance: 'i1', slot: 'a', commit: 'c1' },
+      { instance: 'i2', slot: 'b', commit: 'c2' },
+    ];
+    const started: MachineEvent = { at: START, type: 'started', policy: { standby_ms: 0, watch_ms: 0 }, alive, route: 'i1' };
+    const result = transition(initialState(), started);
+    assert.ok('state' in result);
+    assert.equal(result.state.live?.instance, 'i1');
+    assert.deepEqual(
+      result.commands.map((it) => [it.type, 'instance' in it ? it.instance : '']),
+      [['stop', 'i2']],
+    );
   });
 });

@@ -1,4 +1,5 @@
-import type { MachineEvent } from '../events.ts';
+import type { Failure, StepName } from '@greenroom/sdk/wire';
+import type { AliveInstance, MachineEvent } from '../events.ts';
 import type { Attempt } from '../state.ts';
 import { type Draft, type Ignored, refuse, shuttingDown, stop } from './draft.ts';
 import { promoted } from './promote.ts';
@@ -14,6 +15,7 @@ export function started(draft: Draft, event: Extract<MachineEvent, { type: 'star
   state.stopping = 'no';
   state.at_rest = false;
   const { attempt } = state;
+  if (!state.live && !attempt) adoptServing(draft, alive.get(event.route ?? ''));
   if (state.live && state.live.instance !== null && !alive.has(state.live.instance)) state.live.instance = null;
   if (state.standby && !alive.has(state.standby.instance)) state.standby = null;
   state.retiring = state.retiring.filter((it) => alive.has(it.instance));
@@ -27,6 +29,14 @@ export function started(draft: Draft, event: Extract<MachineEvent, { type: 'star
   if (state.watch && (state.watch.until <= at || state.watch.instance !== state.live?.instance)) state.watch = null;
   if (state.watch && !draft.commands.some((it) => it.type === 'watch')) draft.commands.push({ type: 'watch', ...state.watch });
   return undefined;
+}
+
+/** Journal and state are lost, yet an instance serves the visitors: it is what is live, whatever nobody remembers. */
+function adoptServing({ state, at }: Draft, serving: AliveInstance | undefined): void {
+  if (!serving) return;
+  const { instance, slot, commit } = serving;
+  state.live = { commit, slot, instance, attempt: instance, served_at: at };
+  state.slots[slot] = { commit, ready: true };
 }
 
 /** A restart that already has the route serves. Any other begins anew. */
@@ -47,6 +57,8 @@ function resumeInstances(draft: Draft): void {
 
 function resumeAttempt(draft: Draft, attempt: Attempt, route: string | null, candidateRuns: boolean): void {
   if (attempt.phase === 'undoing') {
+    // The stop that ended it was itself cut short by a kill: nobody was told that reason, and it is over.
+    if (attempt.failure?.code === 'shutting_down') attempt.failure = { ...interrupted(attempt.failure.step), step: attempt.failure.step };
     draft.commands.push(undo(draft.state, attempt));
     return;
   }
@@ -54,12 +66,14 @@ function resumeAttempt(draft: Draft, attempt: Attempt, route: string | null, can
     promoted(draft, attempt);
     return;
   }
-  abort(draft, attempt, {
-    code: 'interrupted',
-    error: `The orchestrator ended during ${attempt.step}; nothing was promoted and the attempt was undone.`,
-    evidence: { remedy: 'Ask for the deploy again.' },
-  });
+  abort(draft, attempt, interrupted(attempt.step));
 }
+
+const interrupted = (step: StepName): Failure => ({
+  code: 'interrupted',
+  error: `The orchestrator ended during ${step}; nothing was promoted and the attempt was undone.`,
+  evidence: { remedy: 'Ask for the deploy again.' },
+});
 
 function resumeLive(draft: Draft, route: string | null): void {
   const { state, commands, at } = draft;
