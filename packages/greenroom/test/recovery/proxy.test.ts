@@ -115,7 +115,9 @@ test('kill -9 of the app beside the orchestrator: the live release is booted aga
   });
   await t.test('everything, as a power-off does: records of the old boot are not mistaken', async () => {
     const before = await liveNow(rig);
-    const others = (await rig.status()).slots.flatMap(({ pid }) => (pid > 0 ? [pid] : []));
+    const { slots, live_slot } = await rig.status();
+    const slot = live_slot === 'b' ? 'b' : 'a';
+    const others = slots.flatMap(({ pid }) => (pid > 0 ? [pid] : []));
     process.kill(await rig.proxyPid(), 'SIGKILL');
     await rig.kill();
     for (const pid of others) process.kill(pid, 'SIGKILL');
@@ -126,6 +128,8 @@ test('kill -9 of the app beside the orchestrator: the live release is booted aga
       const changed = { ...record, bootId: '00000000-0000-0000-0000-000000000000', pid: process.pid };
       writeFileSync(join(folder, name), JSON.stringify(changed));
     }
+    // What was not on disk yet when the power went is short now.
+    writeFileSync(join(layoutOf(rig.data).slot(slot), 'server.cjs'), '');
     const began = performance.now();
     await rig.start();
     t.diagnostic(`ready ${Math.round(performance.now() - began)} ms after the start, with proxy and app to start`);
