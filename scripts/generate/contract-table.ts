@@ -30,6 +30,7 @@ function typeOf(schema: Schema): string {
   if (type === 'object')
     return schema['properties'] === undefined ? `object of: ${typeOf(objectOf(schema['additionalProperties']))}` : 'object';
   if (type === 'string') return 'text';
+  if (type === 'boolean') return '`true`, `false`';
   const kind = type === 'integer' ? 'whole number' : String(type);
   if (exclusiveMinimum !== undefined) return `${kind} above ${exclusiveMinimum}`;
   // Bounds that only keep timers and arithmetic sane would be noise here.

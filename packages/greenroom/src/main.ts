@@ -149,10 +149,22 @@ async function serve(
   const journalProblem = (): string => damage;
   const ports = { clock, instances, prober, router, secrets, slots };
   const outside = await openOutside({ app, contract, layout, repo, ...forge, ports, journalProblem, log });
-  const { pushPromoted } = outside;
+  const { pushGated, pushPromoted } = outside;
   const findHost = (port: number): Promise<string> => waitForListener(port, 1_000, new AbortController().signal);
   const runner = createRunner({
-    ports: { repo, gate, slots, instances, prober, router, clock, drainTimeoutMs: contract.drain_timeout_ms, findHost, pushPromoted },
+    ports: {
+      repo,
+      gate,
+      slots,
+      instances,
+      prober,
+      router,
+      clock,
+      drainTimeoutMs: contract.drain_timeout_ms,
+      findHost,
+      pushGated,
+      pushPromoted,
+    },
     journal: recorder,
     ...replayed,
     policy: contractPolicy(contract),
@@ -174,6 +186,7 @@ async function serve(
     ports: { repo, slots, instances, prober, clock },
     runner,
     journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
+    forge: outside.forge,
   });
   const connected = await outside.connect(runner, service);
   const api = await listenApi(

@@ -11,10 +11,18 @@ import type {
   DeploySuccess,
   DryRun,
   EventMessage,
+  FreezeBody,
+  FrozenAnswer,
+  OverrideAnswer,
+  OverrideBody,
+  PullRequestAnswer,
+  ReconcileAnswer,
+  ReconcileBody,
   Refusal,
   RollbackBody,
   RollbackSuccess,
   Status,
+  ThawBody,
 } from './wire.ts';
 
 export type { EventsOptions } from './client/events.ts';
@@ -38,6 +46,15 @@ export interface GreenroomClient {
   rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   status(options?: CallOptions): Promise<Status>;
+  /** Stops deploys of the agent, or all, until `thaw`. This and the next four are served on the operator socket only, and refused as `forbidden` elsewhere. */
+  freeze(body: FreezeBody, options?: CallOptions): Promise<FrozenAnswer | Refusal>;
+  thaw(body?: ThawBody, options?: CallOptions): Promise<FrozenAnswer | Refusal>;
+  /** Lets one refusal of one commit pass. */
+  override(body: OverrideBody, options?: CallOptions): Promise<OverrideAnswer | Refusal>;
+  /** Looks for drift now and acts on it; with `dry_run` it only looks. */
+  reconcile(body?: ReconcileBody, options?: CallOptions): Promise<ReconcileAnswer | Refusal>;
+  /** Opens or updates the pull request from the agent's branch to the human one. */
+  pullRequest(options?: CallOptions): Promise<PullRequestAnswer | Refusal>;
   /** Attempts, newest first. */
   deploys(options?: CallOptions & { limit?: number }): Promise<AttemptView[]>;
   /** One attempt; null when the orchestrator knows none of that id. */
@@ -51,7 +68,7 @@ export interface GreenroomClient {
 export function createClient(address: Address): GreenroomClient {
   const where = describeAddress(address);
 
-  async function attemptCall(path: string, body: object, options: CallOptions & { async?: true }): Promise<unknown> {
+  async function post(path: string, body: object, options: CallOptions & { async?: true } = {}): Promise<unknown> {
     const headers = options.async ? { prefer: 'respond-async' } : {};
     const answer = await request(address, { method: 'POST', path, body, headers, ...signalOf(options) });
     const value = parse(where, answer);
@@ -72,13 +89,13 @@ export function createClient(address: Address): GreenroomClient {
   function deploy(body: DeployBody, options?: CallOptions): Promise<DeploySuccess | DryRun | Refusal>;
   function deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   async function deploy(body: DeployBody, options: CallOptions = {}): Promise<DeploySuccess | Accepted | DryRun | Refusal> {
-    return (await attemptCall('/deploy', body, options)) as DeploySuccess | Accepted | DryRun | Refusal;
+    return (await post('/deploy', body, options)) as DeploySuccess | Accepted | DryRun | Refusal;
   }
 
   function rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   function rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   async function rollback(body: RollbackBody = {}, options: CallOptions = {}): Promise<RollbackSuccess | Accepted | DryRun | Refusal> {
-    return (await attemptCall('/rollback', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
+    return (await post('/rollback', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
   }
 
   return {
@@ -88,6 +105,11 @@ export function createClient(address: Address): GreenroomClient {
     async status(options) {
       return (await readJson('/status', options)) as Status;
     },
+    freeze: async (body, options) => (await post('/freeze', body, options)) as FrozenAnswer | Refusal,
+    thaw: async (body = {}, options) => (await post('/thaw', body, options)) as FrozenAnswer | Refusal,
+    override: async (body, options) => (await post('/override', body, options)) as OverrideAnswer | Refusal,
+    reconcile: async (body = {}, options) => (await post('/reconcile', body, options)) as ReconcileAnswer | Refusal,
+    pullRequest: async (options) => (await post('/pull-request', {}, options)) as PullRequestAnswer | Refusal,
     async deploys(options = {}) {
       const query = options.limit === undefined ? '' : `?limit=${options.limit}`;
       return (await readJson(`/deploys${query}`, options)) as AttemptView[];

@@ -228,6 +228,69 @@ export interface OverrideView {
   since: string;
 }
 
+/** Refusals of the gate: those that the operator may override. */
+export const OVERRIDABLE_CODES = [
+  'gate_secret',
+  'gate_protected_path',
+  'gate_diff_lines',
+  'gate_deploy_size',
+  'gate_stale_base',
+] as const satisfies readonly FailureCode[];
+export type OverridableCode = (typeof OVERRIDABLE_CODES)[number];
+
+/** Body of `POST /freeze`. Replaces a freeze that is there. */
+export interface FreezeBody {
+  /** Whose deploys are stopped; the agent's when left out. */
+  scope?: 'agent' | 'all';
+  reason: string;
+}
+
+/** Body of `POST /thaw`; may be empty. */
+export interface ThawBody {
+  reason?: string;
+}
+
+/** Answer to `POST /freeze` and `POST /thaw`: how it is now. */
+export interface FrozenAnswer {
+  success: true;
+  frozen: boolean;
+}
+
+/** Body of `POST /override`. */
+export interface OverrideBody {
+  commit: string;
+  code: OverridableCode;
+  fingerprint?: string;
+  reason: string;
+}
+
+export interface OverrideAnswer {
+  success: true;
+  /** Full id of the commit that may pass. */
+  commit: string;
+}
+
+/** Body of `POST /reconcile`; may be empty. */
+export interface ReconcileBody {
+  dry_run?: boolean;
+}
+
+export interface ReconcileAnswer {
+  success: true;
+  dry_run: boolean;
+  /** What the round found, before it acted on it. */
+  drift: DriftView[];
+}
+
+/** Answer to `POST /pull-request`. */
+export interface PullRequestAnswer {
+  success: true;
+  /** `nothing`: the agent's branch has no commit that the human one lacks. */
+  change: 'opened' | 'updated' | 'unchanged' | 'nothing';
+  /** Empty with `nothing`. */
+  url: string;
+}
+
 /** What the reconcile loop checks between deploys. */
 export const DRIFT_NAMES = [
   'human_ahead',
@@ -251,6 +314,20 @@ export interface DriftView {
   /** What the loop does about it by itself. */
   action: 'deploy' | 'restore' | 'clean' | 'publish' | 'reset' | 'alert' | 'none';
   since: string;
+}
+
+/** What the project's own CI says about a commit: to be seen, never waited for. */
+export interface ChecksView {
+  commit: string;
+  /** `none`: nothing has looked at it, or GitHub does not have the commit. */
+  state: 'none' | 'pending' | 'success' | 'failure';
+  total: number;
+  /** Names of the checks that failed. */
+  failed: string[];
+  /** Page of the first one that failed; empty when none did. */
+  url: string;
+  /** When GitHub was asked. */
+  read_at: string;
 }
 
 export interface SlotView {
@@ -286,6 +363,10 @@ export interface Status {
   freeze: FreezeView | null;
   overrides: OverrideView[];
   drift: DriftView[];
+  /** Of the agent's branch, or of the live commit when nothing has looked at that; null without GitHub, and until it has answered once. */
+  checks: ChecksView | null;
+  /** What is wrong with GitHub or our access to it, as a sentence; empty when nothing is. */
+  github_problem: string;
   journal: { records: number; intact: boolean; problem: string };
   deploys: AttemptView[];
 }

@@ -11,14 +11,19 @@ import { alert } from './commands/alert.ts';
 import { completion } from './commands/completion.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
+import { freeze } from './commands/freeze.ts';
 import { init } from './commands/init.ts';
 import { log } from './commands/log.ts';
 import { logs } from './commands/logs.ts';
+import { override } from './commands/override.ts';
+import { pr } from './commands/pr.ts';
+import { reconcile } from './commands/reconcile.ts';
 import { rollback } from './commands/rollback.ts';
 import { schema } from './commands/schema.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
+import { thaw } from './commands/thaw.ts';
 import type { Cli } from './context.ts';
 import { description } from './flags.ts';
 import { plain, plainLines } from './terminal.ts';
@@ -26,7 +31,25 @@ import { plain, plainLines } from './terminal.ts';
 /** The command with everything it can do. */
 export function buildCli(): Application<Cli> {
   const root = buildRouteMap<string, Cli>({
-    routes: { init, start, stop, deploy, rollback, status, log, logs, doctor, alert, schema, completion },
+    routes: {
+      init,
+      start,
+      stop,
+      deploy,
+      rollback,
+      status,
+      log,
+      logs,
+      freeze,
+      thaw,
+      override,
+      reconcile,
+      pr,
+      doctor,
+      alert,
+      schema,
+      completion,
+    },
     docs: {
       brief: 'Deploys, rolls back and observes web apps on this machine, with zero downtime',
       fullDescription: description(

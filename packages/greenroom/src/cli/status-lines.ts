@@ -1,4 +1,5 @@
-import type { AttemptView, Status } from '@greenroom/sdk/wire';
+import type { AttemptView, ChecksView, Status } from '@greenroom/sdk/wire';
+import { driftRows } from './drift-rows.ts';
 import { ago, duration, shortCommit, table } from './format.ts';
 import { type Paint, plain } from './terminal.ts';
 
@@ -18,6 +19,18 @@ export function statusLines(status: Status, paint: Paint, now: number): string[]
     facts.push(['queued', `${item.kind} of ${shortCommit(plain(item.commit)) || plain(item.branch)} by ${item.trigger}`]);
   if (status.quarantine.length > 0) facts.push(['quarantine', status.quarantine.map((commit) => shortCommit(plain(commit))).join(', ')]);
   if (status.consecutive_failures > 0) facts.push(['failures', `${status.consecutive_failures} in a row`]);
+  const { freeze, checks } = status;
+  if (freeze) {
+    const whose = freeze.scope === 'all' ? 'all deploys' : "the agent's deploys";
+    facts.push(['frozen', paint('yellow', `${whose}, ${ago(freeze.since, now)}: ${plain(freeze.reason)}`)]);
+  }
+  for (const it of status.overrides) {
+    const what = it.fingerprint ? `${it.code} for ${plain(it.fingerprint)}` : it.code;
+    facts.push(['override', `${shortCommit(plain(it.commit))} may pass ${what}, ${ago(it.since, now)}: ${plain(it.reason)}`]);
+  }
+  if (checks) facts.push(['checks', checksLine(checks, paint, now)]);
+  if (status.github_problem) facts.push(['github', paint('yellow', plain(status.github_problem))]);
+  for (const line of driftRows(status.drift)) facts.push(['drift', paint('yellow', line)]);
   if (!status.journal.intact) facts.push(['journal', paint('red', `damaged: ${plain(status.journal.problem)}`)]);
   const width = Math.max(...facts.map(([name]) => name.length));
   const head = `${paint('bold', plain(status.app))}  ${paint('dim', `greenroom ${plain(status.version)}`)}`;
@@ -25,6 +38,16 @@ export function statusLines(status: Status, paint: Paint, now: number): string[]
   if (status.deploys.length > 0)
     lines.push('', ...attemptLines(status.deploys.slice(0, SHOWN_DEPLOYS), paint, now).map((line) => `  ${line}`));
   return lines;
+}
+
+function checksLine({ commit, state, total, failed, url, read_at }: ChecksView, paint: Paint, now: number): string {
+  const of = `of ${shortCommit(plain(commit))}`;
+  const when = paint('dim', `, asked ${ago(read_at, now)}`);
+  if (state === 'none') return `none ${of}${when}`;
+  if (state === 'pending') return `${paint('cyan', `running, ${total} in all`)}, ${of}${when}`;
+  if (state === 'success') return `${paint('green', `${total} passed`)}, ${of}${when}`;
+  const names = `${failed.length} of ${total} failed: ${failed.map(plain).join(', ')}`;
+  return `${paint('red', names)}, ${of}${when}${url ? `  ${plain(url)}` : ''}`;
 }
 
 /** One line per attempt: mark, id, kind, commit, trigger, when, how long, and why not. */

@@ -38,12 +38,28 @@ export async function connect({ app, layout }: Target): Promise<GreenroomClient>
   );
 }
 
+/** The same over the operator's socket and no other way: what the operator alone may do is served there only. */
+export async function connectAsOperator(target: Target, what: string): Promise<GreenroomClient> {
+  const { app, layout } = target;
+  if (await socketServes(layout)) return createClient({ socket: layout.operatorSocket });
+  const byPort = await connect(target);
+  const again = `greenroom stop --app ${app.name} --detach-app, then greenroom start --app ${app.name}`;
+  throw new CliError(
+    EXIT.unreachable,
+    'operator_socket_missing',
+    `\`${what}\` is for the operator alone and works over the operator socket only, which is missing: ${layout.operatorSocket}\nThe orchestrator answers at ${byPort.address}, where everybody on this machine can ask. Make the socket anew: ${again}`,
+  );
+}
+
 /** The operator's socket; the port only of a process that is proven to be this app's, because any program may hold it by now. */
 async function addressOf(layout: Layout): Promise<Address | undefined> {
-  const fits = Buffer.byteLength(layout.operatorSocket) <= MAX_SOCKET_PATH_BYTES;
-  if (fits && (await exists(layout.operatorSocket))) return { socket: layout.operatorSocket };
+  if (await socketServes(layout)) return { socket: layout.operatorSocket };
   const running = await runningOrchestrator(layout);
   return running ? { port: running.api_port } : undefined;
+}
+
+async function socketServes({ operatorSocket }: Layout): Promise<boolean> {
+  return Buffer.byteLength(operatorSocket) <= MAX_SOCKET_PATH_BYTES && (await exists(operatorSocket));
 }
 
 /** `run/orchestrator.json`. */

@@ -1,6 +1,6 @@
 /** Composition of everything that happens between deploys and beyond this machine: branches, GitHub, webhook, alerts, the reconcile loop. */
 import { join } from 'node:path';
-import type { AttemptView, DriftView } from '@greenroom/sdk/wire';
+import type { AttemptView, DriftView, Status } from '@greenroom/sdk/wire';
 import { agentBusy } from '../orchestrator/adapters/agent-turn.ts';
 import { createAlerts } from '../orchestrator/adapters/alerts/alerts.ts';
 import { openDeliveries } from '../orchestrator/adapters/deliveries.ts';
@@ -22,6 +22,7 @@ import { watchForAlerts } from '../orchestrator/runner/alerting.ts';
 import { createHumanPush } from '../orchestrator/runner/human-push.ts';
 import type { PullRequestAnswer, Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
+import { type Checks, createChecks } from './checks.ts';
 
 const REPORTED_AGAIN_MS = 86_400_000;
 
@@ -41,6 +42,10 @@ export interface OutsideOptions {
 export interface Outside {
   /** Publishes the agent's branch up to the promoted commit. Empty, or why not. */
   pushPromoted(commit: string): Promise<string>;
+  /** Lets the project's CI see a commit of the agent's branch that the gate let pass, when the contract wants that. Never waited for. */
+  pushGated(commit: string): void;
+  /** What is known of GitHub now. */
+  forge(): Pick<Status, 'checks' | 'github_problem'>;
   /** Takes up the work, once the machine runs. */
   connect(runner: Runner, service: Service): Promise<Connected>;
 }
@@ -61,17 +66,54 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   const alerts = await createAlerts({ app, contract, secrets: ports.secrets, clock, folder: join(layout.data, 'alerts'), log });
   // Left alone without GitHub: what waits there survives a missing token.
   const outbox = github && (await openOutbox({ folder: join(layout.data, 'outbox'), handlers: github.handlers, log, now: clock.now }));
+  const checks = github && checksOf(github);
   alerts.send(journalAlert(options.journalProblem()));
 
   async function pushPromoted(commit: string): Promise<string> {
     const report = await branches.pushMachine(commit, ended.signal);
-    if (report.status === 'not_on_branch' || report.status === 'up_to_date') return '';
+    if (report.status === 'not_on_branch') return '';
+    if (report.status === 'up_to_date') {
+      // Pushed before its promotion, but offered only now that it is live.
+      if (contract.push_before_promotion && !(await isHuman(commit))) await offerPullRequest(commit);
+      return '';
+    }
     if (report.status === 'pushed') {
       log(report.detail);
       await offerPullRequest(commit);
       return '';
     }
     return report.status === 'aborted' ? '' : pushProblem(report);
+  }
+
+  async function isHuman(commit: string): Promise<boolean> {
+    return await repo.contains((await repo.branches())[contract.human_branch] ?? '', commit);
+  }
+
+  function pushGated(commit: string): void {
+    if (!contract.push_before_promotion) return;
+    branches.pushMachine(commit, ended.signal).then(
+      (report) => {
+        if (!['not_on_branch', 'up_to_date', 'aborted'].includes(report.status)) log(`Before its promotion: ${report.detail}`);
+      },
+      (error: Error) => log(`${commit} could not be pushed before its promotion: ${error.stack ?? error.message}`),
+    );
+  }
+
+  function checksOf(asked: GitHub): Checks {
+    return createChecks({
+      async commits() {
+        const agent = (await repo.branches())[contract.agent_branch];
+        return [agent, runner?.state().live?.commit].filter((it) => it !== undefined);
+      },
+      ask: (commit) => asked.checks(commit, ended.signal),
+      now: clock.now,
+      log,
+    });
+  }
+
+  function forge(): Pick<Status, 'checks' | 'github_problem'> {
+    checks?.look();
+    return { checks: checks?.view() ?? null, github_problem: github?.problem() ?? '' };
   }
 
   function pushProblem(report: PushReport): string {
@@ -128,13 +170,20 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
         );
         if (freed > 0) log(`deleted ${Math.ceil(freed / 1_000_000)} MB of old logs`);
       },
-      outbox: { pending: pendingReports, drain: async (signal) => void (await outbox?.drain(signal)) },
+      outbox: {
+        pending: pendingReports,
+        async drain(signal) {
+          checks?.look();
+          await outbox?.drain(signal);
+        },
+      },
       onDrift: (before, after) => {
         for (const it of driftAlerts(before, after)) alerts.send(it);
       },
       log,
     });
     const webhook = await openWebhook(connected, reconcile, humanPush.deploy);
+    checks?.look();
     reconcile.start();
     return {
       reconcile: reconcile.run,
@@ -204,5 +253,5 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     return listener;
   }
 
-  return { pushPromoted, connect };
+  return { pushPromoted, pushGated, forge, connect };
 }

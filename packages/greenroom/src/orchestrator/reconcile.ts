@@ -99,7 +99,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
       agent_branch: options.agentBranch,
       agent_ahead: view.ahead,
       agent_merged: merged.state === 'merged',
-      unpublished: unpublished(view, state),
+      unpublished: await unpublished(view, state),
       unhealthy,
       mismatch,
       changed,
@@ -108,10 +108,11 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     };
   }
 
-  function unpublished(view: BranchesView, state: State): string[] {
-    const promoted = state.live !== null && view.agent.containsLive && view.unpublished > 0 && view.agent.published !== state.live.commit;
+  async function unpublished({ agent, human, ...view }: BranchesView, { live }: State): Promise<string[]> {
     const pending = options.outbox.pending();
-    return promoted && !view.human.containsLive ? [`branch ${options.agentBranch}`, ...pending] : pending;
+    if (live === null || !agent.containsLive || human.containsLive || view.unpublished === 0) return pending;
+    // What is published may be ahead of what is live: commits that were pushed before their promotion and then failed.
+    return (await repo.contains(agent.published, live.commit)) ? pending : [`branch ${options.agentBranch}`, ...pending];
   }
 
   async function healthProblem({ live }: State): Promise<string> {

@@ -32,6 +32,8 @@ function status(changes: Partial<Status> = {}): Status {
     freeze: null,
     overrides: [],
     drift: [],
+    checks: null,
+    github_problem: '',
     journal: { records: 1, intact: true, problem: '' },
     deploys: [attempt({ status: 'succeeded', promoted: true, reason: 'new\u001b]0;title\u0007 footer' })],
     ...changes,

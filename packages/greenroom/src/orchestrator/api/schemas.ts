@@ -1,5 +1,5 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
-import { DRIFT_NAMES, FAILURE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
+import { DRIFT_NAMES, FAILURE_CODES, OVERRIDABLE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 
 const commitish = z.string().trim().min(1).max(255);
@@ -180,6 +180,18 @@ export const status = z
       }),
     ),
     drift: z.array(driftView),
+    checks: z
+      .object({
+        commit: z.string(),
+        state: z.enum(['none', 'pending', 'success', 'failure']),
+        total: z.int(),
+        failed: z.array(z.string()),
+        url: z.string().meta({ description: 'Page of the first check that failed; empty when none did.' }),
+        read_at: time,
+      })
+      .nullable()
+      .meta({ description: "What the project's own CI says; null without GitHub, and until it has answered once." }),
+    github_problem: z.string().meta({ description: 'What is wrong with GitHub or the access to it; empty when nothing is.' }),
     deploys: z.array(attemptView),
   })
   .meta({ id: 'Status' });
@@ -197,7 +209,7 @@ export const thawBody = z.object({ reason: reason.optional() }).meta({ id: 'Thaw
 export const overrideBody = z
   .object({
     commit: commitish,
-    code: z.enum(['gate_secret', 'gate_protected_path', 'gate_diff_lines', 'gate_deploy_size', 'gate_stale_base']),
+    code: z.enum(OVERRIDABLE_CODES),
     fingerprint: z.string().min(1).max(128).optional().meta({ description: 'Only this finding; every one of the code when left out.' }),
     reason: why,
   })

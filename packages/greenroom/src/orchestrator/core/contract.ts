@@ -243,6 +243,10 @@ export const contractSchema = z.object(
       .boolean({ error: 'true or false' })
       .default(false)
       .describe("Keep a pull request from the agent's branch to the human one open and up to date (GitHub only)."),
+    push_before_promotion: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe("Push a commit of the agent's branch as soon as the gate let it pass, so that the project's CI sees it before it is live."),
     agent_deploys_per_hour: whole(0, 100_000)
       .default(60)
       .describe('How many deploys the agent may ask for within an hour. 0 for any number.'),

@@ -36,6 +36,8 @@ export interface ServiceOptions {
   ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; clock: Clock };
   runner: Runner;
   journal(): { records: number; intact: boolean; problem: string };
+  /** What is known of GitHub now; asked at each status, so it must not wait for anything. */
+  forge(): Pick<Status, 'checks' | 'github_problem'>;
 }
 
 export interface Service {
@@ -56,7 +58,7 @@ export interface Service {
   memory(): number;
 }
 
-export function createService({ app, version, port, humanBranch, ports, runner, journal }: ServiceOptions): Service {
+export function createService({ app, version, port, humanBranch, ports, runner, journal, forge }: ServiceOptions): Service {
   const { clock, instances, prober, repo, slots } = ports;
   let health: { instance: string; at: number; answer: Promise<string> } | null = null;
 
@@ -139,6 +141,7 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
       },
       overrides: state.overrides.map(({ at, ...it }) => ({ ...it, since: time(at) })),
       drift: state.drift.map(({ at, ...it }) => ({ ...it, since: time(at) })),
+      ...forge(),
       journal: journal(),
       deploys: attempts(STATUS_DEPLOYS),
     };

@@ -4,7 +4,7 @@ import type { Command } from '../core/commands.ts';
 import type { NewEvent, StepData } from '../core/events.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { State } from '../core/state.ts';
-import type { Clock, Gate, GateOverride, Instance, Instances, Prober, Repo, Router, RouteTarget, Slots } from '../ports.ts';
+import type { Clock, Gate, GateOverride, GateRequest, Instance, Instances, Prober, Repo, Router, RouteTarget, Slots } from '../ports.ts';
 
 /** A candidate that never served gets this long after SIGTERM. */
 export const CANDIDATE_GRACE_MS = 2_000;
@@ -25,6 +25,8 @@ export interface Ports {
   router: Router;
   clock: Clock;
   drainTimeoutMs: number;
+  /** Told of a commit that the gate let pass. Must not throw, and is not waited for. */
+  pushGated(commit: string): void;
   /** Tells the world of a promoted commit. Empty, or why it could not be told. */
   pushPromoted(commit: string): Promise<string>;
   /** Loopback address that a port of ours answers on. */
@@ -130,7 +132,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
           detail: [it.commit.slice(0, 10), it.branch && `head of ${it.branch}`, it.warning].filter(Boolean).join(', '),
         }));
       case 'gate':
-        return gate.check({
+        return judge({
           live: state().live?.commit ?? '',
           candidate: commit,
           branch,
@@ -151,6 +153,12 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
       default:
         throw new Error(`${command.step} is not a step that an attempt runs`);
     }
+  }
+
+  async function judge(request: GateRequest): Promise<Result<StepData>> {
+    const judged = await gate.check(request);
+    if (judged.ok && !request.signal.aborted) ports.pushGated(request.candidate);
+    return judged;
   }
 
   async function probe(instance: string, signal: AbortSignal): Promise<Result<StepData>> {
