@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { RepoError } from '../../src/orchestrator/adapters/git/repo.ts';
+import { openRepo, RepoError } from '../../src/orchestrator/adapters/git/repo.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { commit, failure, git, openApp, source, temporaryFolder, value, world } from './fixture.ts';
 
@@ -193,4 +193,16 @@ test('the operator’s own repository of another user can be the remote', async 
   chownSync(app, 65534, 65534);
   const repo = await openApp(layoutOf(join(root, 'data')), app);
   assert.equal(value(await repo.resolve({ branch: 'main' }, never)).commit, first);
+});
+
+test('a URL that carries a password is refused, without repeating it', async (t) => {
+  const layout = layoutOf(temporaryFolder(t));
+  const opened = openRepo({
+    layout,
+    remote: 'https://me:hunter2@example.org/shop.git',
+    humanBranch: 'main',
+    agentBranch: 'machine',
+    log: () => undefined,
+  });
+  await assert.rejects(opened, (error: Error) => /GREENROOM_GIT_TOKEN/.test(error.message) && !error.message.includes('hunter2'));
 });

@@ -36,6 +36,10 @@ export interface OpenedRepo extends Repo {
   origin(direction: 'fetch' | 'push'): Promise<Source>;
 }
 
+function carriesPassword(location: string): boolean {
+  return URL.canParse(location) && new URL(location).password !== '';
+}
+
 /** The repository cannot be used at all. The message is a sentence for the operator. */
 export class RepoError extends Error {
   override name = 'RepoError';
@@ -83,6 +87,12 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
   const remote = parseRemote(options.remote);
   if (remote === undefined) {
     throw new RepoError(`"${options.remote}" is neither a folder nor a URL that Greenroom fetches from (https, ssh, git).`);
+  }
+  if (carriesPassword(remote.location)) {
+    // On git's command line every user of the machine could read it, and it would be kept in the repository's configuration.
+    throw new RepoError(
+      "The repository's URL carries a password. Leave it out, and set GREENROOM_GIT_TOKEN (with GREENROOM_GIT_USER) in this environment instead.",
+    );
   }
   await createBare(layout.repo);
   const git = createGit(layout.repo);
@@ -206,7 +216,10 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
       const { code, stdout } = await git.run(['merge-tree', '--write-tree', '-z', ours, theirs]);
       const [tree = ''] = nulFields(stdout);
       if (code !== 0 || !isFullId(tree)) return null;
-      const commit = await git.text(['commit-tree', tree, '-p', ours, '-p', theirs, '-F', '-'], { input: `${message}\n` });
+      const dates = await git.text(['show', '--no-patch', '--format=%ct', ours, theirs]);
+      const date = `@${Math.max(...dates.split('\n').map(Number))} +0000`;
+      const env = { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
+      const commit = await git.text(['commit-tree', tree, '-p', ours, '-p', theirs, '-F', '-'], { input: `${message}\n`, env });
       await git.must(['update-ref', `${MERGES}${commit}`, commit]);
       return commit;
     },
