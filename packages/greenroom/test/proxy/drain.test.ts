@@ -19,6 +19,7 @@ async function twoInstances(
     if (request.url === '/events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write('data: 1\n\n');
+      if (request.method === 'POST') waiting.push(() => response.end('data: 2\n\n'));
     } else waiting.push(() => response.end('old'));
   });
   const next = await startApp(t, 'next', (_, response) => response.end('next'));
@@ -51,6 +52,18 @@ test('a drain ends when the last request does, and not before', async (t) => {
     ['old', 'old'],
   );
   assert.deepEqual(await proxy.drain('old', FAR_MS), NOTHING, 'repeatable');
+});
+
+test('events in answer to a POST are a request that is waited for, not a stream that is closed', async (t) => {
+  const { proxy, swap, finish } = await twoInstances(t);
+  const waiting = fetchOnce(proxy.port, '/events', { method: 'POST' });
+  await until(async () => (await proxy.inFlight('old')).requests === 1);
+  await swap();
+  const draining = proxy.drain('old', FAR_MS, 0);
+  assert.equal((await fetchOnce(proxy.port, '/')).body, 'next');
+  finish();
+  assert.deepEqual(await draining, NOTHING);
+  assert.equal((await waiting).body, 'data: 1\n\ndata: 2\n\n');
 });
 
 test('at its limit a drain counts the requests it gives up, and leaves them alone', async (t) => {

@@ -115,7 +115,8 @@ export function runExchange(options: ExchangeOptions): Exchange {
         upstream.destroy();
         return;
       }
-      if (isEventStream(answer)) {
+      // EventSource asks again by itself, and only ever by GET. What is streamed in answer to a POST (a language model's words) is asked for once.
+      if (request.method === 'GET' && isEventStream(answer)) {
         flight.stream(() => {
           closer?.close();
           upstream.destroy();
