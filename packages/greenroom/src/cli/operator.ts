@@ -15,13 +15,13 @@ export async function operatorCall<T extends { success: true }>(
   tell: (answer: T) => void,
 ): Promise<Exit> {
   const answer = await call(await connectAsOperator(await findTarget(cli, flags), what));
+  if (!answer.success && answer.code === 'not_found') {
+    throw new CliError(EXIT.unreachable, 'unexpected_answer', `The orchestrator is of a version without \`${what}\`: restart it.`);
+  }
   if (flags.json) cli.say(json(answer, 2));
   if (answer.success) {
     if (!flags.json) tell(answer);
     return EXIT.ok;
-  }
-  if (answer.code === 'not_found') {
-    throw new CliError(EXIT.unreachable, 'unexpected_answer', `The orchestrator is of a version without \`${what}\`: restart it.`);
   }
   tellRefusal(cli, what, answer);
   return EXIT.failed;

@@ -1,11 +1,14 @@
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
+import { examineForge } from '../../orchestrator/adapters/forge-access.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { findApp } from '../../registry/find.ts';
+import { VERSION } from '../../version.ts';
 import type { Cli } from '../context.ts';
 import type { AppFlags } from '../flags.ts';
 import { type PidFile, runningOrchestrator, type Target } from '../target.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
+import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkPorts, checkProxy } from './network.ts';
 import { checkRepository, checkSharedPaths } from './repository.ts';
 import { checkSecrets } from './secrets.ts';
@@ -61,11 +64,14 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
   findings.push({ check: 'contract', level: 'ok', says: app.contract });
   findings.push(...read.notes.map((says): Finding => ({ check: 'contract', level: 'warn', says, remedy: `Look at ${app.contract}.` })));
   const patient: Patient = { app, layout, home: cli.home, contract: read.contract, running: await runningOrchestrator(layout) };
+  const forge = await examineForge({ app: app.name, version: VERSION, remote: app.repo, env: cli.env, pid: patient.running?.pid });
   const results = await Promise.all([
     checkDisk(patient),
-    checkRepository(patient),
+    checkRepository(patient, forge),
     checkSharedPaths(patient),
     checkSecrets(patient, cli.env),
+    checkGitHub(forge),
+    checkWebhook(patient, forge),
     checkPorts(patient),
     checkProxy(patient),
   ]);

@@ -1,11 +1,13 @@
-import { git } from '../git.ts';
+import type { ForgeAccess } from '../../orchestrator/adapters/forge-access.ts';
+import { type GitAccess, git } from '../git.ts';
 import type { Finding, Patient } from './examine.ts';
 
-export async function checkRepository({ app, contract }: Patient): Promise<Finding[]> {
+/** Whether the orchestrator could fetch: over http with its own credentials, not with those that this user's git has. */
+export async function checkRepository({ app, contract }: Patient, { remote }: ForgeAccess): Promise<Finding[]> {
   const check = 'repository';
   if (!app.repo)
     return [{ check, level: 'warn', says: 'not known', remedy: `Start once with: greenroom start --app ${app.name} --repo DIR|URL` }];
-  const heads = await git(['ls-remote', '--heads', '--', app.repo]);
+  const heads = await git(['ls-remote', '--heads', '--', app.repo], access(app.repo, remote));
   if (!heads.ok) {
     const [first = ''] = heads.problem.split('\n');
     return [
@@ -13,7 +15,9 @@ export async function checkRepository({ app, contract }: Patient): Promise<Findi
         check,
         level: 'fail',
         says: `${app.repo} cannot be read: ${first}`,
-        remedy: `Make this work for the user that runs Greenroom: git ls-remote '${app.repo}'`,
+        remedy: /^https?:/i.test(app.repo)
+          ? `Give "greenroom start" a token in GREENROOM_GIT_TOKEN, or GitHub credentials: docs/guides/branches.md. Your own git's are not used.`
+          : `Make this work for the user that runs Greenroom: git ls-remote '${app.repo}'`,
       },
     ];
   }
@@ -33,6 +37,11 @@ export async function checkRepository({ app, contract }: Patient): Promise<Findi
     return [{ check, level: 'fail', says: `${app.repo} has no branch "${contract.human_branch}"`, remedy }];
   }
   return [{ check, level: 'ok', says: `${app.repo}, branch ${contract.human_branch}` }];
+}
+
+function access(repo: string, { env = {}, config = [] }: ForgeAccess['remote']): GitAccess {
+  if (!/^https?:/i.test(repo)) return {};
+  return { env: { ...env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }, config };
 }
 
 /** A shared path is mounted over the checkout: what git tracks there would be hidden. */

@@ -29,7 +29,7 @@ export interface GitHubClient {
   write<T>(call: (request: Request) => Promise<T>, signal?: AbortSignal): Promise<Answer<T>>;
   /** A token that works now: the operator's, or one of the app's that lasts for minutes at least. */
   token(signal?: AbortSignal): Promise<Answer<string>>;
-  /** What the last call failed with; empty when it worked. */
+  /** What the last call failed with; empty when it worked, or when only what it asked for was wrong. */
   problem(): string;
 }
 
@@ -89,10 +89,12 @@ export function createClient(options: ClientOptions): GitHubClient {
   /** Says each kind of trouble once, and its end. */
   function remember(problem: GitHubProblem | undefined): void {
     if (problem?.kind === 'aborted') return;
-    if (problem && problem.kind !== last?.kind) log(problem.error);
-    if (!problem && last && last.kind !== 'invalid') log('GitHub answers again.');
-    if (problem?.kind === 'rate_limited') blockedUntil = now() + problem.retryAfterMs;
-    last = problem;
+    // GitHub works then; whoever asked for the wrong thing says so.
+    const trouble = problem?.kind === 'invalid' ? undefined : problem;
+    if (trouble && trouble.kind !== last?.kind) log(trouble.error);
+    if (!trouble && last) log('GitHub answers again.');
+    if (trouble?.kind === 'rate_limited') blockedUntil = now() + trouble.retryAfterMs;
+    last = trouble;
   }
 }
 

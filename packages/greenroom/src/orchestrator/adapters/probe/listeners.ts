@@ -15,6 +15,12 @@ export function listenRemedy(instance: Instance, wanted: number): string {
   return `${where} ${remedy}`;
 }
 
+/** Whether this very process listens on the TCP port. False when its files are not ours to see. */
+export function listensOn(pid: number, port: number): boolean {
+  const portOf = listeningSockets();
+  return socketsOf(pid).some((socket) => portOf.get(socket) === port);
+}
+
 /** TCP ports on which processes of this session listen, ascending. */
 function listeningPorts(session: number): number[] {
   const portOf = listeningSockets();
