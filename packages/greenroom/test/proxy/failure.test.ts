@@ -46,6 +46,31 @@ test('an app that ends without an answer is 502, and a POST is not sent twice', 
   await until(async () => (await proxy.inFlight('i1')).requests === 0);
 });
 
+for (const interim of ['100 Continue', '103 Early Hints', '101 Switching Protocols']) {
+  test(`an app that ends after ${interim} is 502, not a wait without end`, async (t) => {
+    const proxy = await startProxyRig(t);
+    let requests = 0;
+    const server = net
+      .createServer((socket) => {
+        socket.on('error', () => socket.destroy());
+        socket.once('data', () => {
+          requests += 1;
+          socket.end(`HTTP/1.1 ${interim}\r\n${interim.startsWith('101') ? 'Connection: Upgrade\r\nUpgrade: x\r\n' : ''}\r\n`);
+        });
+      })
+      .listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    await proxy.route({ instance: 'i1', host: '127.0.0.1', port: (server.address() as net.AddressInfo).port });
+    for (const head of ['GET / HTTP/1.1', 'POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5']) {
+      const answer = await rawExchange(proxy.port, `${head}\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      assert.match(answer, /HTTP\/1\.1 502 Bad Gateway\r\n/);
+    }
+    assert.equal(requests, 2);
+    await until(async () => (await proxy.inFlight('i1')).requests === 0);
+  });
+}
+
 for (const framing of ['chunked', 'length', 'close'] as const) {
   test(`an answer that breaks off (${framing}) never looks complete`, async (t) => {
     const proxy = await startProxyRig(t);

@@ -62,6 +62,8 @@ export function runExchange(options: ExchangeOptions): Exchange {
   function run(destination: Destination, flight: Flight): void {
     let connected = false;
     let answered = false;
+    /** An interim answer (100, 103) came: it is no answer, but whoever gave it has the request in hand. */
+    let interim = false;
     let clean = true;
     let clientOver = response.closed;
     let upstreamOver = false;
@@ -101,7 +103,7 @@ export function runExchange(options: ExchangeOptions): Exchange {
 
     if (options.expectsContinue) upstream.on('continue', () => response.writeContinue());
     upstream.on('information', (information) => {
-      answered = true;
+      interim = true;
       passInformation(response, information);
     });
     upstream.on('response', (answer) => {
@@ -124,12 +126,13 @@ export function runExchange(options: ExchangeOptions): Exchange {
       }
     });
     upstream.on('upgrade', (answer, appSocket, appHead) => {
-      answered = true;
       if (!upgrade) {
-        // A 101 that nobody asked for.
+        // A 101 that nobody asked for is no answer.
+        interim = true;
         appSocket.destroy();
         return;
       }
+      answered = true;
       handedOver = true;
       response.off('close', onClientClose);
       tunnel({
@@ -153,7 +156,7 @@ export function runExchange(options: ExchangeOptions): Exchange {
         request.off('error', onRequestError);
         handedOver = true;
         flight.end(false);
-        repeatOrFail(destination, { connected, reused: upstream.reusedSocket });
+        repeatOrFail(destination, { connected, interim, reused: upstream.reusedSocket });
         return;
       }
       if (hasBody && !request.complete) {
@@ -164,11 +167,11 @@ export function runExchange(options: ExchangeOptions): Exchange {
     });
   }
 
-  function repeatOrFail(failed: Destination, how: { connected: boolean; reused: boolean }): void {
+  function repeatOrFail(failed: Destination, how: { connected: boolean; interim: boolean; reused: boolean }): void {
     if (response.closed || aborted) return;
     const next = pick();
     const moved = next !== null && (next.port !== failed.port || next.host !== failed.host);
-    const safe = !how.connected || repeatable;
+    const safe = !how.connected || (repeatable && !how.interim);
     if (safe && attempts < MAX_ATTEMPTS && (moved || (how.connected && how.reused))) {
       useFresh = true;
       attempt();
