@@ -1,6 +1,6 @@
 /** Composition of everything that happens between deploys and beyond this machine: branches, GitHub, webhook, alerts, the reconcile loop. */
 import { join } from 'node:path';
-import type { AttemptView, DriftView, Status } from '@greenroom/sdk/wire';
+import { type AttemptView, DRIFT_NAMES, type DriftView, type Status } from '@greenroom/sdk/wire';
 import { agentBusy } from '../orchestrator/adapters/agent-turn.ts';
 import { createAlerts } from '../orchestrator/adapters/alerts/alerts.ts';
 import { openDeliveries } from '../orchestrator/adapters/deliveries.ts';
@@ -15,6 +15,7 @@ import { ListenError } from '../orchestrator/api/listen.ts';
 import { listenWebhook, type WebhookListener } from '../orchestrator/api/webhook.ts';
 import { driftAlerts, journalAlert } from '../orchestrator/core/alerting.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
+import type { Drift } from '../orchestrator/core/state.ts';
 import type { Layout } from '../orchestrator/layout.ts';
 import type { Clock, Instances, Prober, PushReport, Router, Secrets, Slots } from '../orchestrator/ports.ts';
 import { createReconcile, type Reconcile } from '../orchestrator/reconcile.ts';
@@ -25,6 +26,15 @@ import type { Runner } from '../orchestrator/runner.ts';
 import { type Checks, createChecks } from './checks.ts';
 
 const REPORTED_AGAIN_MS = 86_400_000;
+/** Reports to GitHub that wait no longer than this are on their way, and no drift. */
+const REPORTS_MAY_TAKE_MS = 30_000;
+/** However soon the outbox wants to try again. */
+const LEAST_RETRY_MS = 500;
+
+const PUSH_REJECTED = { key: 'push_rejected', kind: 'push_rejected', severity: 'warning' } as const;
+
+/** For alerts, so that whatever a round does not find is over, also after a crash. */
+const EVERY_DRIFT: readonly Drift[] = DRIFT_NAMES.map((name) => ({ name, detail: '', action: 'none', at: 0 }));
 
 export interface OutsideOptions {
   app: string;
@@ -61,6 +71,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   const { clock, instances } = ports;
   const ended = new AbortController();
   let runner: Runner | null = null;
+  let cancelDelivery = (): void => undefined;
   const attemptRunning = (): boolean => (runner?.state().attempt ?? null) !== null;
   const branches = createBranches({ layout, repo, contract, log, agentBusy: () => agentBusy(layout), attemptRunning, now: clock.now });
   const alerts = await createAlerts({ app, contract, secrets: ports.secrets, clock, folder: join(layout.data, 'alerts'), log });
@@ -72,17 +83,17 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   async function pushPromoted(commit: string): Promise<string> {
     const report = await branches.pushMachine(commit, ended.signal);
     if (report.status === 'not_on_branch') return '';
+    if (report.status !== 'pushed' && report.status !== 'up_to_date')
+      return report.status === 'aborted' ? report.detail : pushProblem(report);
+    alerts.send({ ...PUSH_REJECTED, title: `${report.branch} is published again`, detail: report.detail, resolved: true });
     if (report.status === 'up_to_date') {
       // Pushed before its promotion, but offered only now that it is live.
       if (contract.push_before_promotion && !(await isHuman(commit))) await offerPullRequest(commit);
       return '';
     }
-    if (report.status === 'pushed') {
-      log(report.detail);
-      await offerPullRequest(commit);
-      return '';
-    }
-    return report.status === 'aborted' ? '' : pushProblem(report);
+    log(report.detail);
+    await offerPullRequest(commit);
+    return '';
   }
 
   async function isHuman(commit: string): Promise<boolean> {
@@ -119,13 +130,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   function pushProblem(report: PushReport): string {
     // Unreachable is for the loop to try again; the others want a person.
     if (report.status !== 'unreachable') {
-      alerts.send({
-        key: 'push_rejected',
-        kind: 'push_rejected',
-        severity: 'warning',
-        title: `${report.branch} was not published`,
-        detail: report.detail,
-      });
+      alerts.send({ ...PUSH_REJECTED, title: `${report.branch} was not published`, detail: report.detail });
     }
     return report.detail;
   }
@@ -133,7 +138,17 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   async function offerPullRequest(commit: string): Promise<void> {
     if (!github || !outbox || !contract.auto_pull_request) return;
     await outbox.enqueue(github.pullRequestJob(pullRequestOf(runner), commit));
-    void outbox.drain(ended.signal);
+    deliver(outbox);
+  }
+
+  /** Delivers what is due, and what is not due yet when it is. */
+  function deliver(box: Outbox): void {
+    cancelDelivery();
+    void box.drain(ended.signal).then(() => {
+      const { next } = box.pending();
+      cancelDelivery();
+      if (next > 0 && !ended.signal.aborted) cancelDelivery = clock.after(Math.max(LEAST_RETRY_MS, next - clock.now()), () => deliver(box));
+    });
   }
 
   function pullRequestOf(from: Runner | null): { head: string; base: string; title: string; summary: string } {
@@ -151,7 +166,17 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     const alert = alerts.send.bind(alerts);
     const policy = contract.on_human_push;
     const humanBranch = contract.human_branch;
-    const humanPush = createHumanPush({ policy, humanBranch, runner: connected, service, repo, branches, alert, log });
+    const humanPush = createHumanPush({
+      policy,
+      humanBranch,
+      agentBranch: contract.agent_branch,
+      runner: connected,
+      service,
+      repo,
+      branches,
+      alert,
+      log,
+    });
     const reconcile = createReconcile({
       runner: connected,
       ports: { ...ports, branches, repo },
@@ -170,19 +195,16 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
         );
         if (freed > 0) log(`deleted ${Math.ceil(freed / 1_000_000)} MB of old logs`);
       },
-      outbox: {
-        pending: pendingReports,
-        async drain(signal) {
-          checks?.look();
-          await outbox?.drain(signal);
-        },
-      },
-      onDrift: (before, after) => {
-        for (const it of driftAlerts(before, after)) alerts.send(it);
+      pendingReports,
+      publish: pushPromoted,
+      onDrift(drift) {
+        for (const it of driftAlerts(EVERY_DRIFT, drift)) alerts.send(it);
+        if (!drift.some((it) => it.name === 'human_ahead' && it.action === 'alert')) humanPush.untell();
+        checks?.look();
       },
       log,
     });
-    const webhook = await openWebhook(connected, reconcile, humanPush.deploy);
+    const webhook = await openWebhook(reconcile);
     checks?.look();
     reconcile.start();
     return {
@@ -196,6 +218,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
         stopAlerts();
         stopReports?.();
         ended.abort();
+        cancelDelivery();
         await webhook?.close();
         await reconcile.stop();
         await alerts.close();
@@ -204,8 +227,9 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   }
 
   function pendingReports(): string[] {
-    const { waiting, lastError } = outbox?.pending() ?? { waiting: 0, lastError: '' };
-    return waiting === 0 ? [] : [`${waiting} report(s) to GitHub${lastError ? ` (${lastError})` : ''}`];
+    const { waiting, lastError, oldest } = outbox?.pending() ?? { waiting: 0, lastError: '', oldest: 0 };
+    const late = lastError !== '' || clock.now() - oldest > REPORTS_MAY_TAKE_MS;
+    return waiting === 0 || !late ? [] : [`${waiting} report(s) to GitHub${lastError ? ` (${lastError})` : ''}`];
   }
 
   /** Attempts of the last day are told again after a start: what GitHub knows already costs nothing. */
@@ -213,19 +237,16 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     const report = async (attempts: readonly AttemptView[]): Promise<void> => {
       let queued = false;
       for (const attempt of attempts) for (const job of told.jobsFor(attempt)) queued = (await box.enqueue(job)) === 'queued' || queued;
-      if (queued) await box.drain(ended.signal);
+      if (queued) deliver(box);
     };
     const failed = (error: Error): void => log(`a report to GitHub could not be written down: ${error.message}`);
     const recent = [...connected.history().values()].filter((it) => clock.now() - Date.parse(it.requested_at) < REPORTED_AGAIN_MS);
     report(recent).catch(failed);
+    deliver(box);
     return connected.subscribe(({ attempts }) => void report(attempts).catch(failed));
   }
 
-  async function openWebhook(
-    connected: Runner,
-    reconcile: Reconcile,
-    deploy: (head: string, trigger: 'webhook') => Promise<void>,
-  ): Promise<WebhookListener | null> {
+  async function openWebhook(reconcile: Reconcile): Promise<WebhookListener | null> {
     const { webhook } = options;
     if (!webhook) return null;
     const listener = await listenWebhook({
@@ -234,16 +255,14 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
       humanBranch: contract.human_branch,
       listen: { port: webhook.port },
       deliveries: await openDeliveries(join(layout.data, 'deliveries.json')),
-      async onPush() {
-        // The delivery is only a prompt: what is there is asked of the remote.
-        const head = (await branches.refresh(ended.signal)).human.commit;
-        const { live, quarantine, attempt } = connected.state();
-        const known = head === '' || head === live?.commit || quarantine.includes(head) || attempt?.resolved === head;
-        if (!known && !(live && (await repo.contains(live.commit, head)))) await deploy(head, 'webhook');
-      },
+      // A delivery is only a prompt: what is there is asked of the remote.
+      onPush: reconcile.pushed,
       async onMerged({ head, headSha }) {
-        if (head === contract.agent_branch) await branches.noteMerged(headSha, ended.signal);
-        await reconcile.run(false);
+        const noted = head !== contract.agent_branch || (await branches.noteMerged(headSha, ended.signal));
+        // The next delivery does not wait for the whole round.
+        reconcile.run(false).catch((error: Error) => log(`a merged pull request could not be looked at: ${error.message}`));
+        // Not dealt with, so that the delivery may come again.
+        if (!noted) throw new Error(`the merged head ${headSha} could not be fetched`);
       },
       log,
     }).catch((error: Error) => {

@@ -25,7 +25,10 @@ export interface Repo {
   markLive(live: string, previous: string): Promise<void>;
   /** Whether everything of `ancestor` is in `commit`. False when either is unknown. */
   contains(commit: string, ancestor: string): Promise<boolean>;
-  /** A clean merge of both commits as a new commit, kept by a ref; null when they conflict. Nothing is pushed and no branch moves. */
+  /**
+   * A clean merge of both commits as a new commit, kept by a ref; null when they conflict. The same commits and message always give the same merge.
+   * Nothing is pushed and no branch moves.
+   */
   merge(ours: string, theirs: string, message: string): Promise<string | null>;
   /** Heads of the branches known here, without a fetch: name to commit. */
   branches(): Promise<Record<string, string>>;

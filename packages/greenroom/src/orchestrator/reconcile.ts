@@ -33,16 +33,20 @@ export interface ReconcileOptions {
   journalProblem(): string;
   /** Deletes what can be made again, and never what is shared. */
   cleanUp(signal: AbortSignal): Promise<void>;
-  /** What waits to be told to the world, as phrases; and tells it. */
-  /** Told what a round found anew, or no longer. */
-  onDrift(before: readonly Drift[], after: readonly Drift[]): void;
-  outbox: { pending(): string[]; drain(signal: AbortSignal): Promise<void> };
+  /** Told after each round what it found, known or not. */
+  onDrift(drift: readonly Drift[]): void;
+  /** What waits to be told to the world, as phrases. */
+  pendingReports(): string[];
+  /** Publishes the agent's branch up to the live commit. Empty, or why not. */
+  publish(commit: string): Promise<string>;
   log(message: string): void;
 }
 
 export interface Reconcile {
   /** One round, after any that is under way. With `dryRun` nothing is done, nor recorded. */
   run(dryRun: boolean): Promise<DriftView[]>;
+  /** Somebody says that the human branch was pushed: what is there is asked of the remote, and waits for no round. Rejects when the remote cannot be asked. */
+  pushed(): Promise<void>;
   start(): void;
   /** Ends the loop; a round that is under way is cut short. */
   stop(): Promise<void>;
@@ -54,11 +58,22 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   const ended = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
   let cancelTimer = (): void => undefined;
+  let maintenance: { work: Promise<void>; makeWay: AbortController } | null = null;
+  let resetWaits = '';
+  let lastProblem = '';
+  const unsubscribe = runner.subscribe(() => runner.state().attempt && maintenance?.makeWay.abort());
 
   function run(dryRun: boolean): Promise<DriftView[]> {
     const round = last.then(() => oneRound(dryRun));
     last = round.catch((error: Error) => log(`a reconcile round broke off: ${error.stack ?? error.message}`));
     return round;
+  }
+
+  async function pushed(): Promise<void> {
+    maintenance?.makeWay.abort();
+    const { human, problem } = await branches.refresh(ended.signal);
+    await humanPush.deploy(human.commit, 'webhook');
+    if (problem !== '') throw new Error(problem);
   }
 
   async function oneRound(dryRun: boolean): Promise<DriftView[]> {
@@ -67,39 +82,66 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     const drift = findDrift(facts, runner.state(), limits, clock.now());
     const shown = drift.map(({ at, ...it }) => ({ ...it, since: new Date(at).toISOString() }));
     if (dryRun || ended.signal.aborted) return shown;
-    const before = runner.state().drift;
-    if (JSON.stringify(drift) !== JSON.stringify(before)) {
-      await runner.dispatch({ type: 'drift_changed', drift });
-      options.onDrift(before, drift);
+    noteProblem(view.problem);
+    await remember(drift);
+    // Each time, also when nothing is new: a crash may have come between the two.
+    options.onDrift(drift);
+    const state = runner.state();
+    for (const finding of drift) {
+      // What one finding cannot be helped with must not stand in the way of the others.
+      await act(finding, facts, view).catch((error: Error) =>
+        log(`${finding.name} could not be dealt with: ${error.stack ?? error.message}`),
+      );
     }
-    for (const finding of drift) await act(finding, facts, view);
-    // Whatever the round found, the repository is kept small and the world is kept informed.
-    await options.outbox.drain(ended.signal);
-    await branches.maintain(ended.signal);
+    if (facts.reset_waits !== resetWaits) await remember(findDrift({ ...facts, reset_waits: resetWaits }, state, limits, clock.now()));
+    maintain();
     return shown;
+  }
+
+  async function remember(drift: Drift[]): Promise<void> {
+    if (JSON.stringify(drift) !== JSON.stringify(runner.state().drift)) await runner.dispatch({ type: 'drift_changed', drift });
+  }
+
+  function noteProblem(problem: string): void {
+    if (problem !== '' && problem !== lastProblem) log(problem);
+    lastProblem = problem;
+  }
+
+  /** Off the round, and makes way for deploys: what it repacks can wait, and nobody waits for it. */
+  function maintain(): void {
+    if (maintenance || ended.signal.aborted) return;
+    const makeWay = new AbortController();
+    const work = branches
+      .maintain(AbortSignal.any([ended.signal, makeWay.signal]))
+      .then(
+        ({ status, detail }) => (status === 'failed' ? log(`git maintenance failed: ${detail}`) : undefined),
+        (error: Error) => log(`git maintenance broke off: ${error.stack ?? error.message}`),
+      )
+      .finally(() => {
+        maintenance = null;
+      });
+    maintenance = { work, makeWay };
   }
 
   async function gather(view: BranchesView): Promise<Facts> {
     const state = runner.state();
-    const live = state.live?.commit ?? '';
-    const [containsHuman, agentWork, merged, unhealthy, mismatch, changed, disk] = await Promise.all([
-      live !== '' && view.human.commit !== '' ? repo.contains(live, view.human.commit) : false,
-      humanPush.wouldDropAgentWork(view.human.commit),
+    const [push, merged, unpublishedParts, unhealthy, mismatch, changed, disk] = await Promise.all([
+      humanPush.facts(view.human.commit),
       branches.mergedState(),
+      unpublished(view, state),
       healthProblem(state),
       mismatchProblem(state),
       changedSlots(state),
       options.diskPercent(),
     ]);
     return {
-      human_head: view.human.commit,
+      ...push,
       human_branch: options.humanBranch,
-      live_contains_human: containsHuman,
-      live_has_agent_work: agentWork,
       agent_branch: options.agentBranch,
       agent_ahead: view.ahead,
-      agent_merged: merged.state === 'merged',
-      unpublished: await unpublished(view, state),
+      agent_merged: merged.state === 'merged' || merged.state === 'partly' || merged.publishedLags,
+      reset_waits: resetWaits,
+      unpublished: unpublishedParts,
       unhealthy,
       mismatch,
       changed,
@@ -108,39 +150,44 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     };
   }
 
-  async function unpublished({ agent, human, ...view }: BranchesView, { live }: State): Promise<string[]> {
-    const pending = options.outbox.pending();
-    if (live === null || !agent.containsLive || human.containsLive || view.unpublished === 0) return pending;
-    // What is published may be ahead of what is live: commits that were pushed before their promotion and then failed.
+  async function unpublished({ agent, human }: BranchesView, { live }: State): Promise<string[]> {
+    const pending = options.pendingReports();
+    // During an attempt it is the attempt that publishes.
+    if (!live || runner.state().attempt || !agent.containsLive || human.containsLive) return pending;
     return (await repo.contains(agent.published, live.commit)) ? pending : [`branch ${options.agentBranch}`, ...pending];
   }
 
   async function healthProblem({ live }: State): Promise<string> {
     if (!live) return '';
     const instance = live.instance === null ? undefined : instances.get(live.instance);
-    return instance ? prober.check(instance, HEALTH_TIMEOUT_MS) : 'no instance of it runs';
+    const problem = instance ? await prober.check(instance, HEALTH_TIMEOUT_MS) : 'no instance of it runs';
+    // One that was replaced meanwhile may have ended for that reason.
+    return runner.state().live?.instance === live.instance ? problem : '';
   }
 
-  async function mismatchProblem(state: State): Promise<string> {
+  async function mismatchProblem(state: State): Promise<string | null> {
     const { live, attempt } = state;
+    if (!live || live.instance === null) return '';
     // While an attempt is at work the route may change between two looks.
-    if (!live || live.instance === null || attempt) return '';
-    const routed = await router.current();
-    if (runner.state().live?.instance !== live.instance || runner.state().attempt) return '';
+    if (attempt) return null;
+    const routed = await router.current().catch((error: Error) => error);
+    if (runner.state().live?.instance !== live.instance || runner.state().attempt) return null;
+    if (routed instanceof Error) return `The proxy does not say where requests go: ${routed.message}`;
     if (routed !== live.instance) return `Requests go to ${routed ?? 'nothing'}, but ${live.instance} is live.`;
     const running = instances.get(live.instance);
     return running && running.commit !== live.commit ? `The live instance runs ${running.commit}, but ${live.commit} is live.` : '';
   }
 
   async function changedSlots(state: State): Promise<Facts['changed']> {
-    if (state.attempt) return [];
-    const found: Facts['changed'] = [];
+    if (state.attempt) return null;
+    const found: NonNullable<Facts['changed']> = [];
     for (const slot of ['a', 'b'] as const) {
       if (!state.slots[slot].ready) continue;
-      const paths = await slots.changes(slot);
+      // A slot that cannot even be compared was tampered with most of all.
+      const paths = await slots.changes(slot).catch((error: Error) => [`it cannot be compared (${error.message})`]);
       if (paths.length > 0) found.push({ slot, paths });
     }
-    return found;
+    return runner.state().attempt ? null : found;
   }
 
   async function act(finding: Drift, facts: Facts, view: BranchesView): Promise<void> {
@@ -155,15 +202,20 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
         return void (await branches.expireRescues({ maxAgeMs: RESCUES_KEPT_MS, keep: RESCUES_KEPT }));
       case 'publish': {
         const { live } = runner.state();
-        if (live && view.agent.containsLive) log((await branches.pushMachine(live.commit, ended.signal)).detail);
-        return;
+        if (!live || !view.agent.containsLive) return;
+        const began = clock.now();
+        const error = await options.publish(live.commit);
+        return runner.dispatch({ type: 'published', attempt: live.attempt, ms: clock.now() - began, error });
       }
       case 'reset': {
         const reset = await branches.resetMachine(ended.signal);
-        if (reset.status !== 'not_needed') log(reset.detail);
+        resetWaits = reset.status === 'postponed' ? reset.detail : '';
+        if (reset.status === 'reset') log(reset.detail);
         return;
       }
       case 'alert':
+        if (finding.name === 'human_ahead') humanPush.tell(facts.human_head);
+        return;
       case 'none':
         return;
       default: {
@@ -174,7 +226,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   }
 
   async function restoreSlots(facts: Facts): Promise<void> {
-    for (const { slot } of facts.changed) {
+    for (const { slot } of facts.changed ?? []) {
       const { slots: known, attempt } = runner.state();
       // A deploy that began meanwhile saves the edits itself.
       if (attempt || !known[slot].ready) return;
@@ -194,11 +246,14 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
 
   return {
     run,
+    pushed,
     start: () => next(Math.min(FIRST_ROUND_MS, options.intervalMs)),
     async stop() {
       ended.abort();
       cancelTimer();
+      unsubscribe();
       await last;
+      await maintenance?.work;
     },
   };
 }

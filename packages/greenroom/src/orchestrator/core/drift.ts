@@ -5,20 +5,25 @@ export interface Facts {
   /** Head of the human branch; empty when it is not known. */
   human_head: string;
   human_branch: string;
+  /** What a push of that head leads to: the head itself, or its merge with what is live. */
+  human_target: string;
   /** Whether everything on the human branch is in the live commit. */
   live_contains_human: boolean;
   /** Whether deploying the human head would take unmerged work of the agent off the live app. */
   live_has_agent_work: boolean;
   agent_branch: string;
   agent_ahead: number;
+  /** Whether the agent's branch, or its published copy, still has to be set to the human head. */
   agent_merged: boolean;
+  /** Why that has to wait; empty when it does not. */
+  reset_waits: string;
   unpublished: string[];
   /** Why the live instance does not hold; empty when it does. */
   unhealthy: string;
-  /** What runs or is routed to is not what the journal says is live; empty when it is. */
-  mismatch: string;
-  /** Paths in the slots that are not as their commit has them. */
-  changed: { slot: 'a' | 'b'; paths: string[] }[];
+  /** What runs or is routed to is not what the journal says is live; empty when it is, null when it cannot be told during an attempt. */
+  mismatch: string | null;
+  /** Paths in the slots that are not as their commit has them; null when it cannot be told during an attempt. */
+  changed: { slot: 'a' | 'b'; paths: string[] }[] | null;
   disk_percent: number;
   journal_problem: string;
 }
@@ -39,8 +44,8 @@ export function findDrift(facts: Facts, state: State, limits: Limits, at: number
     agentDiverged(facts, limits),
     machineMerged(facts),
     liveUnhealthy(facts, state),
-    facts.mismatch && { name: 'live_mismatch' as const, detail: facts.mismatch, action: 'alert' as const },
-    slotChanged(facts),
+    facts.mismatch === null ? known(state, 'live_mismatch') : liveMismatch(facts.mismatch),
+    facts.changed === null ? known(state, 'slot_changed') : slotChanged(facts.changed),
     diskPressure(facts, limits),
     deploysFailing(state, limits),
     facts.unpublished.length > 0 && {
@@ -55,6 +60,11 @@ export function findDrift(facts: Facts, state: State, limits: Limits, at: number
 
 type Finding = Omit<Drift, 'at'>;
 
+/** What cannot be looked at now is as it was: else it would be over, and found anew, with every deploy. */
+function known(state: State, name: Drift['name']): Finding | null {
+  return state.drift.find((it) => it.name === name) ?? null;
+}
+
 /** A finding keeps the time at which it was first made. */
 function since(state: State, finding: Finding, at: number): number {
   return state.drift.find((it) => it.name === finding.name)?.at ?? at;
@@ -63,25 +73,28 @@ function since(state: State, finding: Finding, at: number): number {
 function humanAhead(facts: Facts, state: State, limits: Limits): Finding | null {
   const { human_head: head, human_branch: branch } = facts;
   if (!state.live || head === '' || head === state.live.commit || facts.live_contains_human) return null;
-  const waiting = reasonToWait(facts, state, limits);
   const detail = `${branch} is at ${short(head)}, which is not live`;
-  if (waiting) return { name: 'human_ahead', detail: `${detail}: ${waiting}.`, action: 'none' };
-  return { name: 'human_ahead', detail: `${detail}; deploying it.`, action: 'deploy' };
+  const waiting = reasonToWait(facts, state, limits);
+  if (!waiting) return { name: 'human_ahead', detail: `${detail}; deploying it.`, action: 'deploy' };
+  return { name: 'human_ahead', detail: `${detail}: ${waiting.why}.`, action: waiting.decision ? 'alert' : 'none' };
 }
 
-/** Why the loop leaves a head alone, although it is not live. */
-function reasonToWait(facts: Facts, state: State, limits: Limits): string {
-  const head = facts.human_head;
-  if (state.quarantine.includes(head)) return 'it was rolled back from, so only a person deploys it again';
-  if (state.failed_commits.includes(head)) return 'its deploy failed, and it has not changed since';
-  if (state.settled_head === head) return 'somebody chose what is live by hand when it was known already';
-  if (state.freeze?.scope === 'all') return `deploys are frozen (${state.freeze.reason})`;
-  if (limits.on_human_push === 'notify' && facts.live_has_agent_work)
-    return "unmerged work of the agent is live, and on_human_push is 'notify'";
-  const asked = [state.attempt, ...state.queue].some(
-    (it) => it !== null && (it.commit === head || ('resolved' in it && it.resolved === head)),
-  );
-  return asked ? 'its deploy is under way' : '';
+/** Why a pushed head is left alone, although it is not live; null when it is not. `decision`: until a person decides. */
+export function reasonToWait(
+  { human_head: head, human_target: target, live_has_agent_work }: Pick<Facts, 'human_head' | 'human_target' | 'live_has_agent_work'>,
+  state: State,
+  { on_human_push }: Pick<Limits, 'on_human_push'>,
+): { why: string; decision: boolean } | null {
+  const wait = (why: string, decision = false) => ({ why, decision });
+  const leadsTo = (commit: string): boolean => commit === target || commit === head;
+  if (state.quarantine.some(leadsTo)) return wait('it was rolled back from, so only a person deploys it again');
+  if (state.failed_commits.some(leadsTo)) return wait('its deploy failed, and it has not changed since');
+  if (state.settled_head === head) return wait('somebody chose what is live by hand when it was known already');
+  if (state.freeze?.scope === 'all') return wait(`deploys are frozen (${state.freeze.reason})`);
+  const asked = [state.attempt, ...state.queue].filter((it) => it?.kind === 'deploy');
+  if (asked.some((it) => it && (leadsTo(it.commit) || ('resolved' in it && leadsTo(it.resolved))))) return wait('its deploy is under way');
+  if (on_human_push !== 'notify' || !live_has_agent_work) return null;
+  return wait("unmerged work of the agent is live, and on_human_push is 'notify', so a person decides", true);
 }
 
 function agentDiverged({ agent_branch: branch, agent_ahead: ahead }: Facts, { max_branch_divergence: most }: Limits): Finding | null {
@@ -90,8 +103,9 @@ function agentDiverged({ agent_branch: branch, agent_ahead: ahead }: Facts, { ma
   return { name: 'agent_diverged', detail, action: 'alert' };
 }
 
-function machineMerged({ agent_merged, agent_branch, human_branch }: Facts): Finding | null {
+function machineMerged({ agent_merged, agent_branch, human_branch, reset_waits }: Facts): Finding | null {
   if (!agent_merged) return null;
+  if (reset_waits !== '') return { name: 'machine_merged', detail: `${agent_branch} has been merged. ${reset_waits}`, action: 'reset' };
   return { name: 'machine_merged', detail: `${agent_branch} has been merged; setting it to the head of ${human_branch}.`, action: 'reset' };
 }
 
@@ -100,7 +114,11 @@ function liveUnhealthy({ unhealthy }: Facts, state: State): Finding | null {
   return { name: 'live_unhealthy', detail: `The live release ${short(state.live.commit)} does not hold: ${unhealthy}`, action: 'alert' };
 }
 
-function slotChanged({ changed }: Facts): Finding | null {
+function liveMismatch(detail: string): Finding | null {
+  return detail === '' ? null : { name: 'live_mismatch', detail, action: 'alert' };
+}
+
+function slotChanged(changed: NonNullable<Facts['changed']>): Finding | null {
   if (changed.length === 0) return null;
   const parts = changed.map(({ slot, paths }) => {
     const more = paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : '';

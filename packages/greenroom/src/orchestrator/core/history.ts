@@ -146,6 +146,8 @@ function recordAftermath(view: Find, event: MachineEvent, before: State, after: 
   if (event.type === 'published') {
     const publish = view(event.attempt)?.steps.find((it) => it.step === 'publish');
     if (publish) end(publish, event.error ? 'failed' : 'succeeded', event.at, event.error);
+    // What kept it from being published has passed.
+    if (publish && !event.error) delete publish.detail;
   }
   for (const id of before.publishing) {
     if (after.publishing.includes(id) || event.type === 'published') continue;

@@ -107,7 +107,9 @@ async function changes(context: SlotContext, parsed: SharedPath[] | string): Pro
   const shared = typeof parsed === 'string' ? [] : parsed.map(({ path }) => path);
   const status = await context.git.must(['status', '--porcelain', '--no-renames', '--untracked-files=all', '-z']);
   const paths = nulFields(status).map((entry) => entry.slice('XY '.length));
-  return paths.filter((path) => !isWithin(path, shared)).sort();
+  // Somebody who commits or checks out in the slot leaves nothing that differs from its HEAD.
+  const head = await readHead(context);
+  return [...paths.filter((path) => !isWithin(path, shared)), ...(head === commit ? [] : ['HEAD'])].sort();
 }
 
 async function restore(context: SlotContext, commit: string, parsed: SharedPath[] | string): Promise<Result<boolean>> {
