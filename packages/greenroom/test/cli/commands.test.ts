@@ -8,37 +8,7 @@ import type { Status } from '@greenroom/sdk/wire';
 import { renderReference } from '../../src/cli/reference.ts';
 import { readBootId, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
-import { attempt, COMMIT, createFake, createMachine, MAIN, PREVIOUS, step } from './support.ts';
-
-function status(changes: Partial<Status> = {}): Status {
-  return {
-    live_slot: 'a',
-    live_commit: COMMIT,
-    previous_slot: 'b',
-    previous_commit: PREVIOUS,
-    last_deploy_time: '2026-01-01T00:00:00.000Z',
-    healthy: true,
-    app: 'shop',
-    version: '0.1.0',
-    port: 3999,
-    slots: [{ slot: 'a', directory: '/a', commit: COMMIT, role: 'live', instance: 'i-1', pid: 1 }],
-    attempt: null,
-    queue: [],
-    watch: null,
-    quarantine: [],
-    consecutive_failures: 0,
-    restart: null,
-    branches: {},
-    freeze: null,
-    overrides: [],
-    drift: [],
-    checks: null,
-    github_problem: '',
-    journal: { records: 1, intact: true, problem: '' },
-    deploys: [attempt({ status: 'succeeded', promoted: true, reason: 'new\u001b]0;title\u0007 footer' })],
-    ...changes,
-  };
-}
+import { attempt, COMMIT, createFake, createMachine, MAIN, status, step } from './support.ts';
 
 test('wrong words: exit code 2, the flag and the nearest one are named', async (t) => {
   const machine = await createMachine(t);

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { AttemptView, EventMessage, StepName, StepView } from '@greenroom/sdk/wire';
+import type { AttemptView, EventMessage, Status, StepName, StepView } from '@greenroom/sdk/wire';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { type RegisteredApp, registerApp } from '../../src/registry/index.ts';
 
@@ -160,4 +160,34 @@ export function attempt(changes: Partial<AttemptView> = {}): AttemptView {
 
 export function step(name: StepName, changes: Partial<StepView> = {}): StepView {
   return { step: name, status: 'succeeded', started_at: '2026-01-01T00:00:00.000Z', duration_ms: 84, ...changes };
+}
+
+export function status(changes: Partial<Status> = {}): Status {
+  return {
+    live_slot: 'a',
+    live_commit: COMMIT,
+    previous_slot: 'b',
+    previous_commit: PREVIOUS,
+    last_deploy_time: '2026-01-01T00:00:00.000Z',
+    healthy: true,
+    app: 'shop',
+    version: '0.1.0',
+    port: 3999,
+    slots: [{ slot: 'a', directory: '/a', commit: COMMIT, role: 'live', instance: 'i-1', pid: 1 }],
+    attempt: null,
+    queue: [],
+    watch: null,
+    quarantine: [],
+    consecutive_failures: 0,
+    restart: null,
+    branches: {},
+    freeze: null,
+    overrides: [],
+    drift: [],
+    checks: null,
+    github_problem: '',
+    journal: { records: 1, intact: true, problem: '' },
+    deploys: [attempt({ status: 'succeeded', promoted: true, reason: 'new\u001b]0;title\u0007 footer' })],
+    ...changes,
+  };
 }
