@@ -31,7 +31,9 @@ async function agentAtWork(t: TestContext, contract: Record<string, unknown>): P
 
 test('push_before_promotion: what the gate let pass is pushed before it is live, and never what it refused', async (t) => {
   const { rig, client, commit, published } = await agentAtWork(t, { push_before_promotion: true, protected_paths: ['locked.txt'] });
-  const { live_commit } = await rig.status();
+  const live_commit = commit({ name: 'of the agent' });
+  const live = await client.deploy({ branch: 'machine' });
+  assert.ok(live.success, JSON.stringify(live));
 
   const failing = commit({ neverListens: true });
   const answer = client.deploy({ branch: 'machine' });
@@ -42,12 +44,15 @@ test('push_before_promotion: what the gate let pass is pushed before it is live,
   assert.equal((await rig.status()).live_commit, live_commit);
   const failed = await answer;
   assert.ok(!failed.success && failed.code === 'health_timeout', JSON.stringify(failed));
-  assert.deepEqual((await rig.cli(['reconcile', '--dry-run'])).output.match(/unpublished/), null, 'what is ahead is not unpublished');
 
   commit({ name: 'refused' }, { 'locked.txt': 'x' });
   const refused = await client.deploy({ branch: 'machine' });
   assert.ok(!refused.success && refused.code === 'gate_protected_path', JSON.stringify(refused));
   assert.equal(published(), failing);
+  // What is published is ahead of what is live, and behind the workspace: nothing that is live waits to be pushed.
+  const { code, output } = await rig.cli(['reconcile', '--dry-run']);
+  assert.equal(code, 0, output);
+  assert.doesNotMatch(output, /unpublished/);
 });
 
 test('push_before_promotion: neither a remote that refuses nor one that hangs keeps a commit from going live', async (t) => {
