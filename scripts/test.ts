@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import type { Counts } from './lib/count-reporter.ts';
@@ -28,6 +28,8 @@ if (files.length === 0) {
 const folder = await mkdtemp('/tmp/gr-');
 const temporary = join(folder, 't');
 await mkdir(temporary);
+// Tests act as other users too, and those have to get at what is made for them.
+for (const each of [folder, temporary]) await chmod(each, 0o755);
 const run: Run = { id: randomUUID(), folder };
 const code = await runTests();
 const leftovers = await findLeftovers();

@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, Secrets } from '../../ports.ts';
 import { SecretsError } from '../secrets.ts';
-import { findEarlierInstances } from './adopt.ts';
+import { type Findings, findEarlierInstances } from './adopt.ts';
 import { appEnvironment } from './environment.ts';
 import { exitReason, unknownExit } from './exit-reason.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
@@ -21,6 +22,9 @@ import { parseStartCommand } from './start-command.ts';
 export const KEPT_BOOTS = 20;
 /** How often a process that is not our child is looked at: nothing tells us of its end. */
 const ADOPTED_POLL_MS = 100;
+/** How often, and how long apart, a process that was being started when its orchestrator died is looked for. */
+const UNSTARTED_LOOKS = 6;
+const UNSTARTED_LOOK_MS = 20;
 const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export interface InstancesOptions {
@@ -198,7 +202,14 @@ export function createInstances({
 
   async function adopt(): Promise<Instance[]> {
     const known = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
-    const { living, gone, orphans } = findEarlierInstances(records, known, bootId, layout.logs);
+    const look = (): Findings => findEarlierInstances(records, known, bootId, layout.logs);
+    let found = look();
+    // Between its fork and its exec a child cannot be told from the orchestrator that was killed just then: its record alone says that it comes.
+    for (let looks = 1; looks < UNSTARTED_LOOKS && found.gone.some((record) => record.pid === 0); looks += 1) {
+      await sleep(UNSTARTED_LOOK_MS);
+      found = look();
+    }
+    const { living, gone, orphans } = found;
     const adopted = living.filter(({ instance }) => !entries.has(instance));
     for (const record of adopted) {
       save(record);
