@@ -32,7 +32,7 @@ export const freeze = buildCommand<FreezeFlags, [], Cli>({
   docs: {
     brief: 'Stop deploys of the agent, or all, until they are thawed',
     fullDescription: description(
-      'What asks for a deploy meanwhile is refused with the code `frozen` and the reason; a deploy under way is finished, rollbacks work. Survives a restart.',
+      'What waits or asks for a deploy meanwhile is refused with the code `frozen` and the reason; a deploy under way is finished, rollbacks work. Survives a restart.',
       [
         ['greenroom freeze --reason "sale until Monday"', 'the agent waits, people deploy'],
         ['greenroom freeze --all --reason "database move"', 'nobody deploys'],

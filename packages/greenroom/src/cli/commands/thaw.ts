@@ -25,9 +25,12 @@ export const thaw = buildCommand<ThawFlags, [], Cli>({
   },
   docs: {
     brief: 'Let deploys go on after a freeze',
-    fullDescription: description('What was refused meanwhile is not asked for again by itself. Nothing happens when nothing is frozen.', [
-      ['greenroom thaw', 'of the app of this folder'],
-      ['greenroom thaw --reason "sale is over"', 'with a reason for the journal'],
-    ]),
+    fullDescription: description(
+      'Deploys that were refused are not repeated, but the loop catches up with what people have pushed meanwhile. Nothing happens when nothing is frozen.',
+      [
+        ['greenroom thaw', 'of the app of this folder'],
+        ['greenroom thaw --reason "sale is over"', 'with a reason for the journal'],
+      ],
+    ),
   },
 });
