@@ -70,9 +70,7 @@ async function carryOut(context: BranchContext, workspace: Workspace, request: W
     await git.must(['read-tree', to]);
     await git.run(['update-index', '-q', '--refresh']);
   }
-  const moved = await git.run(['update-ref', '--create-reflog', '-m', `greenroom: reset to ${context.human}`, branch, to, from], {
-    signal,
-  });
+  const moved = await git.run(['update-ref', '--create-reflog', '-m', `greenroom: reset to ${context.human}`, branch, to, from]);
   if (moved.code === 0) return { done: true, rescued };
   if (onBranch) {
     await git.run(['read-tree', '-m', '-u', to, saved], { env });
