@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { proxyDirectory } from './home.ts';
-import { type OutsideOptions, openOutside } from './main/outside.ts';
+import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
 import { readContract, writeContractCopy } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
@@ -25,7 +25,7 @@ import { createEmbeddedRouter, RouterError } from './orchestrator/adapters/route
 import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
 import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
-import { ListenError, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
+import { ListenError, type Listening, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
 import type { Policy } from './orchestrator/core/state.ts';
 import { type Layout, layoutOf } from './orchestrator/layout.ts';
@@ -52,6 +52,9 @@ export interface OrchestratorOptions {
   remember(): Promise<void>;
 }
 
+/** How long an orchestrator that could not start may take to end by itself. */
+const GIVE_UP_MS = 2_000;
+
 /** What keeps the orchestrator from starting, as sentences for the operator. */
 class StartError extends Error {
   readonly sentences: string[];
@@ -69,6 +72,8 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<n
     await run(options, say);
     return 0;
   } catch (error) {
+    // Whatever is still open must not keep alive what no longer holds the lock.
+    setTimeout(() => process.exit(1), GIVE_UP_MS).unref();
     const sentences = expectedSentences(error);
     if (!sentences) throw error;
     for (const sentence of sentences) say(sentence, 'error');
@@ -90,6 +95,7 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
   if (!lock)
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
+    requireOwnApiPort(options.apiPort, contract);
     await requirePortFree(options.apiPort);
     await options.remember();
     await writePidFile(layout, options.apiPort);
@@ -176,23 +182,11 @@ async function serve(
     for (const sentence of narrate(it, runner.state())) say(sentence);
   });
   await router.register();
-  await runner.start();
-
-  const service = createService({
-    app,
-    version: VERSION,
-    port: contract.port,
-    humanBranch: contract.human_branch,
-    ports: { repo, slots, instances, prober, clock },
-    runner,
-    journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
-    forge: outside.forge,
+  let running = false;
+  const { connected, api } = await begin().catch(async (error: unknown) => {
+    await giveUp();
+    throw error;
   });
-  const connected = await outside.connect(runner, service);
-  const api = await listenApi(
-    { app, version: VERSION, service, announcements, log, reconcile: connected.reconcile, pullRequest: connected.pullRequest },
-    { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
-  );
   say(readySentence(options, contract, runner));
 
   const asked = await stopAsked;
@@ -207,6 +201,40 @@ async function serve(
   instances.close();
   router.close();
   say('Stopped.');
+
+  async function begin(): Promise<{ connected: Connected; api: Listening }> {
+    await runner.start();
+    running = true;
+    const service = createService({
+      app,
+      version: VERSION,
+      port: contract.port,
+      humanBranch: contract.human_branch,
+      ports: { repo, slots, instances, prober, clock },
+      runner,
+      journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
+      forge: outside.forge,
+    });
+    const connected = await outside.connect(runner, service);
+    const { reconcile, pullRequest } = connected;
+    const api = await listenApi(
+      { app, version: VERSION, service, announcements, log, reconcile, pullRequest },
+      { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
+    ).catch(async (error: unknown) => {
+      await connected.close();
+      throw error;
+    });
+    return { connected, api };
+  }
+
+  /** A start that cannot be finished leaves what serves running, for the next one to adopt, and nothing else. */
+  async function giveUp(): Promise<void> {
+    if (running) await runner.settle(true);
+    if (runner.state().live?.instance == null) await router.deregister();
+    router.close();
+    instances.close();
+    await recorder.close();
+  }
 
   async function stopApp(): Promise<void> {
     const { live } = runner.state();
@@ -251,6 +279,14 @@ function listenForStop(detachAppOnStop: boolean): Promise<StopAsked> {
   process.on('SIGHUP', () => resolve({ detach: true }));
   process.on('SIGUSR2', () => resolve({ detach: true }));
   return promise;
+}
+
+/** The proxy would take the port from under the API: nothing is in the way of either before both are there. */
+function requireOwnApiPort(apiPort: number, contract: Contract): void {
+  for (const field of ['port', 'internal_port'] as const) {
+    if (contract[field] !== apiPort) continue;
+    throw new StartError([`Port ${apiPort} is the app's own, "${field}" in its contract: choose another for the API with --port.`]);
+  }
 }
 
 const SOCKET_PATH_MAX_BYTES = 107;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -9,7 +9,7 @@ import { CLI } from '../../../../bench/harness/greenroom.ts';
 import { processesOf } from '../../../../bench/harness/leftovers.ts';
 import { freePorts } from '../../../../bench/harness/ports.ts';
 import { initRepo } from '../../../../bench/harness/repo.ts';
-import { openRig, prepareRig, type Rig, until } from './rig.ts';
+import { openRig, pidOf, prepareRig, type Rig, until } from './rig.ts';
 
 const REFUSAL_LIMIT_MS = 20_000;
 
@@ -86,6 +86,43 @@ describe('greenroom start refuses with a sentence', { concurrency: 2 }, () => {
       () => `still running: ${processesOf(rig.root)}`,
     );
     await rig.start();
+  });
+
+  test('the same port for the API and the app', async (t) => {
+    const rig = await prepareRig(t);
+    assertRefused(
+      await refusedStart(rig, { '--port': String(rig.port) }),
+      new RegExp(`\\b${rig.port}\\b`),
+      /"port" in its contract/,
+      /--port/,
+    );
+    assertRefused(await refusedStart(rig, { '--port': String(rig.internalPort) }), /"internal_port" in its contract/);
+  });
+
+  test('an API that cannot listen once everything else stands: nothing is left, what is live goes on and is adopted', async (t) => {
+    const rig = await prepareRig(t);
+    // A folder where the socket belongs is found only at the very end of the start.
+    const inTheWay = join(rig.data, 'run', 'agent.sock', 'x');
+    mkdirSync(inTheWay, { recursive: true });
+    const first = await refusedStart(rig);
+    assertRefused(first, /agent\.sock/);
+    assert.equal(first.code, 1);
+    await until(
+      () => processesOf(rig.root).length === 0,
+      () => `still running: ${processesOf(rig.root)}`,
+    );
+    rmSync(join(rig.data, 'run', 'agent.sock'), { recursive: true });
+    await rig.start();
+    await rig.live(rig.commit({ name: 'first' }));
+    const pid = pidOf(await rig.status());
+    await rig.kill();
+    rmSync(join(rig.data, 'run', 'agent.sock'));
+    mkdirSync(inTheWay, { recursive: true });
+    assertRefused(await refusedStart(rig), /agent\.sock/);
+    assert.equal((await rig.visit()).body, 'first\n');
+    rmSync(join(rig.data, 'run', 'agent.sock'), { recursive: true });
+    await rig.start();
+    assert.equal(pidOf(await rig.status()), pid);
   });
 
   test('the port of another app of this machine: both parties named', async (t) => {
