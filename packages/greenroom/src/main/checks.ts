@@ -28,6 +28,7 @@ export function createChecks({ commits, ask, now, log }: ChecksOptions): Checks 
 
   async function read(): Promise<void> {
     for (const commit of new Set(await commits())) {
+      asked = now();
       const answer = await ask(commit);
       if (!answer.ok) return;
       const { state, total, failed } = answer.value;
@@ -41,7 +42,6 @@ export function createChecks({ commits, ask, now, log }: ChecksOptions): Checks 
     look() {
       if (asking || now() - asked < CHECKS_INTERVAL_MS) return;
       asking = true;
-      asked = now();
       read()
         .catch((error: Error) => log(`the checks of the project could not be read: ${error.stack ?? error.message}`))
         .finally(() => {

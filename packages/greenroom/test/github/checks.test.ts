@@ -87,6 +87,23 @@ test('checks are asked for once a minute however often they are looked at, and t
   assert.equal(asked.length, 2);
 });
 
+test('having had nothing to ask about does not count as having asked', async () => {
+  const known: string[] = [];
+  const checks = createChecks({
+    commits: async () => known,
+    ask: async () => ({ ok: true, value: summary() }),
+    now: () => 0,
+    log: assert.fail,
+  });
+  checks.look();
+  await turns();
+  assert.equal(checks.view(), null);
+  known.push(sha('a'));
+  checks.look();
+  await turns();
+  assert.equal(checks.view()?.commit, sha('a'));
+});
+
 test('the next commit is shown when nothing has looked at the first', async () => {
   const { checks, asked, answer } = rig();
   checks.look();
