@@ -203,6 +203,7 @@ async function serve(
   say('Stopped.');
 
   async function begin(): Promise<{ connected: Connected; api: Listening }> {
+    outside.watch(runner);
     await runner.start();
     running = true;
     const service = createService({

@@ -56,6 +56,8 @@ export interface Outside {
   pushGated(commit: string): void;
   /** What is known of GitHub now. */
   forge(): Pick<Status, 'checks' | 'github_problem'>;
+  /** From before the machine runs: what recovery finds is worth an alert too. */
+  watch(runner: Runner): void;
   /** Takes up the work, once the machine runs. */
   connect(runner: Runner, service: Service): Promise<Connected>;
 }
@@ -71,6 +73,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   const { clock, instances } = ports;
   const ended = new AbortController();
   let runner: Runner | null = null;
+  let stopAlerts = (): void => undefined;
   let cancelDelivery = (): void => undefined;
   const attemptRunning = (): boolean => (runner?.state().attempt ?? null) !== null;
   const branches = createBranches({ layout, repo, contract, log, agentBusy: () => agentBusy(layout), attemptRunning, now: clock.now });
@@ -159,9 +162,12 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     return { head, base, title: `Changes of ${head} that are live or were`, summary: deploysSummary(app, attempts) };
   }
 
+  function watch(watched: Runner): void {
+    runner = watched;
+    stopAlerts = watchForAlerts(watched, alerts, contract);
+  }
+
   async function connect(connected: Runner, service: Service): Promise<Connected> {
-    runner = connected;
-    const stopAlerts = watchForAlerts(connected, alerts, contract);
     const stopReports = github && outbox ? reportToGitHub(connected, github, outbox) : null;
     const alert = alerts.send.bind(alerts);
     const policy = contract.on_human_push;
@@ -272,5 +278,5 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     return listener;
   }
 
-  return { pushPromoted, pushGated, forge, connect };
+  return { pushPromoted, pushGated, forge, watch, connect };
 }
