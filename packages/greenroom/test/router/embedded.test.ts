@@ -10,6 +10,9 @@ import { createEmbeddedRouter, RouterError } from '../../src/orchestrator/adapte
 import type { Router, RouteTarget } from '../../src/orchestrator/ports.ts';
 import { answers, control, fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
 
+/** Short enough to wait for, long enough for a busy machine. */
+const ANSWER_LIMIT_MS = 1_500;
+
 interface Rig {
   dir: string;
   lines: string[];
@@ -39,7 +42,8 @@ async function startRig(t: TestContext): Promise<Rig> {
     pid,
     router(app, port, internalPort) {
       const log = (line: string): void => void lines.push(line);
-      const router = createEmbeddedRouter({ proxyDir: dir, app, port, ...(internalPort ? { internalPort } : {}), log });
+      const answerLimitMs = ANSWER_LIMIT_MS;
+      const router = createEmbeddedRouter({ proxyDir: dir, app, port, ...(internalPort ? { internalPort } : {}), answerLimitMs, log });
       routers.push(router);
       return router;
     },
@@ -244,4 +248,44 @@ test('an aborted drain answers at once', async (t) => {
   assert.equal((await draining).drained, false);
   held.server.closeAllConnections();
   await pending;
+});
+
+test('a proxy that hangs is ended, and the switch takes place in a new one', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  await router.switchTo(await startInstance(t, 'i1'));
+  const hung = await rig.pid();
+  process.kill(hung, 'SIGSTOP');
+  assert.deepEqual(await router.switchTo(await startInstance(t, 'i2')), { ok: true, value: undefined });
+  assert.notEqual(await rig.pid(), hung);
+  assert.equal((await fetchOnce(port, '/')).body, 'i2');
+  assert.match(rig.lines.join('\n'), new RegExp(`pid ${hung}\\) answered nothing`));
+
+  // The same when an orchestrator is started beside a hung one.
+  const second = await rig.pid();
+  process.kill(second, 'SIGSTOP');
+  const other = rig.router('blog', await freePort());
+  await other.register();
+  assert.equal(await other.current(), null);
+  await until(async () => (await fetchOnce(port, '/').catch(() => null))?.body === 'i2');
+});
+
+test('a long drain is no hang', async (t) => {
+  const rig = await startRig(t);
+  const port = await freePort();
+  const router = rig.router('shop', port);
+  await router.register();
+  const held = await startApp(t, 'i1', (_, response) => void response.write('begun'));
+  await router.switchTo({ instance: 'i1', host: held.host, port: held.port, internalPort: 0 });
+  const request = http.get({ host: '127.0.0.1', port, agent: false });
+  request.on('error', () => request.destroy());
+  await new Promise((resolve) => request.once('response', resolve));
+  await router.switchTo(await startInstance(t, 'i2'));
+  const pid = await rig.pid();
+  const { signal } = new AbortController();
+  const report = await router.drain('i1', { timeoutMs: ANSWER_LIMIT_MS * 2, streamTimeoutMs: 0, signal });
+  assert.equal(report.abandonedRequests, 1);
+  assert.equal(await rig.pid(), pid);
 });

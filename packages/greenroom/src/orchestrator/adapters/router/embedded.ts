@@ -1,12 +1,17 @@
 import type { ProxyAppBody, ProxyDrainBody, ProxyDrainResult, ProxyStatus, ProxyTarget } from '@greenroom/sdk/proxy';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { DrainReport, Router, RouteTarget } from '../../ports.ts';
+import { endHungProxy } from './hung-proxy.ts';
 import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
 import { startProxy } from './proxy-process.ts';
 
 /** How long a call is repeated while the proxy is being started again. */
 const CALL_DEADLINE_MS = 10_000;
 const RETRY_INTERVAL_MS = 25;
+/** A call takes the proxy milliseconds; one that answers none for this long, twice, serves no visitor either. */
+const ANSWER_LIMIT_MS = 5_000;
+/** Node's timers overflow to 1 ms above this. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const NOTHING_DRAINED: DrainReport = { drained: false, closedStreams: 0, abandonedRequests: 0 };
 
 /** A stable port that cannot be had, or a proxy that cannot be started. The message is a sentence for people. */
@@ -25,15 +30,18 @@ export interface EmbeddedRouterOptions {
   app: string;
   port: number;
   internalPort?: number;
+  /** How long the proxy may take over one call before it counts as hung, in milliseconds. */
+  answerLimitMs?: number;
   log: (line: string) => void;
 }
 
 /**
  * The `Router` over the embedded proxy, a process that all orchestrators of the machine share. While registered, the end of the proxy is
- * noticed at once and it is started again; it restores its routes from disk, and this adapter asserts its own on top.
+ * noticed at once and it is started again; it restores its routes from disk, and this adapter asserts its own on top. A proxy that hangs is ended
+ * first, which is noticed at the next call.
  */
 export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
-  const { proxyDir, app, log } = options;
+  const { proxyDir, app, log, answerLimitMs = ANSWER_LIMIT_MS } = options;
   const path = `/apps/${encodeURIComponent(app)}`;
   const body: ProxyAppBody = { port: options.port, ...(options.internalPort ? { internal_port: options.internalPort } : {}) };
   let stopWatching: (() => void) | null = null;
@@ -46,7 +54,8 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
 
   /** Connects to the proxy, starting it when there is none, and registers. Throws `RouterError`. */
   async function connect(): Promise<void> {
-    const deadline = Date.now() + CALL_DEADLINE_MS;
+    // A proxy that hangs has to be told from a slow one, and ended, before the next can be there.
+    const deadline = Date.now() + 2 * answerLimitMs + CALL_DEADLINE_MS;
     for (;;) {
       await startProxy(proxyDir, deadline).catch((error: Error) => {
         throw new RouterError('proxy_not_started', error.message, { cause: error });
@@ -118,26 +127,34 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
     return result;
   }
 
-  /** One call. Null when the proxy cannot be reached. */
-  async function attempt<T>(method: string, url: string, json?: unknown, signal?: AbortSignal): Promise<Outcome<T>> {
+  /** One call. `UNREACHABLE` when the proxy is not there, or hung and was ended. */
+  async function attempt<T>(method: string, url: string, json?: unknown, wait: Wait = {}): Promise<Outcome<T>> {
+    const limit = AbortSignal.timeout(Math.min(answerLimitMs + (wait.ms ?? 0), MAX_TIMER_MS));
     try {
+      const signal = wait.signal ? AbortSignal.any([wait.signal, limit]) : limit;
       const { status, body: answer } = await callProxy(proxyDir, method, url, json, signal);
       if (status < 300) return { ok: true, value: answer as T };
       const { code, error } = answer as { code?: string; error?: string };
       return { ok: false, code: code ?? 'internal_error', error: error ?? `the proxy answered ${status}` };
     } catch (error) {
       if (!(error instanceof ProxyUnreachable)) throw error;
+      if (limit.aborted && !wait.signal?.aborted) {
+        const ended = await endHungProxy(proxyDir, answerLimitMs);
+        if (ended.length > 0) log(`the proxy (pid ${ended.join(', ')}) answered nothing any more and was ended`);
+      }
       return { ok: false, code: UNREACHABLE, error: error.message };
     }
   }
 
   /** A call that is repeated while the proxy is away; every call of the interface may be. */
-  async function call<T>(method: string, url: string, json?: unknown, signal?: AbortSignal): Promise<Outcome<T>> {
-    const deadline = Date.now() + CALL_DEADLINE_MS;
+  async function call<T>(method: string, url: string, json?: unknown, wait: Wait = {}): Promise<Outcome<T>> {
+    let deadline = Number.POSITIVE_INFINITY;
     for (;;) {
-      const outcome = await attempt<T>(method, url, json, signal);
+      const outcome = await attempt<T>(method, url, json, wait);
       const away = !outcome.ok && (outcome.code === UNREACHABLE || outcome.code === 'unknown_app' || outcome.code === 'shutting_down');
-      if (!away || !registered || signal?.aborted || Date.now() > deadline) return outcome;
+      if (!away || !registered || wait.signal?.aborted || Date.now() > deadline) return outcome;
+      // Counted from when it was found away: until then it may have been hung for longer.
+      deadline = Math.min(deadline, Date.now() + CALL_DEADLINE_MS);
       await sleep(RETRY_INTERVAL_MS);
     }
   }
@@ -172,7 +189,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       if (signal.aborted) return NOTHING_DRAINED;
       const limits: ProxyDrainBody = { instance, timeout_ms: timeoutMs, stream_timeout_ms: streamTimeoutMs };
       // Repeated when the proxy dies meanwhile: what was in flight died with it, so the new one has nothing to wait for.
-      const outcome = await call<ProxyDrainResult>('POST', `${path}/drain`, limits, signal);
+      const outcome = await call<ProxyDrainResult>('POST', `${path}/drain`, limits, { signal, ms: timeoutMs + streamTimeoutMs });
       if (!outcome.ok) {
         if (!signal.aborted) log(`instance ${instance} could not be drained: ${outcome.error}`);
         return NOTHING_DRAINED;
@@ -197,6 +214,12 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
 }
 
 const UNREACHABLE = 'proxy_unreachable';
+
+/** What ends a call early, and how long it takes beside the proxy's own work. */
+interface Wait {
+  signal?: AbortSignal;
+  ms?: number;
+}
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; code: string; error: string };
 
