@@ -66,7 +66,10 @@ export interface Slots {
    * to boot (false when its dependencies would have to be set up first). Repeatable.
    */
   restore(slot: SlotName, commit: string): Promise<boolean>;
-  /** Paths that differ from what the slot was prepared with, untracked ones included, ignored and shared ones not. Changes nothing. */
+  /**
+   * Paths that differ from what the slot was prepared with, untracked ones included, ignored and shared ones not; `HEAD` when another commit was checked
+   * out or made there. Never empty for a slot whose last preparation or restoration was cut off. Changes nothing. Throws when the slot cannot be compared.
+   */
   changes(slot: SlotName): Promise<string[]>;
   /** The slot's directory, absolute. */
   directory(slot: SlotName): string;

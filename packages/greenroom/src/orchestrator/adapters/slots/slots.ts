@@ -17,6 +17,9 @@ import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, setu
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
 import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
+/** Stands for whatever an interrupted checkout or setup has left. */
+const INTERRUPTED = '(a checkout that was cut off)';
+
 interface SlotsOptions {
   layout: Layout;
   /** Git on the app's bare repository, as `openRepo` answers it. */
@@ -102,8 +105,10 @@ async function prepare(context: SlotContext, request: PrepareRequest, parsed: Sh
 
 async function changes(context: SlotContext, parsed: SharedPath[] | string): Promise<string[]> {
   const { commit, phase } = await readRecord(context.layout.run, context.slot);
-  // A slot that no preparation finished has nothing it could differ from.
-  if (commit === '' || phase !== '') return [];
+  // Calls wait for one another: what is found under way here was cut off, and has left who knows what.
+  if (phase !== '') return [INTERRUPTED];
+  // A slot that was never prepared has nothing it could differ from.
+  if (commit === '') return [];
   const shared = typeof parsed === 'string' ? [] : parsed.map(({ path }) => path);
   const status = await context.git.must(['status', '--porcelain', '--no-renames', '--untracked-files=all', '-z']);
   const paths = nulFields(status).map((entry) => entry.slice('XY '.length));
