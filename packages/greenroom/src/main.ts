@@ -68,6 +68,8 @@ class StartError extends Error {
 /** Runs the orchestrator of one app in this process until it is told to stop. Answers the exit code: 0, or 1 when it could not start. */
 export async function startOrchestrator(options: OrchestratorOptions): Promise<number> {
   const say = createVoice(options);
+  // Whatever the shell had: nobody else may write what the app is made of, and its owner may use it.
+  process.umask((process.umask() | 0o002) & ~0o700);
   try {
     await run(options, say);
     return 0;

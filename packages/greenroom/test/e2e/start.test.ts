@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -185,3 +185,22 @@ test('secrets: an open file is refused, missing ones are named, and values reach
   const answers = JSON.stringify(await rig.client.deploys());
   assert.doesNotMatch(answers + readFileSync(rig.logFile, 'utf8') + readFileSync(join(rig.data, 'journal.jsonl'), 'utf8'), /k-123/);
 });
+
+for (const mask of [0o000, 0o777]) {
+  test(`started under umask ${mask.toString(8)}, the owner can use everything and others can write nothing`, async (t) => {
+    const before = process.umask();
+    const rig = await prepareRig(t);
+    try {
+      process.umask(mask);
+      await rig.start();
+    } finally {
+      process.umask(before);
+    }
+    await rig.live(rig.commit());
+    const wrong = readdirSync(rig.data, { recursive: true, withFileTypes: true })
+      .filter((it) => !it.isSymbolicLink())
+      .map((it) => join(it.parentPath, it.name))
+      .filter((path) => (statSync(path).mode & 0o402) !== 0o400);
+    assert.deepEqual(wrong, []);
+  });
+}
