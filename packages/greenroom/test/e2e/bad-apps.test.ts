@@ -12,6 +12,18 @@ describe('bad apps', { concurrency: 2 }, () => {
     const rig = await openRig(t, { contract: { health_timeout_ms: 4_000, health_test_payload: CHECK } });
     await rig.live(rig.commit({ name: 'good' }));
     const folders = (): string[][] => ['.', 'run', 'shared'].map((name) => readdirSync(join(rig.data, name)).sort());
+    const foldersAtRest = async (): Promise<string[][]> => {
+      let found: string[][] = [];
+      await until(
+        () => {
+          // The state is written beside its file, and only then takes its place.
+          found = folders();
+          return !found.flat().some((name) => name.endsWith('.tmp'));
+        },
+        () => `temporary files stay: ${found.flat().filter((name) => name.endsWith('.tmp'))}`,
+      );
+      return found;
+    };
 
     await t.test('never listens', async () => {
       const { evidence } = await rig.refused(
@@ -31,6 +43,14 @@ describe('bad apps', { concurrency: 2 }, () => {
       assert.deepEqual(evidence?.exit?.code, 3);
       assert.ok(evidence?.log_tail?.includes('Cannot find module "left-pad"'));
       assert.ok(statSync(evidence?.log_file ?? '').size > 0);
+    });
+
+    await t.test('goes into the background: told so, and the daemon is ended', async () => {
+      const { evidence } = await rig.refused(
+        { commit: rig.commit({ daemon: true }) },
+        { code: 'boot_exited', error: /exited with code 0/ },
+      );
+      assert.match(evidence?.remedy ?? '', /start_command .* foreground/);
     });
 
     await t.test('exits after it was healthy, before it passed', async () => {
@@ -69,9 +89,9 @@ describe('bad apps', { concurrency: 2 }, () => {
 
     await t.test('no files of them stay but logs', async () => {
       // The second slot comes into being with the first of these deploys.
-      const before = folders();
+      const before = await foldersAtRest();
       await rig.refused({ commit: rig.commit({ exits: 'once more' }) }, { code: 'boot_exited' });
-      assert.deepEqual(folders(), before);
+      assert.deepEqual(await foldersAtRest(), before);
     });
   });
 

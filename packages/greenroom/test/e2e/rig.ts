@@ -24,6 +24,7 @@ export interface Behaviour {
   name?: string;
   exits?: string;
   exitsAtDeepCheck?: boolean;
+  daemon?: boolean;
   neverListens?: boolean;
   listensAfterMs?: number;
   ignoresSigterm?: boolean;

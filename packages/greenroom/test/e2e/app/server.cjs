@@ -12,6 +12,10 @@ if (behaviour.exits) {
   process.stderr.write(`${behaviour.exits}\n`);
   process.exit(3);
 }
+if (behaviour.daemon && !process.env.IN_BACKGROUND) {
+  spawn(process.execPath, [__filename], { stdio: 'ignore', detached: true, env: { ...process.env, IN_BACKGROUND: '1' } }).unref();
+  process.exit(0);
+}
 if (behaviour.floods) {
   const line = `${'flood '.repeat(30)}\n`;
   for (let left = behaviour.floods; left > 0; left -= line.length) process.stdout.write(line);

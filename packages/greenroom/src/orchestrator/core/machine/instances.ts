@@ -29,6 +29,9 @@ export function instanceExited(draft: Draft, event: Extract<MachineEvent, { type
   return undefined;
 }
 
+const STAY_IN_FOREGROUND =
+  'Code 0 says that nothing went wrong: if start_command starts the server in the background (a daemon), have it stay in the foreground.';
+
 function candidateExited(draft: Draft, attempt: Attempt, event: Extract<MachineEvent, { type: 'instance_exited' }>): Ignored {
   if (attempt.phase !== 'running') return `attempt ${attempt.id} is being undone`;
   if (attempt.step === 'promote') {
@@ -40,7 +43,12 @@ function candidateExited(draft: Draft, attempt: Attempt, event: Extract<MachineE
     bootInstead(draft, attempt);
     return undefined;
   }
-  const evidence = { exit: event.exit, log_tail: event.log_tail, log_file: event.log_file };
+  const evidence = {
+    exit: event.exit,
+    log_tail: event.log_tail,
+    log_file: event.log_file,
+    ...(event.exit.code === 0 ? { remedy: STAY_IN_FOREGROUND } : {}),
+  };
   abort(draft, attempt, { code: 'boot_exited', error: `The app ${event.exit.description} before it was healthy.`, evidence });
   return undefined;
 }
