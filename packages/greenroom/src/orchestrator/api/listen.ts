@@ -19,11 +19,18 @@ export interface ListenAddresses {
 /** Serves the API on 127.0.0.1 and on both sockets. The caller holds the app's lock, so a socket file that is there is stale. */
 export async function listenApi(options: ApiOptions, addresses: ListenAddresses): Promise<Listening> {
   const servers = [
-    await listenTcp(serverFor(options, 'tcp'), addresses.port),
     await listenSocket(serverFor(options, 'operator-socket'), addresses.operatorSocket, 0o600),
     await listenSocket(serverFor(options, 'agent-socket'), addresses.agentSocket, 0o660),
   ];
-  return { close: async () => void (await Promise.all(servers.map(close))) };
+  const closeAll = async (): Promise<void> => void (await Promise.all(servers.map(close)));
+  try {
+    // Last, because an answer on it says that everything is ready, the sockets included.
+    servers.push(await listenTcp(serverFor(options, 'tcp'), addresses.port));
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  return { close: closeAll };
 }
 
 /** Rejects with a sentence when the API's port is taken. */
