@@ -6,8 +6,6 @@ import type { Branches, BranchesView, Clock, Instances, Prober, Repo, Router, Sl
 import type { HumanPush } from './runner/human-push.ts';
 import type { Runner } from './runner.ts';
 
-/** After a start the loop leaves the app this long in peace. */
-export const FIRST_ROUND_MS = 10_000;
 const HEALTH_TIMEOUT_MS = 5_000;
 const RESCUES_KEPT_MS = 30 * 86_400_000;
 const RESCUES_KEPT = 20;
@@ -247,7 +245,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   return {
     run,
     pushed,
-    start: () => next(Math.min(FIRST_ROUND_MS, options.intervalMs)),
+    start: () => next(options.intervalMs),
     async stop() {
       ended.abort();
       cancelTimer();
