@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Failure } from '@greenroom/sdk/wire';
+import { waitForHealth } from '../../src/orchestrator/adapters/probe/health.ts';
 import { createProber } from '../../src/orchestrator/adapters/probe/prober.ts';
 import { noSchemaCheck } from '../../src/orchestrator/adapters/probe/schema.ts';
 import { fail, type Result } from '../../src/orchestrator/core/result.ts';
@@ -69,6 +73,21 @@ for (const [what, handler, expected] of [
     else assert.deepEqual({ status, body }, expected);
   });
 }
+
+test('what the app answered is the evidence, not the last try that the end of the time cut short', async (t) => {
+  const limitMs = 800;
+  const start = performance.now();
+  const server = createServer((_, response) => {
+    // The last tries are left waiting: one of them is the one that is cut.
+    if (performance.now() - start < limitMs / 2) response.writeHead(500).end('boom');
+  });
+  t.after(() => server.close().closeAllConnections());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const health = await waitForHealth(port, '/healthz', limitMs, never);
+  assert.deepEqual('evidence' in health && [health.evidence.status, health.evidence.body], [500, 'boom']);
+});
 
 test('an endless answer is cut', async (t) => {
   const { report } = await probeApp(t, { files: { 'app.cjs': app("const go = () => response.write('x'.repeat(65536), go); go()") } });
