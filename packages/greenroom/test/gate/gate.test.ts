@@ -68,7 +68,7 @@ test('a replace ref hides nothing', async (t) => {
 
 test('lines are counted whatever the attributes and the names say', async (t) => {
   const { app, first, check } = await judge(t, { 'a.js': '1\n', '.gitattributes': '*.js -diff\n*.ts binary\n' }, { max_diff_lines: 100 });
-  assert.equal(value(await check(commit(app, { 'a.js': '++ x\n'.repeat(90) }))).detail.startsWith('1 files and 91 lines'), true);
+  assert.equal(value(await check(commit(app, { 'a.js': '++ x\n'.repeat(90) }))).detail.startsWith('1 file and 91 lines'), true);
   git(app, 'reset', '-q', '--hard', first);
   for (const [path, content] of [
     ['a.js', '++ x\n'.repeat(200)],

@@ -3,6 +3,7 @@ import { buildCommand } from '@stricli/core';
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { action, type Cli, CliError, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
+import { git } from '../git.ts';
 import { runAttempt } from '../progress/run.ts';
 import { connect, findTarget, type Target } from '../target.ts';
 
@@ -21,7 +22,7 @@ export const deploy = buildCommand<DeployFlags, [commit?: string], Cli>({
     const target = await findTarget(cli, flags);
     const client = await connect(target);
     const body: DeployBody = {
-      ...(commit === undefined ? { branch: flags.branch ?? (await humanBranch(target)) } : { commit }),
+      ...(commit === undefined ? { branch: flags.branch ?? (await humanBranch(target)) } : { commit: await here(cli, commit) }),
       ...(flags.reason === undefined ? {} : { reason: flags.reason }),
       ...(flags.dryRun ? { dry_run: true } : {}),
       trigger: flags.trigger ?? 'manual',
@@ -31,7 +32,14 @@ export const deploy = buildCommand<DeployFlags, [commit?: string], Cli>({
   parameters: {
     positional: {
       kind: 'tuple',
-      parameters: [{ parse: text, optional: true, brief: 'Commit to deploy: a full or short id', placeholder: 'COMMIT' }],
+      parameters: [
+        {
+          parse: text,
+          optional: true,
+          brief: 'Commit to deploy: a full or short id, a branch or tag, or HEAD of this folder',
+          placeholder: 'COMMIT',
+        },
+      ],
     },
     flags: {
       branch: {
@@ -67,4 +75,11 @@ async function humanBranch({ app }: Target): Promise<string> {
       ['Which branch to deploy is in the contract, and it cannot be used:', ...read.sentences].join('\n'),
     );
   return read.contract.human_branch;
+}
+
+/** What only the repository that the user stands in can answer (`HEAD`, `HEAD~2`, `@`) is asked there; everything else is the orchestrator's to find. */
+async function here(cli: Cli, commit: string): Promise<string> {
+  if (!/^(HEAD|@)([~^][~^0-9]*)?$/.test(commit)) return commit;
+  const found = await git(['-C', cli.cwd, 'rev-parse', '--verify', '--quiet', '--end-of-options', `${commit}^{commit}`]);
+  return found.ok ? found.text.trim() : commit;
 }

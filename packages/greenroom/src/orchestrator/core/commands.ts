@@ -31,8 +31,8 @@ export type Command =
   | { type: 'stop'; instance: string; since: number }
   /** Ends in `standby_expired`. */
   | { type: 'keep_standby'; instance: string; until: number }
-  /** Boots the live release again after a delay; with `repair` its slot is first made to hold its commit again. Ends in `restart_ready` or `restart_failed`. */
-  | { type: 'restart'; instance: string; slot: SlotName; commit: string; delay_ms: number; repair: boolean }
+  /** Boots the live release again after a delay, from a slot that is first made to hold its commit again. Ends in `restart_ready` or `restart_failed`. */
+  | { type: 'restart'; instance: string; slot: SlotName; commit: string; delay_ms: number }
   /** Routes to a restarted or re-adopted live instance. Ends in `live_switched` or `restart_failed`. */
   | { type: 'switch_live'; instance: string }
   | { type: 'clear_route' }

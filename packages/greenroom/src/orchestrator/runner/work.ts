@@ -224,7 +224,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     await dispatch({ type: 'standby_expired', instance });
   }
 
-  async function restart({ instance, slot, commit, delay_ms, repair }: Extract<Command, { type: 'restart' }>): Promise<void> {
+  async function restart({ instance, slot, commit, delay_ms }: Extract<Command, { type: 'restart' }>): Promise<void> {
     const controller = new AbortController();
     const { promise: done, resolve } = Promise.withResolvers<void>();
     restarts.set(instance, { controller, done });
@@ -232,7 +232,8 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     let failure: Failure | null = null;
     try {
       await sleepUntil(clock.now() + delay_ms, signal);
-      if (repair && !signal.aborted) await slots.restore(slot, commit);
+      // A power cut may have left files short, and whatever made the app exit may have changed them.
+      if (!signal.aborted) await slots.restore(slot, commit);
       failure = signal.aborted ? null : await bootAndProbe(instance, slot, commit, signal);
     } finally {
       restarts.delete(instance);

@@ -71,7 +71,7 @@ async function judge({ git, contract, request, scanner, tree, notes }: Case): Pr
   const rules: (() => Promise<Verdict>)[] = [
     () => checkPaths(git, contract, request, range),
     () => checkLines(git, contract, request, range),
-    async () => ok(`${tree.files} files, ${(tree.bytes / 1024 / 1024).toFixed(1)} MB`),
+    async () => ok(`${count(tree.files, 'file')}, ${(tree.bytes / 1024 / 1024).toFixed(1)} MB`),
     () => checkAddedSize(git, contract, request, range),
     () => searchLinks(git, request, range, tree),
     async () => verdictOf(await checkStaleBase(git, contract, request, range)),
@@ -131,7 +131,7 @@ async function checkLines(git: Git, contract: Contract, { live, candidate, signa
   const args = ['diff-tree', '-r', '--numstat', '-z', '--no-renames', '--no-ext-diff', '--no-textconv', live, candidate, '--'];
   const counts = parseLineCounts(nulFields(await git.must(args, { signal })));
   const { failure, lines } = diffLines(counts, contract.max_diff_lines, await binaryMedia(git, range.net, signal));
-  return failure === undefined ? ok(`${range.net.length} files and ${lines} lines changed`) : fail(failure);
+  return failure === undefined ? ok(`${count(range.net.length, 'file')} and ${count(lines, 'line')} changed`) : fail(failure);
 }
 
 /** Files that are named like a picture and are binary. Code may be named like one, too. */
@@ -188,3 +188,5 @@ function refuse(error: GitError, contract: Contract): Result<never> {
     evidence: { remedy: 'Try again; if it stays, run "git fsck" on the repository.' },
   });
 }
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;

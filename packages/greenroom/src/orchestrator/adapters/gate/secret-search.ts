@@ -70,7 +70,7 @@ async function search({ git, contract, range, candidate, overrides, scanner, sig
   const overridden = (place: SecretPlace): boolean => overrides.some((each) => each.fingerprint === place.fingerprint);
   const left = counted.filter((place) => !overridden(place));
   if (left.length > 0) return fail(secretFailure(left));
-  const notes = [`no secrets in ${range.commits.length} unpublished commits`];
+  const notes = [`no secrets in ${range.commits.length} unpublished commit${range.commits.length === 1 ? '' : 's'}`];
   if (counted.length > 0) notes.push(`${numberOf(counted)} findings overridden by the operator`);
   if (places.length > counted.length) notes.push(`${numberOf(places) - numberOf(counted)} findings allowed`);
   if (!range.adopted) return ok(notes.join(', '));

@@ -12,13 +12,12 @@ export function scheduleRestart(draft: Draft, why: string): void {
   restartIn(draft, delay, why, at);
 }
 
-/** Without a delay it is the first boot of this life: a power cut may have left files of the slot short. */
 export function restartIn(draft: Draft, delay: number, why: string, at: number): void {
   const { state } = draft;
   if (!state.live) return;
   const { slot, commit } = state.live;
   state.restart = { instance: nameInstance(state, state.live.attempt), count: state.crashes, at: at + delay, why };
-  draft.commands.push({ type: 'restart', instance: state.restart.instance, slot, commit, delay_ms: delay, repair: delay === 0 });
+  draft.commands.push({ type: 'restart', instance: state.restart.instance, slot, commit, delay_ms: delay });
 }
 
 export function restartReady(draft: Draft, instance: string): Ignored {
