@@ -39,10 +39,10 @@ test('an app that listens late, and is not ready at first, passes', async (t) =>
 test('an app that never listens fails with the last try, its log and what to do', async (t) => {
   const { failure, rig } = await probeApp(t, {
     files: { 'app.cjs': "console.log('thinking'); setInterval(() => {}, 1000)" },
-    contract: { health_timeout_ms: 400 },
+    contract: { health_timeout_ms: 1500 },
   });
   assert.equal(failure?.code, 'health_timeout');
-  assert.match(failure?.error ?? '', /did not answer 200 on \/healthz within 400 ms: connection refused/);
+  assert.match(failure?.error ?? '', /did not answer 200 on \/healthz within 1500 ms: connection refused/);
   assert.deepEqual(failure?.evidence?.log_tail, ['thinking']);
   assert.match(failure?.evidence?.remedy ?? '', /^It listens on no port at all\..*PORT in its environment/);
   assert.match(failure?.evidence?.request?.url ?? '', /\/healthz$/);
@@ -51,9 +51,9 @@ test('an app that never listens fails with the last try, its log and what to do'
 
 test('an app that listens elsewhere is told where', async (t) => {
   const fixed = "require('node:net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })";
-  const { failure } = await probeApp(t, { files: { 'app.cjs': fixed }, contract: { health_timeout_ms: 400 } });
+  const { failure } = await probeApp(t, { files: { 'app.cjs': fixed }, contract: { health_timeout_ms: 1500 } });
   assert.ok(failure?.evidence?.remedy?.startsWith(`It listens on port ${failure.evidence.log_tail?.[0]}. `), failure?.evidence?.remedy);
-  const contract = { health_timeout_ms: 400, internal_port: 3901 };
+  const contract = { health_timeout_ms: 1500, internal_port: 3901 };
   const single = await probeApp(t, { files: { 'app.cjs': app(HEALTHY) }, contract });
   assert.match(single.failure?.evidence?.remedy ?? '', /leaves internal_port out/);
 });
