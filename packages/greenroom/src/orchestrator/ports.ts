@@ -71,6 +71,11 @@ export interface Slots {
    * out or made there. Never empty for a slot whose last preparation or restoration was cut off. Changes nothing. Throws when the slot cannot be compared.
    */
   changes(slot: SlotName): Promise<string[]>;
+  /**
+   * Empties a slot that nothing needs, to save space; the next preparation fills it anew. Answers false, and keeps it, when it holds edits that are in no
+   * commit, or what it holds is not known. Repeatable.
+   */
+  discard(slot: SlotName): Promise<boolean>;
   /** The slot's directory, absolute. */
   directory(slot: SlotName): string;
 }

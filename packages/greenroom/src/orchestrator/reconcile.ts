@@ -1,5 +1,5 @@
 /** The loop between deploys: is everything still as it should be? Gathers facts, asks `findDrift` what they mean, and acts on each finding once. */
-import type { DriftView } from '@greenroom/sdk/wire';
+import { type DriftView, SLOT_NAMES } from '@greenroom/sdk/wire';
 import { type Facts, findDrift, type Limits } from './core/drift.ts';
 import type { Drift, State } from './core/state.ts';
 import type { Branches, BranchesView, Clock, Instances, Prober, Repo, Router, Slots } from './ports.ts';
@@ -197,6 +197,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
         return restoreSlots(facts);
       case 'clean':
         await options.cleanUp(ended.signal);
+        await discardStale();
         return void (await branches.expireRescues({ maxAgeMs: RESCUES_KEPT_MS, keep: RESCUES_KEPT }));
       case 'publish': {
         const { live } = runner.state();
@@ -220,6 +221,16 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
         const exhaustive: never = finding.action;
         throw new Error(`unknown action ${JSON.stringify(exhaustive)}`);
       }
+    }
+  }
+
+  /** A slot that holds neither the live release nor the way back. */
+  async function discardStale(): Promise<void> {
+    for (const slot of SLOT_NAMES) {
+      const { attempt, live, previous, standby, retiring } = runner.state();
+      const needed = [live, previous, standby, ...retiring].some((it) => it?.slot === slot);
+      if (!attempt && !needed && (await slots.discard(slot)))
+        log(`slot ${slot} was emptied: the disk is full, and nothing needs what it held`);
     }
   }
 

@@ -177,3 +177,24 @@ test('an aborted preparation answers aborted, and the next one repairs', async (
   assert.equal(value(await prepare('a', second)).rescued, '');
   assert.equal(status(layout.slot('a')), '');
 });
+
+test('a slot that is discarded is empty until it is prepared again; one with edits is kept', async (t) => {
+  const { layout, prepare, first, slots, repo } = await world(t, { 'a.txt': '1', '.gitignore': 'node_modules/\n' });
+  assert.equal(await slots.discard('a'), false, 'nothing is known of it');
+  value(await prepare('a', first));
+  writeFileSync(join(layout.slot('a'), 'mine.txt'), 'edit');
+  assert.equal(await slots.discard('a'), false);
+  assert.equal(read(layout.slot('a'), 'mine.txt'), 'edit');
+  unlinkSync(join(layout.slot('a'), 'mine.txt'));
+  mkdirSync(join(layout.slot('a'), 'node_modules'));
+  assert.equal(await slots.discard('a'), true);
+  await slots.settled();
+  assert.equal(existsSync(layout.slot('a')), false);
+  assert.deepEqual(readdirSync(join(layout.run, 'trash')), []);
+  assert.equal(await slots.discard('a'), false, 'it is gone already');
+  const again = value(await prepare('a', first));
+  assert.deepEqual([again.rescued, again.commit], ['', first]);
+  assert.equal(status(layout.slot('a')), '');
+  assert.deepEqual(rescues(layout.repo), []);
+  assert.equal((await repo.git.run(['fsck', '--connectivity-only'])).code, 0);
+});

@@ -1,5 +1,6 @@
 import { SUBMODULE } from '../../core/gate/diff.ts';
 import { leadsOutside } from '../../core/gate/links.ts';
+import { nameOf } from '../../core/gate/names.ts';
 import { linkOutside, sizeTally } from '../../core/gate/rules.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { GateRequest } from '../../ports.ts';
@@ -17,7 +18,7 @@ export interface Links {
 export async function linksOf(git: Git, links: readonly { path: string; id: string }[], signal: AbortSignal): Promise<Map<string, string>> {
   const targets = new Map<string, string>();
   for await (const batch of objectBatches(git, [...new Set(links.map(({ id }) => id))], signal)) {
-    for (const { id, bytes } of batch) targets.set(id, Buffer.from(bytes.buffer).toString('utf8'));
+    for (const { id, bytes } of batch) targets.set(id, nameOf(Buffer.from(bytes.buffer).toString('latin1')));
   }
   return new Map(links.map(({ path, id }) => [path, targets.get(id) ?? '']));
 }

@@ -22,7 +22,8 @@ export interface SlotRecord {
   linked: boolean;
 }
 
-const EMPTY: SlotRecord = { commit: '', phase: '', from: '', to: '', setupKey: '', outputs: [], present: [], linked: false };
+/** A slot that holds nothing. */
+export const EMPTY: SlotRecord = { commit: '', phase: '', from: '', to: '', setupKey: '', outputs: [], present: [], linked: false };
 
 /** A missing or unreadable record knows nothing: the slot is then looked at with git, and setup runs again. */
 export async function readRecord(run: string, slot: SlotName): Promise<SlotRecord> {

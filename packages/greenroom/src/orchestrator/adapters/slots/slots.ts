@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
@@ -11,7 +11,7 @@ import { killMarked } from '../git/processes.ts';
 import { excludePattern, isWithin, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';
 import { trashOf } from './outputs.ts';
-import { readRecord, type SlotRecord, writeRecord } from './record.ts';
+import { EMPTY, readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
 import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, setupKey, tryCarry } from './setup.ts';
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
@@ -73,6 +73,12 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
         return restored.ok && restored.value;
       }),
     changes: (slot) => inTurn(slot, () => changes(context(slot), parsed)),
+    discard: (slot) =>
+      inTurn(slot, async () => {
+        const discarded = await discard(context(slot), parsed);
+        emptyTrash();
+        return discarded;
+      }),
     settled: () => removal,
   };
 }
@@ -115,6 +121,18 @@ async function changes(context: SlotContext, parsed: SharedPath[] | string): Pro
   // Somebody who commits or checks out in the slot leaves nothing that differs from its HEAD.
   const head = await readHead(context);
   return [...paths.filter((path) => !isWithin(path, shared)), ...(head === commit ? [] : ['HEAD'])].sort();
+}
+
+async function discard(context: SlotContext, parsed: SharedPath[] | string): Promise<boolean> {
+  const { slot, directory, layout } = context;
+  const { commit } = await readRecord(layout.run, slot);
+  if (commit === '' || (await kindOf(directory)) !== 'directory' || (await changes(context, parsed)).length > 0) return false;
+  // The record first: a slot that is said to hold nothing may be half gone.
+  await writeRecord(layout.run, slot, EMPTY);
+  await resetHead(context, commit);
+  await mkdir(trashOf(layout.run), { recursive: true });
+  await rename(directory, join(trashOf(layout.run), `slot-${slot}-${Date.now()}`));
+  return true;
 }
 
 async function restore(context: SlotContext, commit: string, parsed: SharedPath[] | string): Promise<Result<boolean>> {

@@ -1,5 +1,6 @@
 import type { Failure } from '@greenroom/sdk/wire';
 import { type DiffEntry, type LineCount, SUBMODULE, SYMLINK } from './diff.ts';
+import { nameOf } from './names.ts';
 
 /** A tree may name the same few bytes ten million times; no app has this many files. */
 const MAX_DEPLOY_FILES = 1_000_000;
@@ -112,11 +113,10 @@ export function sizeTally(limitMb: number): SizeTally {
   let nested = '';
   const links: TreeLink[] = [];
   const submodules: string[] = [];
-  const decoder = new TextDecoder();
   const many = (): boolean => files > MAX_DEPLOY_FILES || links.length > MAX_LINKS;
   const exceeded = (): boolean => bytes > limit || many() || nested !== '';
   const add: SizeTally['add'] = (chunk) => {
-    const entries = (rest + decoder.decode(chunk, { stream: true })).split('\0');
+    const entries = (rest + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1')).split('\0');
     rest = entries.pop() ?? '';
     for (const entry of entries) {
       const tab = entry.indexOf('\t');
@@ -125,10 +125,10 @@ export function sizeTally(limitMb: number): SizeTally {
       const size = Number(bytesText) || 0;
       files += 1;
       bytes += size;
-      if (mode === SYMLINK) links.push({ path, id });
-      if (mode === SUBMODULE) submodules.push(path);
-      if (NESTED_GIT.test(path)) nested = path;
-      if (size > largest.size) largest = { path, size };
+      if (mode === SYMLINK) links.push({ path: nameOf(path), id });
+      if (mode === SUBMODULE) submodules.push(nameOf(path));
+      if (NESTED_GIT.test(path)) nested = nameOf(path);
+      if (size > largest.size) largest = { path: nameOf(path), size };
       if (exceeded()) return false;
     }
     return true;

@@ -20,6 +20,12 @@ export interface Found {
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const OVERLAP_BYTES = 32 * 1024;
 
+/**
+ * Escapes before a word, as in "\\nAKIA…" and "%3Dghp_…": their last letters would make the secret look like the end of a longer word. A second look has
+ * spaces there, so that the places stay what they are.
+ */
+const ESCAPES = /(?:\\(?:[nrtbfv]|x[0-7][\da-f]|u00[0-7][\da-f])|%[0-7][\da-f])(?=\w)/gi;
+
 /** Everything in the bytes that looks like a secret, each secret once. Bytes of any kind: text, UTF-16, UTF-32, binary. */
 export async function scanBytes(bytes: Uint8Array, patterns: readonly SecretPattern[]): Promise<Found[]> {
   const found = new Map<string, Found>();
@@ -49,6 +55,8 @@ async function scanWindow(window: Buffer, patterns: readonly SecretPattern[]): P
 
 async function scanText(text: string, patterns: readonly SecretPattern[]): Promise<Found[]> {
   const spans = [...ownSpans(text, patterns), ...ownSpans(text, OWN_PATTERNS), ...(await presetReports(text))];
+  const blanked = text.replace(ESCAPES, (escape) => ' '.repeat(escape.length));
+  if (blanked !== text) spans.push(...ownSpans(blanked, patterns), ...ownSpans(blanked, OWN_PATTERNS), ...(await presetReports(blanked)));
   spans.sort((one, other) => one.start - other.start);
   const found: Found[] = [];
   let line = 1;
