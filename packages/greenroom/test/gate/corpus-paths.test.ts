@@ -3,6 +3,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { leadsOutside } from '../../src/orchestrator/core/gate/links.ts';
+import { nameOf } from '../../src/orchestrator/core/gate/names.ts';
 import type { GateOverride } from '../../src/orchestrator/ports.ts';
 import { type Gated, gated, plumb } from './rig.ts';
 
@@ -23,6 +24,27 @@ for (const [name, links, file] of LINKS) {
     assert.deepEqual([evidence?.rule, evidence?.file], ['symlink_outside', file]);
   });
 }
+
+test('names that are not UTF-8 do not hide one link behind another', async (t) => {
+  const { app, first, git, refused } = await gated(t, { 'a.txt': '1' });
+  const [file, away, here] = ['1', '/etc/passwd', 'a.txt'].map((content) => plumb(app, content, 'hash-object', '-w', '--stdin'));
+  const tree = plumb(
+    app,
+    Buffer.from(`100644 blob ${file}\ta.txt\x00120000 blob ${away}\tx\xfe\x00120000 blob ${here}\tx\xff\0`, 'latin1'),
+    ...['mktree', '-z'],
+  );
+  const candidate = git('commit-tree', tree, '-p', first, '-m', 'two names');
+  git('update-ref', 'refs/heads/names', candidate);
+  const { error, evidence } = await refused(candidate, 'gate_protected_path');
+  assert.equal(evidence?.rule, 'symlink_outside', error);
+});
+
+test('names of bytes that are not UTF-8 stay apart from each other and from those that are', () => {
+  const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+  assert.equal(nameOf(latin1('Über/キー\uFFFD')), 'Über/キー\uFFFD');
+  assert.equal(nameOf(`${latin1('Über')}/x\xfe`), 'Über/x\uDCFE');
+  assert.equal(new Set([nameOf('x\xfe'), nameOf('x\xff'), nameOf(latin1('xþ')), nameOf(latin1('x\uFFFD'))]).size, 4);
+});
 
 test('links inside the release pass, and one that the live release has already is only named', async (t) => {
   const { app, first, commit, passes, refused } = await gated(t, { 'a.txt': '1', 'a/b.txt': '1' });
