@@ -46,6 +46,9 @@ const SHAPES: [string, Files, string, number | undefined][] = [
   ['a lock file', { 'package-lock.json': `{"x": "${TOKEN}"}` }, 'package-lock.json', 1],
   ['a huge line', { 'a.js': `${'x '.repeat(3_000_000)}'${TOKEN}'${' y'.repeat(1_000_000)}` }, 'a.js', 1],
   ['a huge file, where two windows meet', { 'a.js': `${'x\n'.repeat(2_097_145)}${LINE}${'x\n'.repeat(100_000)}` }, 'a.js', 2_097_146],
+  ['an escaped line end in front', { 'a.json': `{"env": "A=1\\n${TOKEN}\\n"}\n` }, 'a.json', 1],
+  ['a percent escape in front', { 'a.js': `x\nfetch('/?t%3D${TOKEN}')\n` }, 'a.js', 2],
+  ['a character escape in front', { 'a.js': `'\\u003d${TOKEN}'\n` }, 'a.js', 1],
   ['carriage returns', { 'a.js': `x\r\n${LINE.trim()}\r\n` }, 'a.js', 2],
 ];
 

@@ -55,7 +55,7 @@ async function scanWindow(window: Buffer, patterns: readonly SecretPattern[]): P
 
 async function scanText(text: string, patterns: readonly SecretPattern[]): Promise<Found[]> {
   const spans = [...ownSpans(text, patterns), ...ownSpans(text, OWN_PATTERNS), ...(await presetReports(text))];
-  const blanked = text.replace(ESCAPES, (escape) => ' '.repeat(escape.length));
+  const blanked = text.replace(ESCAPES, (found) => ' '.repeat(found.length));
   if (blanked !== text) spans.push(...ownSpans(blanked, patterns), ...ownSpans(blanked, OWN_PATTERNS), ...(await presetReports(blanked)));
   spans.sort((one, other) => one.start - other.start);
   const found: Found[] = [];
