@@ -112,6 +112,7 @@ describe('time', () => {
 
 describe('a head that is not live is left alone', () => {
   const frozen = (scope: 'all' | 'agent') => ({ freeze: { scope, reason: 'holidays', caller: 'operator-socket', at: 0 } });
+  const byHand = <T extends Queued | Attempt>(asked: T, human_head = HEAD): T => ({ ...asked, trigger: 'manual', human_head });
   const waits: [string, Partial<State>, RegExp][] = [
     ['it was rolled back from', { quarantine: [HEAD] }, /rolled back from/],
     ['its deploy failed', { failed_commits: [HEAD] }, /failed, and it has not changed/],
@@ -120,6 +121,8 @@ describe('a head that is not live is left alone', () => {
     ['its deploy is asked for', { attempt: attempt(HEAD) }, /under way/],
     ['its deploy was asked for by another name', { attempt: attempt('main', HEAD) }, /under way/],
     ['its deploy waits', { queue: [queued(HEAD)] }, /under way/],
+    ['somebody deploys another version when it is known', { attempt: byHand(attempt(MERGE, MERGE)) }, /by hand/],
+    ['somebody rolls back when it is known', { queue: [{ ...byHand(queued('')), kind: 'rollback' }] }, /by hand/],
   ];
   for (const [name, state, why] of waits) {
     it(name, () => {
@@ -129,7 +132,7 @@ describe('a head that is not live is left alone', () => {
     });
     it(`${name}: the same holds for a merge that it leads to`, () => {
       const merged = JSON.parse(JSON.stringify(state).replaceAll(HEAD, MERGE)) as Partial<State>;
-      const [found] = find({ ...AHEAD, human_target: MERGE }, 'settled_head' in state ? state : merged);
+      const [found] = find({ ...AHEAD, human_target: MERGE }, why.source === 'by hand' ? state : merged);
       assert.equal(found?.action, 'none');
     });
   }
@@ -139,6 +142,7 @@ describe('a head that is not live is left alone', () => {
     ['another commit failed', { failed_commits: [MERGE] }],
     ['another head was known', { settled_head: MERGE }],
     ['the agent is frozen', frozen('agent')],
+    ['somebody deploys another version without knowing it', { attempt: byHand(attempt(MERGE), LIVE) }],
     ['something else is being deployed', { attempt: attempt(MERGE, MERGE), queue: [queued(MERGE)] }],
   ];
   for (const [name, state] of goesOn) {

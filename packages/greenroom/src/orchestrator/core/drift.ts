@@ -91,8 +91,12 @@ export function reasonToWait(
   if (state.failed_commits.some(leadsTo)) return wait('its deploy failed, and it has not changed since');
   if (state.settled_head === head) return wait('somebody chose what is live by hand when it was known already');
   if (state.freeze?.scope === 'all') return wait(`deploys are frozen (${state.freeze.reason})`);
-  const asked = [state.attempt, ...state.queue].filter((it) => it?.kind === 'deploy');
-  if (asked.some((it) => it && (leadsTo(it.commit) || ('resolved' in it && leadsTo(it.resolved))))) return wait('its deploy is under way');
+  const asked = [state.attempt, ...state.queue].filter((it) => it !== null);
+  const deploys = asked.filter((it) => it.kind === 'deploy');
+  if (deploys.some((it) => leadsTo(it.commit) || ('resolved' in it && leadsTo(it.resolved)))) return wait('its deploy is under way');
+  // Behind it in the queue, the head would undo the choice. Should it fail, the next look finds the head as before.
+  if (asked.some((it) => it.trigger === 'manual' && it.human_head === head))
+    return wait('somebody is choosing what is live by hand, who could know it already');
   if (on_human_push !== 'notify' || !live_has_agent_work) return null;
   return wait("unmerged work of the agent is live, and on_human_push is 'notify', so a person decides", true);
 }
