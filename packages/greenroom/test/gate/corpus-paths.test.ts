@@ -114,6 +114,22 @@ test('protected paths hold for every form of the name', async (t) => {
   await it.passes(it.commit({ '.envrc': 'y', 'orchestrators/x': 'y', 'a/.env': 'y' }));
 });
 
+test('a link in place of a folder does not bring a protected path in by another name', async (t) => {
+  const { app, commit, refused, reset, passes } = await gated(t, { 'a.txt': '1' }, { protected_paths: ['config/prod/keys.json'] });
+  for (const [link, target] of [
+    ['config', 'other'],
+    ['Config', 'other'],
+    ['config/prod', '../other/prod'],
+  ] as const) {
+    const candidate = commit({ 'other/prod/keys.json': '{}', ...(link === 'config/prod' ? { 'config/x.txt': '1' } : {}) });
+    await passes(candidate);
+    symlinkSync(target, join(app, link));
+    const { evidence } = await refused(commit({}), 'gate_protected_path');
+    assert.deepEqual([evidence?.rule, evidence?.file], ['protected_paths: config/prod/keys.json', link]);
+    reset();
+  }
+});
+
 test("an agent's commits are judged one by one: what a later one takes back would be pushed", async (t) => {
   const it = await gated(t, { 'a.txt': '1', '.env': 'x' }, { protected_paths: ['.env'] });
   it.git('checkout', '-q', '-b', 'machine');

@@ -25,7 +25,11 @@ export function protectedPaths(diff: readonly DiffEntry[], protectedList: readon
   const listed = protectedList.map((entry) => ({ entry, folded: fold(entry.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')) }));
   for (const { path } of diff) {
     const folded = fold(path);
-    const rule = listed.find((each) => folded === each.folded || folded.startsWith(`${each.folded}/`) || each.folded === '');
+    // What stands where a protected path has a folder, such as a link, decides what is found at that path.
+    const rule = listed.find(
+      (each) =>
+        folded === each.folded || folded.startsWith(`${each.folded}/`) || each.folded.startsWith(`${folded}/`) || each.folded === '',
+    );
     if (rule === undefined) continue;
     return {
       code: 'gate_protected_path',
