@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type AttemptView, DRIFT_NAMES, type DriftView, type Status } from '@greenroom/sdk/wire';
 import { agentBusy } from '../orchestrator/adapters/agent-turn.ts';
 import { createAlerts } from '../orchestrator/adapters/alerts/alerts.ts';
+import { readSecretValues } from '../orchestrator/adapters/alerts/secret-values.ts';
 import { openDeliveries } from '../orchestrator/adapters/deliveries.ts';
 import { deleteOldLogs, diskPercent } from '../orchestrator/adapters/disk.ts';
 import { createBranches } from '../orchestrator/adapters/git/branches.ts';
@@ -140,7 +141,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
 
   async function offerPullRequest(commit: string): Promise<void> {
     if (!github || !outbox || !contract.auto_pull_request) return;
-    await outbox.enqueue(github.pullRequestJob(pullRequestOf(runner), commit));
+    await outbox.enqueue(github.pullRequestJob(await pullRequestOf(runner), commit));
     deliver(outbox);
   }
 
@@ -154,12 +155,15 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     });
   }
 
-  function pullRequestOf(from: Runner | null): { head: string; base: string; title: string; summary: string } {
+  async function pullRequestOf(from: Runner | null): Promise<{ head: string; base: string; title: string; summary: string }> {
     const attempts = [...(from?.history().values() ?? [])]
       .reverse()
       .filter((it) => it.branch === contract.agent_branch || it.trigger === 'agent');
     const { agent_branch: head, human_branch: base } = contract;
-    return { head, base, title: `Changes of ${head} that are live or were`, summary: deploysSummary(app, attempts) };
+    const { mask, problem } = await readSecretValues(contract, [], ports.secrets);
+    // Secrets that are not known cannot be hidden: then no reason is shown.
+    const hide = problem === '' ? mask : () => '';
+    return { head, base, title: `Changes of ${head} that are live or were`, summary: deploysSummary(app, attempts, hide) };
   }
 
   function watch(watched: Runner): void {
@@ -217,7 +221,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
       reconcile: reconcile.run,
       async pullRequest() {
         if (!github) return { ok: false, error: 'GitHub is not configured: docs/guides/github.md says how.' };
-        const answer = await github.openPullRequest(pullRequestOf(connected), ended.signal);
+        const answer = await github.openPullRequest(await pullRequestOf(connected), ended.signal);
         return answer.ok ? { ok: true, change: answer.value.change, url: answer.value.url } : { ok: false, error: answer.problem.error };
       },
       async close() {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deploysSummary } from '../../src/orchestrator/adapters/github/summary.ts';
 import { descriptionOf } from '../../src/orchestrator/adapters/github/text.ts';
+import { createMask } from '../../src/orchestrator/core/mask.ts';
 import { attemptOf, sha, world } from './rig.ts';
 import { openPull } from './stand-in/server.ts';
 
@@ -57,12 +58,20 @@ test('the pull request as a job is delivered once per occasion', async (t) => {
 
 test('the summary of deploys mentions nobody and closes nothing', () => {
   const reason = 'fix `x` | closes #12 @octocat\n## head';
-  const text = deploysSummary('shop', [
-    attemptOf({ id: 'one', commit: sha('a'), reason }),
-    attemptOf({ id: 'two', commit: sha('b'), status: 'failed', code: 'gate_secret' }),
-  ]);
+  const text = deploysSummary(
+    'shop',
+    [attemptOf({ id: 'one', commit: sha('a'), reason }), attemptOf({ id: 'two', commit: sha('b'), status: 'failed', code: 'gate_secret' })],
+    createMask([]),
+  );
   assert.match(text, /\| aaaaaaaaaa \| live \| `fix 'x' \/ closes #12 @octocat ## head` \|/);
   assert.match(text, /\| bbbbbbbbbb \| refused, gate secret \| {2}\|$/);
+});
+
+test('the summary of deploys shows no secret that somebody wrote into a reason, also where it is cut', () => {
+  const reason = `log in with correct-horse ${'x '.repeat(40)} ghp_${'a1'.repeat(18)}`;
+  const text = deploysSummary('shop', [attemptOf({ id: 'one', commit: sha('a'), reason })], createMask(['correct-horse']));
+  assert.match(text, /log in with \[hidden\] x/);
+  assert.doesNotMatch(text, /correct-horse|ghp_|a1a1/);
 });
 
 test('checks of a commit are summed up over runs, pages and statuses, without our own', async (t) => {
