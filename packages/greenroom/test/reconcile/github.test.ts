@@ -73,6 +73,8 @@ test('GitHub down, silent or limited: no deploy waits for it, and it is told eve
         return /report\(s\) to GitHub/.test((await rig.drift('unpublished'))?.detail ?? '');
       },
       () => rig.log(),
+      // The client tries a read again by itself, for up to 14 s, before it counts as failed.
+      CONVERGES_WITHIN_MS,
     );
     await rig.kill();
     await rig.start();
