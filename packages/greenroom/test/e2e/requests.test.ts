@@ -115,7 +115,14 @@ test('requests that make no sense are refused, change nothing, and answers are w
     for (const host of ['evil.example', `evil.example:${rig.apiPort}`, '127.0.0.1.evil.example', 'localhost.evil.example']) {
       assertRefusal(await post({ commit: first }, { host }), 403, 'forbidden', /evil\.example/);
     }
-    for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1.evil.example']) {
+    // The app itself is a page of this machine, on another port.
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      'http://127.0.0.1.evil.example',
+      `http://127.0.0.1:${rig.port}`,
+      'http://localhost',
+    ]) {
       assertRefusal(await post({ commit: first }, { origin }), 403, 'forbidden', /pages/);
     }
     assertRefusal(await rig.api('GET', '/status', undefined, { 'sec-fetch-site': 'cross-site' }), 403, 'forbidden', /other sites/);

@@ -17,7 +17,8 @@ export function refusedCaller(
   if (headers.host === undefined || !LOOPBACK_HOSTS.has(hostName(headers.host))) {
     return { code: 'forbidden', error: `Host "${headers.host ?? ''}" is not this API's: call it as 127.0.0.1 or localhost.` };
   }
-  if (headers.origin !== undefined && !isLoopbackOrigin(headers.origin)) {
+  // Another port of this machine is another origin too: the app itself is a page there, and its code is the agent's.
+  if (headers.origin !== undefined && originHost(headers.origin) !== headers.host.toLowerCase()) {
     return { code: 'forbidden', error: `Requests of pages from ${headers.origin} are refused.` };
   }
   if (headers.site === 'cross-site') return { code: 'forbidden', error: 'Requests of pages from other sites are refused.' };
@@ -28,6 +29,6 @@ function hostName(host: string): string {
   return host.toLowerCase().replace(/:\d+$/, '');
 }
 
-function isLoopbackOrigin(origin: string): boolean {
-  return URL.canParse(origin) && LOOPBACK_HOSTS.has(new URL(origin).hostname);
+function originHost(origin: string): string {
+  return URL.canParse(origin) ? new URL(origin).host : '';
 }

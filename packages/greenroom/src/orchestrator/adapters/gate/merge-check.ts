@@ -65,6 +65,8 @@ export async function createMergeCheck(git: Git, signal: AbortSignal): Promise<M
     );
     const [mine, before, other] = contents;
     if (mine === undefined || before === undefined || other === undefined) return true;
+    // A conflict is in one of them at least: none to be read by this name means that the name could not be told, and then nothing is known.
+    if ([mine, before, other].every(({ code }) => code !== 0)) return true;
     if (other.code !== 0 || mine.code !== 0) return !(before.code !== 0 && other.code !== 0);
     const files = ['ours', 'base', 'theirs'].map((name) => join(folder, name));
     await Promise.all([mine, before, other].map(({ code, stdout }, at) => writeFile(files[at] ?? '', code === 0 ? stdout : '')));
