@@ -209,7 +209,7 @@ export interface AttemptView {
   evidence?: Evidence;
 }
 
-/** Deploys are stopped until somebody lifts this. Rollbacks are not. */
+/** Deploys, and rollbacks by the agent, are stopped until somebody lifts this. People can always roll back. */
 export interface FreezeView {
   scope: 'agent' | 'all';
   reason: string;

@@ -72,7 +72,8 @@ describe('freeze', () => {
     succeed('four', 'c4');
     tell({ type: 'frozen', scope: 'all', reason: 'holidays', caller: 'operator-socket' });
     assert.equal(ask('five'), 'frozen');
-    assert.equal(ask('back', { kind: 'rollback', trigger: 'agent' }), '');
+    assert.equal(ask('agent back', { kind: 'rollback', trigger: 'agent' }), 'frozen');
+    assert.equal(ask('back', { kind: 'rollback' }), '');
     tell({ type: 'step_succeeded', attempt: 'back', step: 'boot', ms: 1, data: {} });
     tell({ type: 'step_succeeded', attempt: 'back', step: 'probe', ms: 1, data: {} });
     tell({ type: 'step_succeeded', attempt: 'back', step: 'promote', ms: 1, data: {} });

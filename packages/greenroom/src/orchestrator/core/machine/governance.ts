@@ -35,7 +35,7 @@ export function driftChanged({ state }: Draft, { drift }: Extract<MachineEvent, 
 /** Why a deploy may not be begun now; null when it may. */
 export function frozenFor({ freeze }: State, request: Request): Failure | null {
   if (!freeze || (freeze.scope === 'agent' && request.trigger !== 'agent')) return null;
-  const what = freeze.scope === 'all' ? 'Deploys are' : "The agent's deploys are";
+  const what = request.trigger === 'agent' ? 'Deploys and rollbacks of the agent are' : 'Deploys are';
   return {
     code: 'frozen',
     error: `${what} frozen since ${new Date(freeze.at).toISOString()}: ${freeze.reason}`,

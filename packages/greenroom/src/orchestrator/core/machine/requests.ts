@@ -29,6 +29,9 @@ export function deployRequested(draft: Draft, request: Request): Ignored {
 export function rollbackRequested(draft: Draft, request: Request): Ignored {
   const { state } = draft;
   if (state.stopping !== 'no') return refuse(draft, request, shuttingDown());
+  // A person can always go back; an agent that was stopped stays stopped.
+  const held = request.trigger === 'agent' ? frozenFor(state, request) : null;
+  if (held) return refuse(draft, request, held);
   const underWay = rollbackUnderWay(state);
   if (underWay !== null) return `rollback ${underWay} is already under way`;
   const { attempt } = state;
