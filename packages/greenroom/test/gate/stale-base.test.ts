@@ -53,6 +53,20 @@ test('human work that is live counts, on main or not; a human may deploy anythin
   await it.passes(agent, { ...AGENT, live, liveFrom: 'agent' });
 });
 
+test("how humans settled a conflict among themselves counts: the side that lost is not the agent's own version", async (t) => {
+  const it = await branched(t);
+  const theirs = it.commit({ 'app.js': body({ 3: 'one human' }) });
+  it.git('checkout', '-q', '-B', 'machine');
+  const agent = it.commit({ 'app.js': body({ 3: 'one human', 20: 'agent' }) });
+  it.git('checkout', '-q', '-B', 'main', it.first);
+  it.commit({ 'app.js': body({ 3: 'another human' }) });
+  it.git('merge', '-q', '--no-edit', '-X', 'ours', theirs);
+  await it.refused(agent, 'gate_stale_base', { ...AGENT, live: it.git('rev-parse', 'main') });
+  it.git('checkout', '-q', 'machine');
+  it.git('merge', '-q', '--no-edit', 'main');
+  await it.passes(it.git('rev-parse', 'HEAD'), { ...AGENT, live: it.git('rev-parse', 'main') });
+});
+
 test('a merge that keeps only its own side is refused', async (t) => {
   const it = await branched(t);
   on(it, 'main', { 'app.js': body({ 3: 'human' }) });

@@ -49,7 +49,10 @@ async function isHumans(git: Git, { live, liveFrom }: GateRequest, { humanHead, 
   return (await isAncestorOfAny(git, live, [humanHead])) || !(await isAncestorOfAny(git, live, agentHeads));
 }
 
-/** Not merged: fine only when every one of the human's commits is there by content, each for itself, so that a revert of theirs counts too. */
+/**
+ * Not merged: fine only when every one of the human's commits is there by content, each for itself, so that a revert of theirs counts too; and all of them
+ * together, because where humans settled a conflict among themselves, the side that lost is no version of the agent's own.
+ */
 async function findMissing(
   { git, merges, candidate, signal }: Work,
   target: string,
@@ -68,6 +71,7 @@ async function findMissing(
       missing = lack;
       if (missing !== undefined) break;
     }
+    if (missing === undefined) [missing] = await merges.lacking(fork, candidate, target);
   }
   if (missing === undefined) return undefined;
   const what = name === branch ? `${name} (${target.slice(0, 10)})` : `${name} (${target.slice(0, 10)}), which a human made`;
