@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { createGate } from '../../src/orchestrator/adapters/gate/gate.ts';
 import type { MergedState, PushReport, ResetReport } from '../../src/orchestrator/ports.ts';
-import { git } from '../git/fixture.ts';
+import { contractOf, git } from '../git/fixture.ts';
+import { FILES, humanWords } from './human-words.ts';
 import { clone, headOf, never, type Shared, shared } from './world.ts';
 
-const FILES = ['a.txt', 'b.txt'];
 const KEEP_MINE = ['-X', 'ours'];
 
 /** Two humans and an agent on one repository. Every move is possible at any time; a move that makes no sense now does nothing. */
@@ -24,6 +25,8 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   const world: Shared = await shared(t);
   const { origin, branches, repo, layout, says } = world;
   const { workspace } = layout;
+  const gate = createGate({ git: repo.git, contract: contractOf() });
+  const words = humanWords();
   const humans = [world.human, clone(world.root, origin, 'second')];
   const seen = new Map<string, number>();
   const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -36,7 +39,6 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   let live = world.first;
   let previous = '';
   let online = true;
-  let tokens = 0;
   /** As it was before the last reset, for messages. */
   let state: MergedState | undefined;
 
@@ -52,14 +54,6 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     attempt(folder, 'merge-base', '--is-ancestor', ancestor, head);
   const remember = (folder: string, ...range: string[]): void => {
     for (const id of git(folder, 'rev-list', ...range).split('\n')) if (id !== '') known.add(id);
-  };
-  const edit = (folder: string, choice: number): string => {
-    const file = join(folder, FILES[choice % FILES.length] ?? '');
-    const token = `word ${tokens++}`;
-    const text = readFileSync(file, 'utf8').split('\n');
-    text[(choice * 7) % 20] = token;
-    writeFileSync(file, text.join('\n'));
-    return token;
   };
   const save = (folder: string, subject: string): void => {
     git(folder, 'add', '-A');
@@ -79,6 +73,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   const publishMain = (human: string): void => {
     git(human, 'push', '-q', 'origin', 'main');
     remember(human, 'main');
+    words.published(human);
   };
   const tree = (): string =>
     `${headOf(workspace, 'HEAD')} ${git(workspace, 'status', '--porcelain')} ${git(workspace, 'symbolic-ref', 'HEAD')}`;
@@ -128,26 +123,41 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
       assert.fail('pushed another commit than the promoted one');
     return report;
   };
-  const deploy = async (branch: string, refused: boolean): Promise<void> => {
+  /** A deploy up to its promotion, judged by the real gate. Answers whether the commit went live. */
+  const deploy = async (branch: 'machine' | 'main', trigger: 'agent' | 'manual', failsLater: boolean): Promise<boolean> => {
+    const before = `${headOf(origin, 'machine')} ${live}`;
     const found = await watched(() => repo.resolve({ branch }, never));
-    if (!found.ok) return;
+    if (!found.ok) return false;
     const { commit } = found.value;
-    // The rule of the stale base: a human's live work is in the candidate, or it is refused.
-    const human = contains(layout.repo, live, 'refs/remotes/origin/main');
-    if (refused || (branch === 'machine' && human && !contains(layout.repo, live, commit))) {
-      const published = headOf(origin, 'machine');
-      count('refused');
-      assert.equal(headOf(origin, 'machine'), published);
-      return;
+    const main = headOf(layout.repo, 'refs/remotes/origin/main');
+    const judged = await gate.check({ live, candidate: commit, branch, trigger, signal: never });
+    // Somebody who deploys main decides what is live.
+    const lost = branch === 'main' ? [] : words.lost(layout.repo, { live, main, candidate: commit });
+    if (judged.ok && !failsLater) {
+      assert.deepEqual(lost, [], `${commit} passed the gate and takes humans' live work back: live ${live}, main ${main}`);
+      await promote(commit);
+      count(`${branch} went live`);
+      return true;
     }
-    await promote(commit);
+    if (!judged.ok) {
+      assert.equal(judged.failure.code, 'gate_stale_base', judged.failure.error);
+      assert.equal(branch, 'machine', `a human's deploy was refused: ${judged.failure.error}`);
+      count(judged.failure.evidence?.rule === 'stale_base: undone' ? 'refused undone' : 'refused');
+      if (lost.length > 0) count('refused what loses work');
+    }
+    assert.equal(
+      `${headOf(origin, 'machine')} ${headOf(layout.repo, 'refs/greenroom/live')}`,
+      before,
+      'a deploy without promotion moved a ref',
+    );
+    return false;
   };
   const reset = async (): Promise<ResetReport> => {
     await watched(() => branches.refresh(never));
     state = await branches.mergedState();
     count(`state ${state.state}`);
     const before = tree();
-    const words = unsaved;
+    const unsavedBefore = unsaved;
     const report = await watched(() => branches.resetMachine(never));
     count(report.status === 'postponed' ? `postponed ${report.reason}` : `reset ${report.status}`);
     if (says.agentBusy || report.status !== 'reset') {
@@ -161,7 +171,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
       unsaved = [];
     }
     if (report.published?.status === 'pushed') assert.equal(headOf(origin, 'machine'), report.commit);
-    for (const word of words) {
+    for (const word of unsavedBefore) {
       const here = FILES.some((file) => readFileSync(join(workspace, file), 'utf8').includes(word));
       const kept = (await branches.rescues()).some(({ ref }) => attempt(layout.repo, 'grep', '-q', '-F', word, ref));
       assert.ok(here || kept, `unsaved "${word}" is lost`);
@@ -173,13 +183,18 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     unsaved = [];
     known.add(headOf(workspace, 'HEAD'));
   };
-  const agentMerges = (ref: string): boolean => {
+  const agentMerges = (ref: string, how: readonly string[] = KEEP_MINE): boolean => {
     agentSaves();
     git(workspace, 'fetch', '-q', '--prune', 'origin');
     if (headOf(workspace, ref) === '') return true;
-    const done = attempt(workspace, 'merge', '-q', '--no-edit', ...KEEP_MINE, ref) || undo(workspace);
+    const done = attempt(workspace, 'merge', '-q', '--no-edit', ...how, ref) || undo(workspace);
     known.add(headOf(workspace, 'HEAD'));
     return done;
+  };
+  /** What the gate's remedy says. */
+  const agentRestores = (): void => {
+    words.restore(workspace, 'origin/main');
+    agentSaves();
   };
   /** What the forge's button does. */
   const accept = async (human: string, how: 'merge' | 'squash' | 'edited', event: boolean): Promise<void> => {
@@ -188,7 +203,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     if (head === '' || contains(human, head, 'main')) return;
     const style = how === 'merge' ? ['--no-ff', '-m', 'accept machine'] : ['--squash'];
     if (!attempt(human, 'merge', '-q', ...style, ...(how === 'edited' ? ['-X', 'theirs'] : []), head)) return void undo(human);
-    if (how === 'edited') edit(human, tokens);
+    if (how === 'edited') words.write(human, 'human', known.size);
     if (how !== 'merge') save(human, `squash machine`);
     publishMain(human);
     merged.add(head);
@@ -203,7 +218,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     humanCommits: async (choice) => {
       const human = humanOf(choice);
       git(human, 'checkout', '-q', 'main');
-      edit(human, choice);
+      words.write(human, 'human', choice);
       save(human, 'human work');
     },
     humanPushes: async (choice) => {
@@ -214,7 +229,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
       const human = humanOf(choice);
       if (choice % 3 !== 0 || !pull(human) || headOf(human, 'origin/machine') === '') return;
       git(human, 'checkout', '-q', '--detach', 'origin/machine');
-      edit(human, choice);
+      words.write(human, 'humanOnMachine', choice);
       save(human, 'human on machine');
       git(human, 'push', '-q', 'origin', 'HEAD:machine');
       remember(human, 'HEAD');
@@ -228,14 +243,21 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
       else attempt(human, 'revert', '--abort');
     },
     agentEdits: async (choice) => {
-      unsaved.push(edit(workspace, choice));
+      unsaved.push(words.write(workspace, 'agent', choice));
     },
     agentCommits: async (choice) => {
-      edit(workspace, choice + 3);
+      words.write(workspace, 'agent', choice + 3);
       agentSaves();
     },
     agentMergesMain: async () => {
       agentMerges('origin/main');
+    },
+    /** A merge that takes nothing of the humans' work: it is in the history, and not in the files. */
+    agentMergesNothing: async () => {
+      agentMerges('origin/main', ['-s', 'ours']);
+    },
+    agentRestoresWork: async () => {
+      if (agentMerges('origin/main')) agentRestores();
     },
     agentMergesPublished: async () => {
       agentMerges('origin/machine');
@@ -247,8 +269,8 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     agentTurn: async (choice) => {
       says.agentBusy = choice % 3 === 0;
     },
-    deployMachine: (choice) => deploy('machine', choice % 5 === 0),
-    deployMain: (choice) => deploy('main', choice % 7 === 0),
+    deployMachine: async (choice) => void (await deploy('machine', choice % 2 === 0 ? 'agent' : 'manual', choice % 7 === 0)),
+    deployMain: async (choice) => void (await deploy('main', 'manual', choice % 7 === 0)),
     rollback: async () => {
       if (previous !== '') await promote(previous);
     },
@@ -275,10 +297,13 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
   const settle = async (): Promise<void> => {
     online = true;
     says.agentBusy = false;
+    // What a human kept to themselves could conflict with what the agent has merged.
+    for (const human of humans) if (pull(human)) publishMain(human);
     assert.ok(agentMerges('origin/machine') && agentMerges('origin/main'));
-    await deploy('machine', false);
+    agentRestores();
+    assert.ok(await deploy('machine', 'agent', false), 'work that holds all of main was refused');
     await accept(world.human, 'squash', true);
-    await deploy('main', false);
+    assert.ok(await deploy('main', 'manual', false));
     await reset();
     const main = headOf(origin, 'main');
     state = await branches.mergedState();
@@ -297,5 +322,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     assert.equal(git(origin, 'for-each-ref', 'refs/greenroom', 'refs/heads/rescue'), '', 'rescue refs were published');
   };
 
+  assert.ok((await repo.resolve({ branch: 'main' }, never)).ok);
+  await repo.markLive(live, previous);
   return { moves, seen, checkReachable, settle };
 }

@@ -4,12 +4,15 @@ import fc from 'fast-check';
 import { randomWorld } from './random-world.ts';
 
 /** `GREENROOM_RANDOM_STEPS=400 GREENROOM_RANDOM_RUNS=5` for a long run; `GREENROOM_RANDOM_SEED` and `GREENROOM_RANDOM_PATH` repeat one. */
-const STEPS = Number(process.env['GREENROOM_RANDOM_STEPS'] ?? 50);
-const RUNS = Number(process.env['GREENROOM_RANDOM_RUNS'] ?? 1);
+const STEPS = Number(process.env['GREENROOM_RANDOM_STEPS'] ?? 100);
+const RUNS = Number(process.env['GREENROOM_RANDOM_RUNS'] ?? 2);
 const SEED = Number(process.env['GREENROOM_RANDOM_SEED'] ?? 0);
 const PATH = process.env['GREENROOM_RANDOM_PATH'] ?? '';
 /** From so many steps on, every outcome that matters has to have come up. */
 const ENOUGH_STEPS = 1_000;
+
+/** Moves between two looks at all commits, which is what costs most. */
+const CHECK_EVERY = 10;
 
 /** How often each move is drawn. */
 const WEIGHTS: Record<string, number> = {
@@ -20,6 +23,8 @@ const WEIGHTS: Record<string, number> = {
   agentEdits: 2,
   agentCommits: 5,
   agentMergesMain: 4,
+  agentMergesNothing: 1,
+  agentRestoresWork: 1,
   agentMergesPublished: 2,
   agentTakesWorkBack: 1,
   agentTurn: 2,
@@ -48,6 +53,10 @@ const MUST_SEE = [
   'state unmerged',
   'replaced',
   'refused',
+  'refused undone',
+  'refused what loses work',
+  'machine went live',
+  'main went live',
   'accepted by merge',
   'accepted by squash',
   'accepted by edited',
@@ -94,7 +103,7 @@ async function play(t: TestContext, moves: readonly { name: string; choice: numb
   for (const [at, { name, choice }] of moves.entries()) {
     try {
       await world.moves[name]?.(choice);
-      if (at % 5 === 0) world.checkReachable();
+      if (at % CHECK_EVERY === 0) world.checkReachable();
     } catch (error) {
       throw new Error(`move ${at} (${name} ${choice}) failed: ${error instanceof Error ? error.message : error}`, { cause: error });
     }
