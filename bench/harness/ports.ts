@@ -1,10 +1,24 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
 
-/** Different TCP ports that were free a moment ago. Held open together while they are looked for, so that none comes twice. */
+/** Below the range that outgoing connections are given ports from, and below the one that Greenroom takes instances' ports from. */
+const FIRST_PORT = 10_000;
+const PORTS = 10_000;
+
+/**
+ * Different TCP ports that were free a moment ago, at random: ports that the system itself hands out would soon be somebody's outgoing connection. Held open together
+ * while they are looked for, so that none comes twice.
+ */
 export async function freePorts<const N extends number>(count: N): Promise<number[] & { length: N }> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const servers: Server[] = [];
+  while (servers.length < count) {
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(FIRST_PORT + randomInt(PORTS), () => resolve(true));
+    });
+    if (free) servers.push(server);
+  }
   const ports = servers.map((server) => {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('a listening server without a port');

@@ -99,7 +99,11 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
     state.next = { live: next, previous };
     save();
     const stopsFirst = faulty('stop-before-switch') || (faulty('rollback-stops-first') && counts && rolledBack > 0);
-    if (old && stopsFirst) await stop(old.instance, old.pid, drainMs);
+    if (old && stopsFirst) {
+      await stop(old.instance, old.pid, drainMs);
+      // Long enough for any client to notice.
+      await delay(LATE_SWITCH_MS);
+    }
     const late = faulty('answer-before-switch') && old !== null;
     if (!late) await route.switchTo(next);
     state = { live: next, previous, lastDeploy: counts ? Date.now() : state.lastDeploy, candidate: '', next: null };

@@ -45,7 +45,7 @@ if (faulty('proxy-dies-with-orchestrator')) setInterval(() => alive(Number(paren
 function forward(incoming: IncomingMessage, response: ServerResponse, internal: boolean): void {
   const to = target;
   if (!to) {
-    unavailable(response, 503);
+    unavailable(response, faulty('bad-gateway') ? 502 : 503);
     return;
   }
   const requests = inFlight.get(to.instance) ?? new Set();
