@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 
 /** Below the range that outgoing connections are given ports from, and below the one that Greenroom takes instances' ports from. */
 const FIRST_PORT = 10_000;
-const PORTS = 10_000;
+const PORTS = 4_000;
 
 /**
  * Different TCP ports that were free a moment ago, at random: ports that the system itself hands out would soon be somebody's outgoing connection. Held open together

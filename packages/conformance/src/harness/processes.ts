@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 
-const FIRST_PORT = 20_000;
-/** Below the range that the kernel takes for outgoing connections (32768 on Linux). */
-const LAST_PORT = 32_000;
+/** Ports of the suite's own choice: apart from 20000 to 32767, where orchestrators may look for those of instances, and from the kernel's for outgoing connections. */
+const WORLD_PORTS = { first: 14_000, last: 20_000 };
 const LISTENING = '0A';
 
 const handedOut = new Set<number>();
@@ -60,9 +59,9 @@ export function isLoopback(address: string): boolean {
 }
 
 /** A port that nothing listens on, never handed out twice. */
-export async function freePort(): Promise<number> {
+export async function freePort({ first, last } = WORLD_PORTS): Promise<number> {
   for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const port = first + Math.floor(Math.random() * (last - first));
     if (handedOut.has(port)) continue;
     handedOut.add(port);
     if (await canListen(port)) return port;

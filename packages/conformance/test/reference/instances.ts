@@ -17,6 +17,7 @@ export interface Instance extends Target {
 export const INSTANCE = 'REFERENCE_INSTANCE';
 const DATA = 'REFERENCE_DATA';
 const POLL_MS = 10;
+const INSTANCE_PORTS = { first: 20_000, last: 32_000 };
 const REQUEST_TIMEOUT_MS = 1_000;
 const slotPorts = new Map<string, [number, number]>();
 
@@ -29,7 +30,7 @@ export async function boot(
   commit: string,
   instance: string,
 ): Promise<Instance> {
-  let [port, internalPort] = [await freePort(), await freePort()];
+  let [port, internalPort] = [await freePort(INSTANCE_PORTS), await freePort(INSTANCE_PORTS)];
   if (faulty('ports-per-slot')) {
     [port, internalPort] = slotPorts.get(slot) ?? [port, internalPort];
     slotPorts.set(slot, [port, internalPort]);
