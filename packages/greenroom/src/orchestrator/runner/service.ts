@@ -1,11 +1,11 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { AttemptKind, AttemptView, DryRun, SlotView, Status, StepName, Trigger } from '@greenroom/sdk/wire';
+import type { AttemptView, DryRun, SlotView, Status, StepName } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
 import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
-import type { State } from '../core/state.ts';
+import type { Request, State } from '../core/state.ts';
 import type { Clock, GateOverride, Instances, Prober, Repo, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 
@@ -14,14 +14,8 @@ const HEALTH_TIMEOUT_MS = 1_000;
 /** Answers of the health endpoint are reused for this long, so that many readers of the status cost one look. */
 const HEALTH_FRESH_MS = 250;
 
-export interface Ask {
-  kind: AttemptKind;
-  commit: string;
-  branch: string;
-  reason: string;
-  trigger: Trigger;
-  caller: string;
-}
+/** A request before it has an id and a time. */
+export type Ask = Omit<Request, 'id' | 'at' | 'human_head'>;
 
 /** What became of a pull request, for a command. */
 export type PullRequestAnswer =
