@@ -76,14 +76,14 @@ const interrupted = (step: StepName): Failure => ({
 });
 
 function resumeLive(draft: Draft, route: string | null): void {
-  const { state, commands, at } = draft;
+  const { state, commands } = draft;
   if (!state.live) {
     if (route !== null) commands.push({ type: 'clear_route' });
     return;
   }
   if (state.live.instance === null) {
     commands.push({ type: 'clear_route' });
-    if (!state.restart) restartIn(draft, 0, 'the orchestrator started and the live release was not running', at);
+    if (!state.restart) restartIn(draft, 0, 'the orchestrator started and the live release was not running');
   } else if (route !== state.live.instance) {
     commands.push({ type: 'switch_live', instance: state.live.instance });
   }

@@ -5,15 +5,15 @@ export const RESTART_FIRST_DELAY_MS = 1_000;
 export const RESTART_MAX_DELAY_MS = 30_000;
 
 export function scheduleRestart(draft: Draft, why: string): void {
-  const { state, at } = draft;
+  const { state } = draft;
   if (!state.live) return;
   const delay = Math.min(RESTART_FIRST_DELAY_MS * 2 ** state.crashes, RESTART_MAX_DELAY_MS);
   state.crashes += 1;
-  restartIn(draft, delay, why, at);
+  restartIn(draft, delay, why);
 }
 
-export function restartIn(draft: Draft, delay: number, why: string, at: number): void {
-  const { state } = draft;
+export function restartIn(draft: Draft, delay: number, why: string): void {
+  const { state, at } = draft;
   if (!state.live) return;
   const { slot, commit } = state.live;
   state.restart = { instance: nameInstance(state, state.live.attempt), count: state.crashes, at: at + delay, why };
