@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../../bench/harness/ports.ts';
 import { npm, runOrThrow } from './run.ts';
 
 const START_TIMEOUT_MS = 30_000;
@@ -39,7 +39,7 @@ export async function verifyPackages(tarballs: string[], version: string): Promi
     );
     await step('greenroom-conformance --list', async () => assert.match(await command('greenroom-conformance', '--list'), /START-1/));
 
-    const [port, apiPort] = [await freePort(), await freePort()];
+    const [port = 0, apiPort = 0] = await freePorts(2);
     await step('greenroom init', () => greenroom('init', '--app', 'packed', '--port', String(port)));
     await step('greenroom start', async () => {
       const child = spawn(join(install, 'node_modules', '.bin', 'greenroom'), ['start', '--port', String(apiPort)], {
@@ -116,14 +116,6 @@ async function end(child: ChildProcess | undefined): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await gone;
   clearTimeout(timer);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 async function step<T>(name: string, work: () => T | Promise<T>): Promise<T> {

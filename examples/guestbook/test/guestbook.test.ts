@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { freePorts } from '../../../bench/harness/ports.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const START_LIMIT_MS = 10_000;
@@ -144,7 +144,7 @@ interface App {
 }
 
 async function startApp(data: string, slot: string): Promise<App> {
-  const [port, internalPort] = await Promise.all([freePort(), freePort()]);
+  const [port, internalPort] = await freePorts(2);
   const env = { ...process.env, DATA_DIR: data, PORT: String(port), INTERNAL_PORT: String(internalPort) };
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: ROOT,
@@ -190,14 +190,4 @@ function rejectAfter(ms: number): Promise<never> {
   return new Promise((_, reject) => {
     setTimeout(() => reject(new Error(`the guestbook did not start within ${ms} ms`)), ms).unref();
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,11 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 
-/** Ports of the suite's own choice: apart from 20000 to 32767, where orchestrators may look for those of instances, and from the kernel's for outgoing connections. */
-const WORLD_PORTS = { first: 14_000, last: 20_000 };
 const LISTENING = '0A';
-
-const handedOut = new Set<number>();
 
 /** True while the process runs; a zombie does not. */
 export function alive(pid: number): boolean {
@@ -56,25 +51,6 @@ const LOOPBACK = new Set(['0100007F', '00000000000000000000000001000000', '00000
 
 export function isLoopback(address: string): boolean {
   return LOOPBACK.has(address);
-}
-
-/** A port that nothing listens on, never handed out twice. */
-export async function freePort({ first, last } = WORLD_PORTS): Promise<number> {
-  for (;;) {
-    const port = first + Math.floor(Math.random() * (last - first));
-    if (handedOut.has(port)) continue;
-    handedOut.add(port);
-    if (await canListen(port)) return port;
-  }
-}
-
-/** Whether the port can be taken on all interfaces now. */
-export function canListen(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once('error', () => resolve(false));
-  server.listen(port, () => server.close(() => resolve(true)));
-  return promise;
 }
 
 /** Empty when the process is gone, or its file is not ours to read. */

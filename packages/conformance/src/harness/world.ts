@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '@greenroom/sdk/wire';
 import { type Answer, exchange, type HttpRequest, jsonOf } from './http.ts';
-import { alive, freePort, kill, type ProcessSeen, processesWith } from './processes.ts';
+import { freePorts } from './ports.ts';
+import { alive, kill, type ProcessSeen, processesWith } from './processes.ts';
 import { type Behaviour, createRepository, type Repository } from './repository.ts';
 import { until } from './wait.ts';
 
@@ -90,7 +91,7 @@ export interface World {
 
 export async function createWorld(adapter: readonly string[], contract: Record<string, unknown>): Promise<World> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'conf-')));
-  const [apiPort, port, internalPort] = [await freePort(), await freePort(), await freePort()];
+  const [apiPort = 0, port = 0, internalPort = 0] = await freePorts(3);
   const data = join(directory, 'data');
   const observe = join(directory, 'events.jsonl');
   const control = join(directory, 'control');
@@ -135,7 +136,7 @@ export async function createWorld(adapter: readonly string[], contract: Record<s
         if (ended) return true;
         return (await exchange({ port: apiPort, timeoutMs: 2_000 })).status === 200;
       });
-      if (ended) throw new Error(`the orchestrator ${ended} instead of starting`);
+      if (ended) throw new Error(`the orchestrator ${ended} instead of starting: ${world.logTail()}`);
     },
     launch(options = {}) {
       const [command = '', ...args] = adapter;

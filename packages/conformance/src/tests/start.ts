@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { exchange } from '../harness/http.ts';
-import { canListen, freePort } from '../harness/processes.ts';
+import { canListen, freePort } from '../harness/ports.ts';
 import { until } from '../harness/wait.ts';
 import type { World } from '../harness/world.ts';
 import type { ConformanceTest } from '../test.ts';

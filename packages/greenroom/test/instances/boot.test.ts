@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { createPortPicker } from '../../src/orchestrator/adapters/instances/fresh-ports.ts';
+import { claimPort } from '../../src/orchestrator/adapters/instances/fresh-ports.ts';
 import { readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { APP, COMMIT, makeRig, newId, SERVER, until, untilLogged } from './rig.ts';
 
@@ -125,8 +125,19 @@ test('a port that somebody listens on is not handed out', async () => {
   await new Promise((resolve) => server.once('listening', resolve));
   try {
     const reserved = new Set(Array.from({ length: LAST - FIRST + 1 }, (_, index) => FIRST + index).filter((port) => port !== 31_337));
-    await assert.rejects(createPortPicker(() => reserved)(), /no free port/);
+    await assert.rejects(claimPort(reserved), /no port .* is free/);
   } finally {
     server.close();
   }
+});
+
+test('a claimed port is not handed out before it is released', async () => {
+  const all = Array.from({ length: 32_767 - 20_000 + 1 }, (_, index) => 20_000 + index);
+  const first = await claimPort([]);
+  const others = all.filter((port) => port !== first.port);
+  await assert.rejects(claimPort(others), /no port .* is free/);
+  first.release();
+  const again = await claimPort(others);
+  assert.equal(again.port, first.port);
+  again.release();
 });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ProxyDrainResult, ProxyStatus, ProxyTarget } from '@greenroom/sdk/proxy';
+import { freePort } from '../../../../bench/harness/ports.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'proxy', 'main.ts');
 
@@ -92,14 +93,7 @@ export function targetOf({ instance, host, port }: ProxyTarget): ProxyTarget {
   return { instance, host, port };
 }
 
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+export { freePort };
 
 export interface Fetched {
   status: number;

@@ -1,41 +1,52 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 
 /** Below the kernel's range for outgoing connections, which would otherwise take a port between our look and the app's listen. */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_767;
-/** A port handed out is not handed out again so soon: its app may not listen yet. */
-const REMEMBER_MS = 120_000;
-const TRIES = 200;
+const COUNT = LAST_PORT - FIRST_PORT + 1;
 const HOSTS = ['127.0.0.1', '0.0.0.0', '::'];
 
-/** Answers a function that finds a port nobody listens on, on any address, and that is not `reserved` nor handed out lately. */
-export function createPortPicker(reserved: () => Iterable<number>): () => Promise<number> {
-  const handedOut = new Map<number, number>();
-  return async () => {
-    const now = performance.now();
-    for (const [port, at] of handedOut) if (now - at > REMEMBER_MS) handedOut.delete(port);
-    const taken = new Set(reserved());
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const port = randomInt(FIRST_PORT, LAST_PORT + 1);
-      if (taken.has(port) || handedOut.has(port)) continue;
-      handedOut.set(port, now);
-      if (await isFree(port)) return port;
-    }
-    throw new Error(`no free port found between ${FIRST_PORT} and ${LAST_PORT} in ${TRIES} tries`);
-  };
+/** A port that is ours until it is released, or this process ends. */
+export interface ClaimedPort {
+  port: number;
+  release: () => void;
+}
+
+/**
+ * Finds a port nobody listens on, on any address, that is not `reserved` nor claimed by another orchestrator, whose app may be about to listen. The
+ * claim is an abstract Unix socket of the port's number: like ports it belongs to the network namespace, and it ends with its process.
+ */
+export async function claimPort(reserved: Iterable<number>): Promise<ClaimedPort> {
+  const taken = new Set(reserved);
+  const start = randomInt(COUNT);
+  for (let offset = 0; offset < COUNT; offset++) {
+    const port = FIRST_PORT + ((start + offset) % COUNT);
+    if (taken.has(port)) continue;
+    const claim = await tryListen({ path: `\0greenroom-port-${port}` });
+    if (!('server' in claim)) continue;
+    const release = (): void => void claim.server.close();
+    claim.server.unref();
+    if (await isFree(port)) return { port, release };
+    release();
+  }
+  throw new Error(`no port between ${FIRST_PORT} and ${LAST_PORT} is free`);
 }
 
 async function isFree(port: number): Promise<boolean> {
-  for (const host of HOSTS) if (!(await canListen(port, host))) return false;
+  for (const host of HOSTS) {
+    const listening = await tryListen({ port, host, exclusive: true, ipv6Only: true });
+    if ('server' in listening) await new Promise((resolve) => listening.server.close(resolve));
+    // A machine without IPv6 refuses "::" by another code: that is no reason against the port.
+    else if (listening.code === 'EADDRINUSE' || listening.code === 'EACCES') return false;
+  }
   return true;
 }
 
-function canListen(port: number, host: string): Promise<boolean> {
+function tryListen(options: ListenOptions): Promise<{ server: Server } | { code: string | undefined }> {
   return new Promise((resolve) => {
     const server = createServer();
-    // A machine without IPv6 refuses "::" by another code than EADDRINUSE: that is no reason against the port.
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE' && error.code !== 'EACCES'));
-    server.listen({ port, host, exclusive: true, ipv6Only: true }, () => server.close(() => resolve(true)));
+    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve({ code }));
+    server.listen(options, () => resolve({ server }));
   });
 }

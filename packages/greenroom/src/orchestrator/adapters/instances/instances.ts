@@ -11,7 +11,7 @@ import { type Findings, findEarlierInstances } from './adopt.ts';
 import { appEnvironment } from './environment.ts';
 import { exitReason, unknownExit } from './exit-reason.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
-import { createPortPicker } from './fresh-ports.ts';
+import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { readBootId, runsStill } from './proc.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
@@ -69,10 +69,8 @@ export function createInstances({
   const entries = new Map<string, Entry>();
   const listeners = new Set<(exit: InstanceExit) => void>();
   const stablePorts = [contract.port, contract.internal_port ?? 0];
-  const pickPort = createPortPicker(() => [
-    ...stablePorts,
-    ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort]),
-  ]);
+  const claimFreshPort = (): Promise<ClaimedPort> =>
+    claimPort([...stablePorts, ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort])]);
   const identity = { [INSTANCE_ENV.app]: app, [INSTANCE_ENV.contract]: layout.contractCopy };
   const logFileOf = (instance: string): string => join(layout.logs, `${instance}.log`);
   const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${instance}`;
@@ -134,6 +132,10 @@ export function createInstances({
     const prepared = await readSecrets();
     if (typeof prepared === 'string') return fail({ code: 'boot_exited', error: prepared });
     const directory = slotDirectory(slot);
+    const ports = [await claimFreshPort(), ...(contract.internal_port === undefined ? [] : [await claimFreshPort()])];
+    const releasePorts = (): void => {
+      for (const { release } of ports) release();
+    };
     const record: InstanceRecord = {
       instance,
       slot,
@@ -141,8 +143,8 @@ export function createInstances({
       pid: 0,
       startTicks: 0,
       bootId,
-      port: await pickPort(),
-      internalPort: contract.internal_port === undefined ? 0 : await pickPort(),
+      port: ports[0]?.port ?? 0,
+      internalPort: ports[1]?.port ?? 0,
       logFile: logFileOf(instance),
       startedAt: clock.now(),
     };
@@ -156,12 +158,14 @@ export function createInstances({
     const logFile = record.logFile;
     const started = await start(record, { command: parseStartCommand(contract.start_command), directory, env: environment, logFile });
     if (typeof started === 'string') {
+      releasePorts();
       records.remove(instance);
       await removeLog(logFile);
       return fail({ code: 'boot_exited', error: started, evidence: { command: contract.start_command } });
     }
     const running = { ...record, pid: started.stat.pid, startTicks: started.stat.startTicks };
     const entry = watch(running, true);
+    entry.unwatch.push(releasePorts);
     void started.exited.then(entry.exited.resolve);
     save(running);
     void pruneLogs().catch((error: unknown) => log(`Old logs could not be removed: ${String(error)}`));
