@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
+import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
 import { readContract, writeContractCopy } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
@@ -12,7 +13,6 @@ import { openRepo, RepoError } from './orchestrator/adapters/git/repo.ts';
 import { readGitHubSettings } from './orchestrator/adapters/github/settings.ts';
 import { readWebhookSettings } from './orchestrator/adapters/github/webhook-settings.ts';
 import { createInstances } from './orchestrator/adapters/instances/instances.ts';
-import { readBootId, readStat } from './orchestrator/adapters/instances/proc.ts';
 import { openJournal } from './orchestrator/adapters/journal/file.ts';
 import { createRecorder } from './orchestrator/adapters/journal/recorder.ts';
 import { replay } from './orchestrator/adapters/journal/replay.ts';
@@ -34,6 +34,7 @@ import { narrate } from './orchestrator/runner/narrate.ts';
 import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
+import { readBootId, readStat } from './proc.ts';
 import { VERSION } from './version.ts';
 
 export interface OrchestratorOptions {
@@ -217,6 +218,7 @@ async function serve(
       runner,
       journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
       forge: outside.forge,
+      agentBusy: () => agentBusy(layout),
     });
     const connected = await outside.connect(runner, service);
     const { reconcile, pullRequest } = connected;

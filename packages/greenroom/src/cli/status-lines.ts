@@ -14,6 +14,7 @@ export function statusLines(status: Status, paint: Paint, now: number): string[]
     ['port', String(status.port)],
   ];
   if (status.attempt) facts.push(['now', atWork(status.attempt)]);
+  if (status.agent.busy) facts.push(['agent', 'at work']);
   if (status.watch) facts.push(['watch', `until ${status.watch.until}; a crash until then rolls back by itself`]);
   for (const item of status.queue)
     facts.push(['queued', `${item.kind} of ${shortCommit(plain(item.commit)) || plain(item.branch)} by ${item.trigger}`]);

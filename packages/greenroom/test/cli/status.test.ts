@@ -22,7 +22,7 @@ test('status shows a freeze, overrides, drift, checks and what is wrong with Git
     assert.equal(ran.code, 0, ran.stderr);
     return ran.stdout;
   };
-  assert.doesNotMatch(await show(), /frozen|override|drift|checks|github/);
+  assert.doesNotMatch(await show(), /at work|frozen|override|drift|checks|github/);
 
   now = status({
     freeze: { scope: 'agent', reason: 'sale\u0007', caller: 'operator-socket', since },
@@ -45,8 +45,9 @@ test('status shows a freeze, overrides, drift, checks and what is wrong with Git
   );
   assert.match(shown, /github +GitHub refuses the credentials\.\n/);
 
-  now = status({ freeze: { scope: 'all', reason: 'move', caller: 'operator-socket', since }, checks: { ...FAILED, state: 'pending' } });
+  now = status({ freeze: { scope: 'all', reason: 'move', caller: 'operator-socket', since }, checks: { ...FAILED, state: 'pending' }, agent: { busy: true } });
   const other = await show();
+  assert.match(other, /agent +at work\n/);
   assert.match(other, /frozen +all deploys, .*: move\n/);
   assert.match(other, /checks +running, 4 in all, of 9f8e7d6c5b/);
   now = status({ checks: { ...FAILED, state: 'success', failed: [], url: '' } });

@@ -181,6 +181,7 @@ export function status(changes: Partial<Status> = {}): Status {
     consecutive_failures: 0,
     restart: null,
     branches: {},
+    agent: { busy: false },
     freeze: null,
     overrides: [],
     drift: [],

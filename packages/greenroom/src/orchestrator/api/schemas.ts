@@ -167,6 +167,7 @@ export const status = z
     consecutive_failures: z.int(),
     restart: z.object({ attempt: z.int(), at: time, last_exit: z.string() }).nullable(),
     branches: z.record(z.string(), z.string()),
+    agent: z.object({ busy: z.boolean().meta({ description: 'Whether a turn of the coding agent is under way.' }) }),
     journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
     freeze: z.object({ scope: z.enum(['agent', 'all']), reason: z.string(), caller: z.string(), since: time }).nullable(),
     overrides: z.array(

@@ -32,6 +32,8 @@ export interface ServiceOptions {
   journal(): { records: number; intact: boolean; problem: string };
   /** What is known of GitHub now; asked at each status, so it must not wait for anything. */
   forge(): Pick<Status, 'checks' | 'github_problem'>;
+  /** Whether a turn of the coding agent is under way. */
+  agentBusy(): boolean;
 }
 
 export interface Service {
@@ -52,7 +54,7 @@ export interface Service {
   memory(): number;
 }
 
-export function createService({ app, version, port, humanBranch, ports, runner, journal, forge }: ServiceOptions): Service {
+export function createService({ app, version, port, humanBranch, ports, runner, journal, forge, agentBusy }: ServiceOptions): Service {
   const { clock, instances, prober, repo, slots } = ports;
   let health: { instance: string; at: number; answer: Promise<string> } | null = null;
 
@@ -127,6 +129,7 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
       consecutive_failures: state.consecutive_failures,
       restart: restart ? { attempt: restart.count, at: time(restart.at), last_exit: restart.why } : null,
       branches,
+      agent: { busy: agentBusy() },
       freeze: state.freeze && {
         scope: state.freeze.scope,
         reason: state.freeze.reason,
