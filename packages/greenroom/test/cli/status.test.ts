@@ -45,7 +45,11 @@ test('status shows a freeze, overrides, drift, checks and what is wrong with Git
   );
   assert.match(shown, /github +GitHub refuses the credentials\.\n/);
 
-  now = status({ freeze: { scope: 'all', reason: 'move', caller: 'operator-socket', since }, checks: { ...FAILED, state: 'pending' }, agent: { busy: true } });
+  now = status({
+    freeze: { scope: 'all', reason: 'move', caller: 'operator-socket', since },
+    checks: { ...FAILED, state: 'pending' },
+    agent: { busy: true },
+  });
   const other = await show();
   assert.match(other, /agent +at work\n/);
   assert.match(other, /frozen +all deploys, .*: move\n/);
