@@ -13,6 +13,7 @@ import type {
   EventMessage,
   FreezeBody,
   FrozenAnswer,
+  InstanceLogs,
   OverrideAnswer,
   OverrideBody,
   PullRequestAnswer,
@@ -59,6 +60,8 @@ export interface GreenroomClient {
   deploys(options?: CallOptions & { limit?: number }): Promise<AttemptView[]>;
   /** One attempt; null when the orchestrator knows none of that id. */
   attempt(id: string, options?: CallOptions): Promise<AttemptView | null>;
+  /** Last lines of an instance's output; of the live one when none is named. Throws `GreenroomAnswerError` with status 404 when there is no such instance. */
+  logs(options?: CallOptions & { lines?: number; instance?: string }): Promise<InstanceLogs>;
   /** Whether the orchestrator has done its start-up work. False as well when nobody answers. */
   ready(options?: CallOptions): Promise<boolean>;
   /** Endless; reconnects by itself when the orchestrator restarts. End it with `signal`, or by leaving the loop. */
@@ -120,6 +123,13 @@ export function createClient(address: Address): GreenroomClient {
       if (answer.status === 404) return null;
       if (answer.status !== 200) throw new GreenroomAnswerError(where, `GET ${path}`, answer);
       return parse(where, answer) as AttemptView;
+    },
+    async logs({ lines, instance, ...options } = {}) {
+      const query = new URLSearchParams({
+        ...(lines === undefined ? {} : { lines: String(lines) }),
+        ...(instance === undefined ? {} : { instance }),
+      });
+      return (await readJson(`/logs?${query}`, options)) as InstanceLogs;
     },
     async ready(options) {
       try {

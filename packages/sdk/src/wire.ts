@@ -90,6 +90,25 @@ export interface Failure {
   evidence?: Evidence;
 }
 
+/** Which turn of which conversation of the chat asked for it: links message, commit, deploy and rollback in the journal. */
+export interface Origin {
+  conversation: string;
+  /** Empty for what a person did in the chat by a button. */
+  turn: string;
+}
+
+/** A deploy that is healthy and waits for a person's word before it goes live. */
+export interface ApprovalView {
+  state: 'waiting' | 'approved' | 'denied' | 'expired';
+  since: string;
+  until: string;
+  /** Path on the app's public port that shows the candidate to whoever opens it; empty when it cannot be shown. It holds a secret token. */
+  preview_path: string;
+  /** Who decided, and why. */
+  by: string;
+  reason: string;
+}
+
 /** Body of `POST /deploy`. Exactly one of `commit` and `branch`. */
 export interface DeployBody {
   commit?: string;
@@ -97,6 +116,7 @@ export interface DeployBody {
   reason?: string;
   dry_run?: boolean;
   trigger?: Trigger;
+  origin?: Origin;
 }
 
 /** Body of `POST /rollback`; may be empty. */
@@ -104,6 +124,7 @@ export interface RollbackBody {
   reason?: string;
   dry_run?: boolean;
   trigger?: Trigger;
+  origin?: Origin;
 }
 
 export interface DeploySuccess {
@@ -203,6 +224,8 @@ export interface AttemptView {
   /** From start to decision, in milliseconds. */
   duration_ms: number;
   steps: StepView[];
+  origin?: Origin;
+  approval?: ApprovalView;
   step?: StepName;
   code?: FailureCode;
   error?: string;
@@ -330,6 +353,15 @@ export interface ChecksView {
   read_at: string;
 }
 
+/** Answer of `GET /logs`. */
+export interface InstanceLogs {
+  instance: string;
+  commit: string;
+  slot: SlotName;
+  /** What it wrote last, oldest first, without terminal escapes; long lines are cut. */
+  lines: string[];
+}
+
 export interface SlotView {
   slot: SlotName;
   directory: string;
@@ -360,6 +392,8 @@ export interface Status {
   /** Whether the live instance is being restarted after an exit, and when. */
   restart: { attempt: number; at: string; last_exit: string } | null;
   branches: Record<string, string>;
+  /** Whether a turn of the coding agent is under way. */
+  agent: { busy: boolean };
   freeze: FreezeView | null;
   overrides: OverrideView[];
   drift: DriftView[];

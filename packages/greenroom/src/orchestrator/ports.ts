@@ -129,8 +129,10 @@ export interface Instances {
   /** A running instance. */
   get(instance: string): Instance | undefined;
   all(): Instance[];
-  /** Last lines of the instance's log, oldest first. */
-  tail(instance: string, lines: number): Promise<string[]>;
+  /** An instance that runs, or ran and is among the last boots, whose logs are kept. */
+  recall(instance: string): Instance | undefined;
+  /** Last lines of the instance's log, oldest first, at most `maxBytes` (8 KiB) together. */
+  tail(instance: string, lines: number, maxBytes?: number): Promise<string[]>;
   /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
   onExit(listener: (exit: InstanceExit) => void): () => void;
   /** Stops watching, lets the instances run on. */

@@ -252,3 +252,53 @@ function parsePrometheus(text: string): Map<string, number> {
   }
   return samples;
 }
+
+test('the turn of the chat that asked is kept with the attempt, also across a restart', async (t) => {
+  const rig = await openRig(t);
+  const one = rig.commit({ name: 'one' });
+  const origin = { conversation: 'c-1', turn: 'turn_2' };
+  await rig.live(one);
+  const two = await rig.client.deploy({ commit: rig.commit({ name: 'two' }), origin });
+  const refused = await rig.client.deploy({ commit: '0'.repeat(40), origin: { ...origin, turn: '' } });
+  const back = await rig.client.rollback({ origin });
+  assert.deepEqual([two.success, refused.success, back.success], [true, false, true]);
+  const expected = [origin, { ...origin, turn: '' }, origin, undefined];
+  assert.deepEqual(
+    (await rig.client.deploys()).map((it) => it.origin),
+    expected,
+  );
+  parsed(schemas.attemptView, await rig.api('GET', `/deploys/${'id' in back ? back.id : ''}`));
+
+  await rig.kill();
+  await rig.start();
+  assert.deepEqual(
+    (await rig.client.deploys()).map((it) => it.origin),
+    expected,
+  );
+
+  for (const bad of [
+    {},
+    { conversation: '', turn: '' },
+    { ...origin, turn: 'a b' },
+    { ...origin, turn: 'x'.repeat(65) },
+    { conversation: '../x', turn: '' },
+  ]) {
+    assertRefusal(await rig.api('POST', '/rollback', { origin: bad }), 400, 'invalid_request', /origin/);
+  }
+});
+
+test('the output of the live instance and of earlier ones can be read, without what acts on a terminal', async (t) => {
+  const rig = await openRig(t);
+  assertRefusal(await rig.api('GET', '/logs'), 404, 'not_found', /No instance is live/);
+  await rig.live(rig.commit({ says: ['\u001b[31mred\u001b[0m', 'end'] }));
+  const first = parsed(schemas.instanceLogs, await rig.api('GET', '/logs?lines=1'));
+  assert.deepEqual([first.commit, first.slot, first.lines], [(await rig.status()).live_commit, 'a', ['end']]);
+  await rig.live(rig.commit({ says: Array.from({ length: 1_200 }, (_, index) => `line ${index}`) }));
+  const many = await rig.client.logs({ lines: 1_000 });
+  assert.deepEqual([many.lines.length, many.lines[0], many.lines.at(-1)], [1_000, 'line 200', 'line 1199']);
+  const agentSocket = join(rig.data, 'run', 'agent.sock');
+  const earlier = parsed(schemas.instanceLogs, await ask({ socket: agentSocket, path: `/logs?instance=${first.instance}` }));
+  assert.deepEqual(earlier.lines, ['red', 'end']);
+  assertRefusal(await rig.api('GET', '/logs?lines=1001'), 400, 'invalid_request', /lines/);
+  assertRefusal(await rig.api('GET', '/logs?instance=..%2F..%2Fetc'), 404, 'not_found', /There is no instance/);
+});

@@ -23,6 +23,7 @@ const VISIT_EVERY_MS = 40;
 export interface Behaviour {
   name?: string;
   exits?: string;
+  says?: string[];
   exitsAtDeepCheck?: boolean;
   daemon?: boolean;
   neverListens?: boolean;

@@ -1,4 +1,4 @@
-import type { AttemptView } from '@greenroom/sdk/wire';
+import type { AttemptView, Origin } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
 import { verifyJournal } from '../../orchestrator/adapters/journal/verify.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
@@ -91,6 +91,7 @@ function attemptDetail(cli: Cli, attempt: AttemptView): string[] {
     ['slot', attempt.slot],
     ['previous', attempt.previous_commit],
     ['asked for', `${attempt.requested_at} by ${attempt.trigger}${attempt.caller ? ` (${attempt.caller})` : ''}`],
+    ['chat', attempt.origin ? chatOf(attempt.origin) : ''],
     ['reason', attempt.reason],
     ['took', attempt.duration_ms > 0 ? duration(attempt.duration_ms) : ''],
   ];
@@ -104,4 +105,8 @@ function attemptDetail(cli: Cli, attempt: AttemptView): string[] {
     lines.push('', `  ${cli.paint('red', plain(attempt.code))}`, ...plainLines(attempt.error ?? '').map((line) => `  ${line}`));
   lines.push(...evidenceLines(attempt.evidence ?? {}).map((line) => `  ${line}`));
   return lines;
+}
+
+function chatOf({ conversation, turn }: Origin): string {
+  return turn === '' ? `conversation ${conversation}, by a person` : `conversation ${conversation}, turn ${turn}`;
 }

@@ -1,4 +1,4 @@
-import type { AttemptKind, FailureCode, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
+import type { AttemptKind, FailureCode, Origin, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
@@ -11,7 +11,7 @@ import { type Listener, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
 import { addOperatorCalls, type OperatorOptions } from './operator.ts';
 
-import { deployBody, limitQuery, rollbackBody } from './schemas.ts';
+import { deployBody, limitQuery, logsQuery, rollbackBody } from './schemas.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 const SSE_HEARTBEAT_MS = 15_000;
@@ -60,6 +60,12 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       ? c.json(found)
       : refuse(c, 404, { code: 'not_found', error: `There is no attempt ${JSON.stringify(id)}; GET /deploys lists them.` });
   });
+  api.get('/logs', async (c) => {
+    const query = logsQuery.safeParse(c.req.query());
+    if (!query.success) return refuse(c, 400, invalid(query.error));
+    const found = await service.logs(query.data.instance, query.data.lines);
+    return found.ok ? c.json(found.logs) : refuse(c, 404, { code: 'not_found', error: found.error });
+  });
   addOperatorCalls(api, listener, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
   api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
@@ -75,8 +81,16 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   async function attempt(c: Context, kind: AttemptKind): Promise<Response> {
     const parsed = parseAttempt(kind, await c.req.text());
     if ('refusal' in parsed) return refuse(c, 400, parsed.refusal);
-    const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual' } = parsed.body;
-    const asked: Ask = { kind, commit, branch, reason, caller: listener, trigger: listener === 'agent-socket' ? 'agent' : trigger };
+    const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual', origin } = parsed.body;
+    const asked: Ask = {
+      kind,
+      commit,
+      branch,
+      reason,
+      caller: listener,
+      trigger: listener === 'agent-socket' ? 'agent' : trigger,
+      ...(origin ? { origin } : {}),
+    };
     if (dry_run) {
       const plan = await service.dryRun(asked);
       return plan.ok ? c.json(plan.value) : refuse(c, statusOf(plan.failure.code), { ...plan.failure });
@@ -108,7 +122,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   return api;
 }
 
-type Asked = { commit?: string; branch?: string; reason?: string; dry_run?: boolean; trigger?: Trigger };
+type Asked = { commit?: string; branch?: string; reason?: string; dry_run?: boolean; trigger?: Trigger; origin?: Origin };
 
 function parseAttempt(kind: AttemptKind, text: string): ParsedBody<Asked> {
   const parsed = kind === 'deploy' ? parseBody(deployBody, text) : parseBody(rollbackBody, text);

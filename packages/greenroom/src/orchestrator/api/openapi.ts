@@ -97,6 +97,20 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       responses: { 200: json(reference('Attempt'), 'Attempt'), 404: refused('No such attempt') },
     },
   },
+  '/logs': {
+    get: {
+      summary: "Last lines of an instance's own output",
+      parameters: [
+        { name: 'lines', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 } },
+        { name: 'instance', in: 'query', description: '`live`, or the id of an instance.', schema: { type: 'string', default: 'live' } },
+      ],
+      responses: {
+        200: json(reference('InstanceLogs'), 'Lines'),
+        400: refused('The number of lines is not allowed'),
+        404: refused('Nothing is live, or no such instance'),
+      },
+    },
+  },
   '/freeze': { post: operatorCall('Stop deploys of the agent, or all, until they are thawed', 'FreezeRequest', 'Frozen') },
   '/thaw': { post: operatorCall('Let deploys go on', 'ThawRequest', 'Frozen') },
   '/override': {

@@ -12,6 +12,14 @@ const slot = z.enum(['a', 'b']);
 const time = z.string().meta({ description: 'RFC 3339 in UTC; empty when there is none', example: '2026-02-01T12:00:00.000Z' });
 const step = z.enum(STEP_NAMES);
 
+const nameInChat = z.string().regex(/^[A-Za-z0-9_-]{0,64}$/, 'at most 64 letters, digits, - and _');
+const origin = z
+  .object({
+    conversation: nameInChat.min(1),
+    turn: nameInChat.meta({ description: 'Empty for what a person did by a button.' }),
+  })
+  .meta({ description: 'Which turn of which conversation of the chat asks for it.' });
+
 export const deployBody = z
   .object({
     commit: commitish
@@ -21,11 +29,12 @@ export const deployBody = z
     reason: reason.optional(),
     dry_run: z.boolean().optional().meta({ description: 'Answer the plan and do nothing.' }),
     trigger: trigger.optional(),
+    origin: origin.optional(),
   })
   .meta({ id: 'DeployRequest' });
 
 export const rollbackBody = z
-  .object({ reason: reason.optional(), dry_run: z.boolean().optional(), trigger: trigger.optional() })
+  .object({ reason: reason.optional(), dry_run: z.boolean().optional(), trigger: trigger.optional(), origin: origin.optional() })
   .meta({ id: 'RollbackRequest' });
 
 export const evidence = z
@@ -114,6 +123,7 @@ export const attemptView = z
     finished_at: time,
     duration_ms: z.number(),
     steps: z.array(stepView),
+    origin: origin.optional(),
     step: step.optional(),
     code: z.enum(FAILURE_CODES).optional(),
     error: z.string().optional(),
@@ -199,6 +209,18 @@ export const status = z
 
 export const attemptList = z.array(attemptView).meta({ id: 'AttemptList' });
 export const ready = z.object({ ready: z.literal(true), app: z.string(), version: z.string() }).meta({ id: 'Ready' });
+export const logsQuery = z.object({
+  lines: z.coerce.number().int().min(1).max(1_000).default(100),
+  instance: z.string().min(1).max(128).default('live'),
+});
+export const instanceLogs = z
+  .object({
+    instance: z.string(),
+    commit: z.string(),
+    slot,
+    lines: z.array(z.string()).meta({ description: 'Oldest first, without terminal escapes; long lines are cut.' }),
+  })
+  .meta({ id: 'InstanceLogs' });
 export const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });
 
 export const eventMessage = z.object({ seq: z.int(), time, type: z.string(), attempts: z.array(attemptView) }).meta({ id: 'EventMessage' });

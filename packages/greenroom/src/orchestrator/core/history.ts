@@ -51,6 +51,7 @@ function add(history: History, request: Request, touched: Set<string>): void {
     finished_at: '',
     duration_ms: 0,
     steps: [],
+    ...(request.origin ? { origin: request.origin } : {}),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { AttemptKind, DriftName, DriftView, Failure, FailureCode, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+import type { AttemptKind, DriftName, DriftView, Failure, FailureCode, Origin, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
 
 /** A deploy or rollback as it was asked for. Times are milliseconds since the epoch. */
 export interface Request {
@@ -14,6 +14,8 @@ export interface Request {
   caller: string;
   /** Head of the human branch that was known when it was asked for. */
   human_head?: string;
+  /** The turn of the chat that asked for it. */
+  origin?: Origin;
   at: number;
 }
 

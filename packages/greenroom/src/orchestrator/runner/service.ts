@@ -1,6 +1,6 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { AttemptView, DryRun, SlotView, Status, StepName } from '@greenroom/sdk/wire';
+import type { AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
 import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
@@ -13,6 +13,8 @@ export const STATUS_DEPLOYS = 10;
 const HEALTH_TIMEOUT_MS = 1_000;
 /** Answers of the health endpoint are reused for this long, so that many readers of the status cost one look. */
 const HEALTH_FRESH_MS = 250;
+/** Of the lines of one answer together. */
+const LOGS_MAX_BYTES = 256 * 1024;
 
 /** A request before it has an id and a time. */
 export type Ask = Omit<Request, 'id' | 'at' | 'human_head'>;
@@ -49,6 +51,8 @@ export interface Service {
   /** Newest first. */
   attempts(limit: number): AttemptView[];
   attempt(id: string): AttemptView | undefined;
+  /** Last lines of an instance's output; `instance` is an id or `live`. */
+  logs(instance: string, lines: number): Promise<{ ok: true; logs: InstanceLogs } | { ok: false; error: string }>;
   state(): State;
   healthy(): Promise<boolean>;
   memory(): number;
@@ -163,6 +167,17 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
     }
   }
 
+  async function logs(asked: string, lines: number): ReturnType<Service['logs']> {
+    const { live } = runner.state();
+    const id = asked === 'live' ? (live?.instance ?? '') : asked;
+    if (id === '') return { ok: false, error: 'No instance is live now; GET /status shows what there is.' };
+    const instance = instances.recall(id);
+    if (!instance)
+      return { ok: false, error: `There is no instance ${JSON.stringify(asked)}, or its log is gone; GET /status shows those that run.` };
+    const { commit, slot } = instance;
+    return { ok: true, logs: { instance: id, commit, slot, lines: await instances.tail(id, lines, LOGS_MAX_BYTES) } };
+  }
+
   function attempts(limit: number): AttemptView[] {
     return [...runner.history().values()].reverse().slice(0, limit);
   }
@@ -180,6 +195,7 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
     },
     attempts,
     attempt: (id) => runner.history().get(id),
+    logs,
     state: () => runner.state(),
     healthy,
     memory: () => process.memoryUsage.rss(),

@@ -8,6 +8,7 @@ const file = join(__dirname, 'behaviour.json');
 const behaviour = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
 let sick = false;
 
+for (const line of behaviour.says ?? []) console.log(line);
 if (behaviour.exits) {
   process.stderr.write(`${behaviour.exits}\n`);
   process.exit(3);

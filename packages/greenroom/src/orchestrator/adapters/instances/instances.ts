@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
+import { readBootId, runsStill } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
@@ -13,7 +14,6 @@ import { exitReason, unknownExit } from './exit-reason.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
-import { readBootId, runsStill } from './proc.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
 import { type Spawned, type SpawnRequest, spawnDetached } from './spawn.ts';
 import { parseStartCommand } from './start-command.ts';
@@ -255,7 +255,11 @@ export function createInstances({
         .map(({ record }) => instanceOf(record))
         .find((one) => one.instance === instance),
     all: () => running().map(({ record }) => instanceOf(record)),
-    tail: async (instance, lines) => (INSTANCE_ID.test(instance) ? tailLog(logFileOf(instance), lines) : []),
+    recall(instance) {
+      const record = INSTANCE_ID.test(instance) ? records.read(instance) : undefined;
+      return record && instanceOf(record);
+    },
+    tail: async (instance, lines, maxBytes) => (INSTANCE_ID.test(instance) ? tailLog(logFileOf(instance), lines, maxBytes) : []),
     onExit(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

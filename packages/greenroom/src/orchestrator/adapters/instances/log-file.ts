@@ -12,7 +12,7 @@ const BUSY_CHECK_MS = 100;
 const BUSY_GROWTH_BYTES = 256 * 1024;
 const COPY_CHUNK_BYTES = 1024 * 1024;
 /** Escapes and long lines take room that the shown tail does not have. */
-const TAIL_READ_BYTES = 8 * TAIL_BYTES;
+const READ_PER_SHOWN_BYTE = 8;
 
 /**
  * Opens an instance's log for appending, as a descriptor for the child itself: output needs no living orchestrator, and
@@ -28,10 +28,11 @@ export function logParts(file: string): string[] {
 }
 
 /** The last lines of a log, oldest first, going back into its older part when it was cut a moment ago. Empty when there is none. */
-export async function tailLog(file: string, lines: number = TAIL_LINES): Promise<string[]> {
-  const newest = await readEnd(file);
-  if (newest.length >= TAIL_READ_BYTES) return tailLines(newest, lines);
-  return tailLines(Buffer.concat([await readEnd(`${file}.1`), newest]), lines);
+export async function tailLog(file: string, lines: number = TAIL_LINES, maxBytes: number = TAIL_BYTES): Promise<string[]> {
+  const readBytes = READ_PER_SHOWN_BYTE * maxBytes;
+  const newest = await readEnd(file, readBytes);
+  if (newest.length >= readBytes) return tailLines(newest, lines, maxBytes);
+  return tailLines(Buffer.concat([await readEnd(`${file}.1`, readBytes), newest]), lines, maxBytes);
 }
 
 /** Watches the size of a log, about every second, sooner while it grows fast. Answers a function that ends it. */
@@ -113,11 +114,11 @@ function finishCopy(source: FileHandle, copy: FileHandle, chunk: Buffer, positio
   if (bytes > 0) writeSync(copy.fd, chunk, 0, bytes);
 }
 
-async function readEnd(file: string): Promise<Buffer> {
+async function readEnd(file: string, maxBytes: number): Promise<Buffer> {
   try {
     await using handle = await open(file, 'r');
     const { size } = await handle.stat();
-    const length = Math.min(size, TAIL_READ_BYTES);
+    const length = Math.min(size, maxBytes);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
     return buffer.subarray(0, bytesRead);
   } catch (error) {

@@ -13,11 +13,11 @@ export function plainText(text: string): string {
   return stripVTControlCharacters(text).replace(UNSAFE, '');
 }
 
-/** The last lines of raw output, oldest first: plain text, long lines cut, at most `lines` lines and 8 KiB together. */
-export function tailLines(output: Buffer | string, lines: number = TAIL_LINES): string[] {
+/** The last lines of raw output, oldest first: plain text, long lines cut, at most `lines` lines and `maxBytes` together. */
+export function tailLines(output: Buffer | string, lines: number = TAIL_LINES, maxBytes: number = TAIL_BYTES): string[] {
   const all = output.toString('utf8').split(/\r\n|\n|\r/);
   const tail: string[] = [];
-  let room = TAIL_BYTES;
+  let room = maxBytes;
   for (let index = all.length - 1; index >= 0 && tail.length < lines; index--) {
     const line = cut(plainText((all[index] ?? '').slice(0, 8 * LINE_LIMIT)));
     if (line === '') continue;
