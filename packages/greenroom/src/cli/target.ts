@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Address, createClient, type GreenroomClient } from '@greenroom/sdk/client';
-import { readBootId, runsStill } from '../orchestrator/adapters/instances/proc.ts';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';
+import { readBootId, runsStill } from '../proc.ts';
 import { findApp } from '../registry/find.ts';
 import { exists, type RegisteredApp } from '../registry/index.ts';
 import { type Cli, CliError, EXIT } from './context.ts';

@@ -24,6 +24,19 @@ export interface Layout {
   app: string;
   /** Operator's file of secrets, `NAME=value` lines, mode 0600. */
   secrets: string;
+  /** Transcripts of the coding agent, and what its runners keep. */
+  agent: string;
+  transcript: string;
+  /** Names the runner of the agent's turn, while there is one. */
+  agentTurn: string;
+  /** What the agent's last turn leaves for the reconcile loop. */
+  agentReport: string;
+  /** The chat service, for the proxy: every caller has to prove itself. */
+  chatSocket: string;
+  /** The chat service, for the app's own chat mount, which names its callers. */
+  chatAppSocket: string;
+  /** How the app finds the agent: a `HandOver` of `@greenroom/sdk/agent`, beside the contract's copy. */
+  handOver: string;
 }
 
 export function layoutOf(data: string): Layout {
@@ -47,5 +60,12 @@ export function layoutOf(data: string): Layout {
     contractCopy: at('run', 'contract', 'app.contract.json'),
     app: at('app.json'),
     secrets: at('secrets.env'),
+    agent: at('agent'),
+    transcript: at('agent', 'transcript.db'),
+    agentTurn: at('run', 'agent-turn.json'),
+    agentReport: at('run', 'agent-report.json'),
+    chatSocket: at('run', 'chat.sock'),
+    chatAppSocket: at('run', 'chat-app.sock'),
+    handOver: at('run', 'contract', 'greenroom.json'),
   };
 }

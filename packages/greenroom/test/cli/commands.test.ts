@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Status } from '@greenroom/sdk/wire';
 import { renderReference } from '../../src/cli/reference.ts';
-import { readBootId, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
+import { readBootId, readStat } from '../../src/proc.ts';
 import { attempt, COMMIT, createFake, createMachine, MAIN, status, step } from './support.ts';
 
 test('wrong words: exit code 2, the flag and the nearest one are named', async (t) => {

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { readBootId, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
+import { readBootId, readStat } from '../../src/proc.ts';
 import { COMMIT, createFake, createMachine } from './support.ts';
 
 const SINCE = '2026-01-01T00:00:00.000Z';

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { claimPort } from '../../src/orchestrator/adapters/instances/fresh-ports.ts';
-import { readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { readStat } from '../../src/proc.ts';
 import { APP, COMMIT, makeRig, newId, SERVER, until, untilLogged } from './rig.ts';
 
 const PRINT_ENVIRONMENT = `console.log(JSON.stringify(process.env)); console.log(process.cwd()); ${SERVER}`;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runCommand } from '../../src/orchestrator/adapters/command.ts';
-import { isRunning, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { isRunning, readStat } from '../../src/proc.ts';
 
 const never = new AbortController().signal;
 const env = { PATH: process.env['PATH'] ?? '' };

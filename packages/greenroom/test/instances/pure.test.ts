@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { appEnvironment } from '../../src/orchestrator/adapters/instances/environment.ts';
 import { createFamily, findMembers } from '../../src/orchestrator/adapters/instances/family.ts';
-import { environHas, parseEnviron } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { parseStartCommand } from '../../src/orchestrator/adapters/instances/start-command.ts';
+import { environHas, parseEnviron } from '../../src/proc.ts';
 
 const shell = (line: string): { file: string; args: string[] } => ({ file: '/bin/sh', args: ['-c', line] });
 

@@ -7,11 +7,11 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClock } from '../../src/orchestrator/adapters/clock.ts';
 import { createInstances } from '../../src/orchestrator/adapters/instances/instances.ts';
-import { environHas, isRunning, processTable, readEnviron } from '../../src/orchestrator/adapters/instances/proc.ts';
 import { createSecrets } from '../../src/orchestrator/adapters/secrets.ts';
 import { type Contract, contractSchema } from '../../src/orchestrator/core/contract.ts';
 import { type Layout, layoutOf } from '../../src/orchestrator/layout.ts';
 import type { Instance, InstanceExit, Instances } from '../../src/orchestrator/ports.ts';
+import { environHas, isRunning, processTable, readEnviron } from '../../src/proc.ts';
 
 export const APP = 'rig';
 export const COMMIT = 'c'.repeat(40);

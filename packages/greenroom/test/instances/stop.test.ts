@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRunning, processTable, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { isRunning, processTable, readStat } from '../../src/proc.ts';
 import { carriers, makeRig, SERVER, until, untilLogged } from './rig.ts';
 
 const IGNORES_SIGTERM = `process.on('SIGTERM', () => console.log('no'));${SERVER}`;

@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { git } from '../../../../bench/harness/repo.ts';
-import { readBootId, readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
+import { readBootId, readStat } from '../../src/proc.ts';
 import { until } from '../e2e/rig.ts';
 import { openReconcileRig, type ReconcileRig, refusePushes } from './rig.ts';
 

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readStat } from '../../src/orchestrator/adapters/instances/proc.ts';
 import type { InstanceRecord } from '../../src/orchestrator/adapters/instances/records.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
+import { readStat } from '../../src/proc.ts';
 import { pidOf, until } from '../e2e/rig.ts';
 import { atRest, expectNoLoss, expectWhole, liveNow, openRecovery, type RecoveryRig, running } from './rig.ts';
 

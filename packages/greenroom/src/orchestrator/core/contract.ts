@@ -141,6 +141,59 @@ const alertTarget = z.object(
   { error: 'an object with at least "type"' },
 );
 
+export const DEFAULT_TURN_TIMEOUT_MS = 3_600_000;
+export const DEFAULT_CHAT_PATH = '/.greenroom';
+export const AGENT_PRESETS = ['opencode', 'claude', 'codex', 'gemini', 'pi', 'goose'] as const;
+
+const agentSettings = z.object(
+  {
+    command: command('the command that starts an ACP agent, for example "opencode acp"')
+      .optional()
+      .describe('Command that starts the agent; it speaks the Agent Client Protocol. Run without a shell.'),
+    preset: z
+      .enum(AGENT_PRESETS, { error: `one of ${AGENT_PRESETS.map((name) => `"${name}"`).join(', ')}` })
+      .optional()
+      .describe('Which known agent to use, instead of `command`. Without either, the first one that is installed.'),
+    env: z
+      .record(variable(), text(ENV_VALUE, 'text (put numbers and true or false in quotes)'), { error: 'an object of names and values' })
+      .default({})
+      .describe('Environment variables for the agent. Not for secrets.'),
+    secrets: list(secretName(), 'a list of names of environment variables, without their values')
+      .default([])
+      .describe(
+        "Names of the agent's own secrets, such as the key of its model, from `secrets.env` or the environment. The app's are never among them by themselves.",
+      ),
+    permissions: z
+      .enum(['allow', 'ask', 'deny'], { error: '"allow", "ask" or "deny"' })
+      .default('allow')
+      .describe('What is answered when the agent asks whether it may use a tool: `ask` asks in the chat.'),
+    workspace: z
+      .enum(['own', 'inactive-slot'], { error: '"own" or "inactive-slot"' })
+      .default('own')
+      .describe('Where the agent works: in a clone of its own, or in the slot that is not live.'),
+    approval: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe("Deploys by the agent wait, healthy and with a preview, for a person's click before they go live."),
+    approval_timeout_ms: milliseconds(1_000).default(3_600_000).describe('How long such a deploy waits before it is given up.'),
+    chat_path: urlPath('the path below which the chat is served, for example "/.greenroom"')
+      .default(DEFAULT_CHAT_PATH)
+      .describe("Path on the app's public port that leads to the chat service, past the app."),
+    authorize_endpoint: urlPath('the internal path that says who may chat')
+      .optional()
+      .describe("Path on the app's internal port that the chat service asks whether a request may chat, and whether it may approve."),
+    turn_timeout_ms: milliseconds(1_000).default(DEFAULT_TURN_TIMEOUT_MS).describe('How long one turn of the agent may take.'),
+    turns_per_hour: whole(0, 100_000).default(60).describe('How many turns may be begun within an hour. 0 for any number.'),
+    failed_deploys_per_turn: whole(1, 1_000)
+      .default(5)
+      .describe('After this many refused or failed deploys in a turn the agent is told to stop and to report.'),
+    keep_days: whole(0, 100_000).default(0).describe('Conversations without a word for this many days are removed. 0 keeps them.'),
+    author_name: text(COMMAND, 'a name').default('Greenroom agent').describe("Author of the agent's commits."),
+    author_email: address().default('agent@greenroom.invalid').describe("E-mail address of the author of the agent's commits."),
+  },
+  { error: 'an object of settings, { } for the defaults' },
+);
+
 /** What an app and its operator agree on. Rules between fields are in contract-rules.ts; `parseContract` applies both. */
 export const contractSchema = z.object(
   {
@@ -283,7 +336,7 @@ export const contractSchema = z.object(
       .min(1, { error: 'the path of a Unix socket' })
       .optional()
       .describe('Unix socket that the app listens on for internal routes, instead of `internal_port`.'),
-    agent: anyObject('an object of settings').optional().describe('Settings of the coding agent.'),
+    agent: agentSettings.optional().describe('The coding agent and its chat. Without it there is no chat; `{}` takes every default.'),
   },
   { error: 'a JSON object, { … }' },
 );
@@ -292,4 +345,4 @@ export const contractSchema = z.object(
 export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'agent', 'schema_status_endpoint'];
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'schema_status_endpoint'];

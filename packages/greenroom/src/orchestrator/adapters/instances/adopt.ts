@@ -1,7 +1,7 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
-import { environHas, isRunning, type ProcessStat, parseEnviron, processTable, readEnviron } from './proc.ts';
+import { environHas, isRunning, type ProcessStat, parseEnviron, processTable, readEnviron } from '../../../proc.ts';
 import type { InstanceRecord, Records } from './records.ts';
 
 /** `USER_HZ`, which every Linux has at 100. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environHas, isRunning, type ProcessStat, processTable, readEnviron, runsStill } from './proc.ts';
+import { environHas, isRunning, type ProcessStat, processTable, readEnviron, runsStill } from '../../../proc.ts';
 
 /** A started process and all that came of it. */
 export interface Family {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync } from 'node:fs';
 import type { ExitReason } from '@greenroom/sdk/wire';
+import { type ProcessStat, readStat } from '../../../proc.ts';
 import { exitReason } from './exit-reason.ts';
 import { openLog } from './log-file.ts';
-import { type ProcessStat, readStat } from './proc.ts';
 import type { StartCommand } from './start-command.ts';
 
 export interface Spawned {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { isRunning, processTable } from '../../../proc.ts';
 import type { Instance } from '../../ports.ts';
-import { isRunning, processTable } from '../instances/proc.ts';
 
 const LISTEN_STATE = '0A';
 
