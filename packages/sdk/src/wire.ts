@@ -32,6 +32,7 @@ export const FAILURE_CODES = [
   'deep_check_failed',
   'smoke_failed',
   'schema_incompatible',
+  'not_approved',
   'promote_failed',
   'rolled_back',
   'superseded',
@@ -97,9 +98,13 @@ export interface Origin {
   turn: string;
 }
 
-/** A deploy that is healthy and waits for a person's word before it goes live. */
+/**
+ * A deploy that is healthy and waits for a person's word before it goes live. `withdrawn`: something else ended the attempt before anybody
+ * decided, such as a newer deploy or a rollback.
+ */
+export const APPROVAL_STATES = ['waiting', 'approved', 'denied', 'expired', 'withdrawn'] as const;
 export interface ApprovalView {
-  state: 'waiting' | 'approved' | 'denied' | 'expired';
+  state: (typeof APPROVAL_STATES)[number];
   since: string;
   until: string;
   /** Path on the app's public port that shows the candidate to whoever opens it; empty when it cannot be shown. It holds a secret token. */
@@ -157,6 +162,7 @@ export interface Refusal {
 export const REQUEST_ERROR_CODES = [
   'invalid_request',
   'not_found',
+  'not_waiting',
   'forbidden',
   'too_large',
   'journal_unwritable',
@@ -291,6 +297,28 @@ export interface OverrideAnswer {
   success: true;
   /** Full id of the commit that may pass. */
   commit: string;
+}
+
+/** Body of `POST /approve`: the deploy that waits may go live. */
+export interface ApproveBody {
+  /** Id of the attempt. */
+  id: string;
+  /** Who says so, for people. */
+  by: string;
+}
+
+/** Body of `POST /deny`: the deploy that waits ends, and the live release stays. */
+export interface DenyBody {
+  id: string;
+  by: string;
+  reason?: string;
+}
+
+/** Answer to `POST /approve` and `POST /deny`; to the same decision once more as well. */
+export interface ApprovalAnswer {
+  success: true;
+  id: string;
+  state: 'approved' | 'denied';
 }
 
 /** Body of `POST /reconcile`; may be empty. */

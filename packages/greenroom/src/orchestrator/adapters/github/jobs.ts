@@ -38,6 +38,7 @@ const REFUSALS: Record<FailureCode, string | null> = {
   deep_check_failed: 'Failed: it did not answer the deep check as it should.',
   smoke_failed: 'Failed: its smoke test failed.',
   schema_incompatible: "Failed: it does not work with the database's schema.",
+  not_approved: null,
   promote_failed: null,
   rolled_back: 'Rolled back: it failed soon after it went live.',
   superseded: null,
