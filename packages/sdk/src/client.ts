@@ -27,6 +27,7 @@ import type {
 } from './wire.ts';
 
 export type { EventsOptions } from './client/events.ts';
+export { DEFAULT_RESTART_WAIT_MS, type Followable, type Followed, type FollowOptions, followAttempt, isDecided } from './client/follow.ts';
 export { type Address, GreenroomAnswerError, GreenroomUnreachable } from './client/request.ts';
 
 export interface CallOptions {
