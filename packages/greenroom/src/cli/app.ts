@@ -9,6 +9,8 @@ import {
 import { VERSION } from '../version.ts';
 import { alert } from './commands/alert.ts';
 import { completion } from './commands/completion.ts';
+import { conversations } from './commands/conversations.ts';
+import { demoAgent } from './commands/demo-agent.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { freeze } from './commands/freeze.ts';
@@ -46,11 +48,14 @@ export function buildCli(): Application<Cli> {
       reconcile,
       pr,
       doctor,
+      conversations,
       alert,
       schema,
       completion,
+      demoAgent,
     },
     docs: {
+      hideRoute: { demoAgent: true },
       brief: 'Deploys, rolls back and observes web apps on this machine, with zero downtime',
       fullDescription: description(
         [
