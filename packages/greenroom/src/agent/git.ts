@@ -45,20 +45,36 @@ const SETTINGS = [
   'log.showSignature=false',
 ];
 
+/** Commands that run programs which the configuration names for some files, unless told not to. */
+const SHOWS_DIFFS = new Set(['diff', 'log', 'show']);
+
 /** Git on a working copy that somebody else, the agent above all, can write; its repository is named, never discovered. */
 export function gitIn(workspace: string): RunGit {
   const place = [`--git-dir=${join(workspace, '.git')}`, `--work-tree=${workspace}`];
-  const run = (settings: readonly string[], args: readonly string[], options: GitOptions = {}): Promise<GitAnswer> =>
-    runGit(workspace, [...place, ...settings.flatMap((it) => ['-c', it]), ...args], options);
-  return async (args, options) => run([...SETTINGS, ...(await filterSettings(run))], args, options);
+  const run: RunGit = (args, options = {}) => runGit(workspace, [...place, ...SETTINGS.flatMap((it) => ['-c', it]), ...args], options);
+  return async ([command = '', ...args], options = {}) => {
+    const inert = SHOWS_DIFFS.has(command) ? ['--no-ext-diff', '--no-textconv'] : [];
+    return run([command, ...inert, ...args], { ...options, env: { ...(await filterSettings(run)), ...options.env } });
+  };
 }
 
-/** Content is taken as it is on disk: an empty process takes precedence over clean and smudge, and is no program. */
-async function filterSettings(run: (settings: readonly string[], args: readonly string[]) => Promise<GitAnswer>): Promise<string[]> {
-  const { stdout } = await run(SETTINGS, ['config', '-z', '--name-only', '--get-regexp', '^filter\\.']);
+/**
+ * Content is taken as it is on disk: an empty process takes precedence over clean and smudge, and is no program. As variables, because the name
+ * of a filter may hold a "=", which ends the name of a setting among the arguments.
+ */
+async function filterSettings(run: RunGit): Promise<Record<string, string>> {
+  const { stdout } = await run(['config', '-z', '--name-only', '--get-regexp', '^filter\\.']);
   const names = stdout.toString('utf8').split('\0').filter(Boolean);
   const drivers = new Set(names.map((name) => name.slice(0, name.lastIndexOf('.'))));
-  return [...drivers].flatMap((driver) => [`${driver}.process=`, `${driver}.clean=`, `${driver}.smudge=`, `${driver}.required=false`]);
+  const settings = [...drivers].flatMap((driver) => [
+    [`${driver}.process`, ''],
+    [`${driver}.required`, 'false'],
+  ]);
+  const variables = settings.flatMap(([name = '', value = ''], index) => [
+    [`GIT_CONFIG_KEY_${index}`, name],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return { GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(variables) };
 }
 
 async function runGit(cwd: string, args: readonly string[], options: GitOptions): Promise<GitAnswer> {
