@@ -45,6 +45,8 @@ export interface Transcript {
 
   /** Appends the message and queues a turn for it, in one transaction. A message id that is known already changes nothing. */
   post(post: { conversation: string; id: string; text: string; user: ChatUser }): ChatPosted & { duplicate: boolean };
+  /** What `post` answered for a message id before; null when it is not known. */
+  posted(conversation: string, id: string): ChatPosted | null;
   /** Makes the oldest queued turn the running one; null when none waits, or while another one runs. `interrupt` dead ones first. */
   takeTurn(runner: ProcessIdentity): Turn | null;
   turn(id: string): Turn | null;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ChatConversation, ChatEvent, ChatEventBody, ChatPage } from '@greenroom/sdk/chat';
+import type { ChatConversation, ChatEvent, ChatEventBody, ChatPage, ChatPosted } from '@greenroom/sdk/chat';
 import type { Transcript, Turn, TurnRequest } from '../transcript.ts';
 import { openDatabase } from './database.ts';
 import { createMerger } from './merge.ts';
@@ -49,6 +49,10 @@ export function openTranscript(file: string, now: () => number = Date.now): Tran
   const turnsWhere = (where: string, ...values: string[]): Turn[] =>
     all(`SELECT * FROM turns WHERE ${where} ORDER BY number`, ...values).map(turnOf);
   const turn = (id: string): Turn | null => turnsWhere('id = ?', id)[0] ?? null;
+  const posted = (place: string, id: string): ChatPosted | null => {
+    const row = one('SELECT id, message_seq FROM turns WHERE conversation = ? AND message_id = ?', place, id);
+    return row ? { turn: String(row['id']), seq: Number(row['message_seq']) } : null;
+  };
   const exists = (id: string): boolean => one('SELECT 1 FROM conversations WHERE id = ?', id) !== undefined;
   const forget = (id: string): void => void sql.prepare('DELETE FROM conversations WHERE id = ?').run(id);
   /** So that what was deleted is in no file any more. A reader at work may put it off until the next one. */
@@ -98,8 +102,8 @@ export function openTranscript(file: string, now: () => number = Date.now): Tran
 
     post: ({ conversation: place, id, text, user }) =>
       change(() => {
-        const known = one('SELECT id, message_seq FROM turns WHERE conversation = ? AND message_id = ?', place, id);
-        if (known) return { turn: String(known['id']), seq: Number(known['message_seq']), duplicate: true };
+        const known = posted(place, id);
+        if (known) return { ...known, duplicate: true };
         if (!exists(place)) gone(place);
         const turnId = newId('t');
         const { seq } = insert(place, turnId, { kind: 'message', id, text, user });
@@ -113,6 +117,7 @@ export function openTranscript(file: string, now: () => number = Date.now): Tran
         sql.prepare("UPDATE conversations SET title = ? WHERE id = ? AND title = ''").run(firstLine(text, TITLE_CHARACTERS), place);
         return { turn: turnId, seq, duplicate: false };
       }),
+    posted,
     takeTurn: (runner) =>
       change(() => {
         if (one("SELECT 1 FROM turns WHERE status = 'running'")) return null;
