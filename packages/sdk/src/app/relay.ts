@@ -1,0 +1,89 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { findHandOver } from '../agent/hand-over.ts';
+import { send } from '../agent/send.ts';
+import { reachService } from '../agent/service.ts';
+import type { ChatCaller } from '../chat.ts';
+import { type Authorize, judge, type Refused, refused } from './authorize.ts';
+import { isEventStream, requestHeaders, responseHeaders } from './headers.ts';
+import { isAsset, isDevious } from './path.ts';
+
+/** A request for the chat, whatever it came by. */
+export interface Call<Context> {
+  method: string;
+  /** What follows the mount path, with the query. */
+  rest: string;
+  headers: IncomingHttpHeaders;
+  /** `lost`: it was read by somebody who left nothing of it. */
+  body: Readable | Buffer | null | 'lost';
+  /** What `authorize` is asked with. */
+  context: Context;
+  /** Aborts when the client goes away. */
+  signal: AbortSignal;
+}
+
+export interface Relayed {
+  status: number;
+  headers: Record<string, string | string[]>;
+  body: IncomingMessage;
+  /** Server-sent events: they end when the app says so, not by themselves. */
+  stream: boolean;
+}
+
+export interface RelayOptions<Context> {
+  authorize: Authorize<Context>;
+  env: NodeJS.ProcessEnv;
+  mount: string;
+  report: (error: unknown) => void;
+  /** Whether the app is about to end. */
+  closing: () => boolean;
+}
+
+/** Authorizes a call and passes it on to the chat service. Expected failures are refusals. */
+export async function relay<Context>(options: RelayOptions<Context>, call: Call<Context>): Promise<Relayed | Refused> {
+  if (isDevious(call.rest)) return refused(400, 'invalid_request', 'The chat has no such path.');
+  let caller: ChatCaller | null = null;
+  if (!isAsset(call.method, call.rest)) {
+    const verdict = await judge(options.authorize, call.context, options.report);
+    if (verdict.refused) return verdict.refused;
+    caller = verdict.caller;
+  }
+  if (call.body === 'lost') {
+    const error =
+      'The request had been read before it reached the chat. Mount the chat before what parses bodies, or let that keep them in "request.body".';
+    options.report(new Error(error));
+    return refused(500, 'internal_error', error);
+  }
+  const { handOver, problem } = findHandOver(options.env);
+  if (!handOver) return refused(503, 'unavailable', problem);
+  const reached = await reachService(handOver);
+  if (!reached.socket) return refused(503, 'unavailable', reached.problem, reached.retryAfterS);
+  const prefix = handOver.chat_path.replace(/\/$/, '');
+  try {
+    const body = await send(reached.socket, {
+      method: call.method,
+      path: `${prefix}${call.rest}` || '/',
+      headers: requestHeaders(call.headers, caller, Buffer.isBuffer(call.body) ? call.body.length : undefined),
+      body: call.body,
+      signal: call.signal,
+    });
+    const stream = isEventStream(body.headers);
+    if (stream && options.closing()) {
+      body.destroy();
+      return refused(503, 'unavailable', 'The app is being replaced. Connect again.', 1);
+    }
+    const headers = responseHeaders(body.headers);
+    return { status: body.statusCode ?? 502, headers: moved(headers, prefix, options.mount), body, stream };
+  } catch (error) {
+    reached.socket.destroy();
+    if (!(error instanceof Error)) throw error;
+    return refused(503, 'unavailable', 'The chat service went away before it answered. Try again.', 1);
+  }
+}
+
+/** Redirects within the chat lead to where the app has it. */
+function moved(headers: Relayed['headers'], prefix: string, mount: string): Relayed['headers'] {
+  const { location } = headers;
+  if (typeof location !== 'string' || !location.startsWith(`${prefix}/`)) return headers;
+  return { ...headers, location: `${mount}${location.slice(prefix.length)}` };
+}
