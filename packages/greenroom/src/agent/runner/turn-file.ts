@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readBootId, readStat, runsStill } from '../../proc.ts';
+import type { ProcessIdentity } from '../transcript.ts';
+
+/** `run/agent-turn.json`: tells the orchestrator whose workspace is in use and which processes are not the app's. */
+export interface TurnFile extends ProcessIdentity {
+  turn: string;
+  conversation: string;
+  /** The agent's own process, once it is started. */
+  agent?: { pid: number; start_ticks: number };
+}
+
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
+}
+
+/** Whether exactly this process still runs. */
+export function isAlive({ pid, start_ticks, boot_id }: ProcessIdentity): boolean {
+  return boot_id === readBootId() && runsStill(pid, start_ticks);
+}
+
+/** Durable: temp, fsync, rename, fsync of the folder. */
+export async function writeTurnFile(file: string, content: TurnFile): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  const handle = await open(temporary, 'w', 0o644);
+  try {
+    await handle.writeFile(`${JSON.stringify(content)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  const folder = await open(dirname(file), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Undefined when there is none, or none that can be understood. */
+export function readTurnFile(file: string): TurnFile | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return isTurnFile(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Removes it when it names that process, and leaves another's alone. */
+export async function removeTurnFile(file: string, of: Pick<ProcessIdentity, 'pid' | 'start_ticks'>): Promise<void> {
+  const found = readTurnFile(file);
+  const unreadable = !found && (await readFile(file, 'utf8').catch(() => '')) !== '';
+  if (unreadable || (found?.pid === of.pid && found.start_ticks === of.start_ticks)) await rm(file, { force: true });
+}
+
+function isTurnFile(value: unknown): value is TurnFile {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, start_ticks, boot_id, turn } = value as Record<string, unknown>;
+  return Number.isInteger(pid) && Number.isInteger(start_ticks) && typeof boot_id === 'string' && typeof turn === 'string';
+}
