@@ -56,6 +56,8 @@ export interface Transcript {
   turns(conversation: string): Turn[];
   /** Ends a turn and appends its last event, once: false when it was not queued or running any more. */
   finish(turn: string, status: FinalStatus, event: { detail: string; uncommitted?: string[] }): boolean;
+  /** Cancels a turn that no runner has taken yet: false when one has, or when it is over. */
+  withdraw(turn: string, detail: string): boolean;
 
   /** On disk when it returns. Throws when the conversation is gone. */
   append(place: { conversation: string; turn: string }, body: ChatEventBody): ChatEvent;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { ChatConversation, ChatEvent, ChatEventBody, ChatPage, ChatPosted } from '@greenroom/sdk/chat';
-import type { Transcript, Turn, TurnRequest } from '../transcript.ts';
+import type { ChatConversation, ChatEvent, ChatEventBody, ChatPage, ChatPosted, TurnStatus } from '@greenroom/sdk/chat';
+import type { FinalStatus, Transcript, Turn, TurnRequest } from '../transcript.ts';
 import { openDatabase } from './database.ts';
 import { createMerger } from './merge.ts';
 import { conversationOf, eventOf, firstLine, type Row, turnOf } from './rows.ts';
@@ -132,15 +132,8 @@ export function openTranscript(file: string, now: () => number = Date.now): Tran
     running: () => turnsWhere("status = 'running'")[0] ?? null,
     queued: () => turnsWhere("status = 'queued'"),
     turns: (place) => turnsWhere('conversation = ?', place),
-    finish: (id, status, event) =>
-      change(() => {
-        const open = turn(id);
-        if (open?.status !== 'queued' && open?.status !== 'running') return false;
-        sql.prepare('UPDATE turns SET status = ?, finished_at = ? WHERE id = ?').run(status, now(), id);
-        sql.prepare('DELETE FROM requests WHERE turn = ?').run(id);
-        insert(open.conversation, id, { kind: 'turn', status, ...event });
-        return true;
-      }),
+    finish: (id, status, event) => end(id, ['queued', 'running'], status, event),
+    withdraw: (id, detail) => end(id, ['queued'], 'cancelled', { detail }),
 
     append: (place, body) =>
       change(() => {
@@ -177,6 +170,17 @@ export function openTranscript(file: string, now: () => number = Date.now): Tran
       sql.close();
     },
   };
+
+  function end(id: string, from: TurnStatus[], status: FinalStatus, event: { detail: string; uncommitted?: string[] }): boolean {
+    return change(() => {
+      const open = turn(id);
+      if (!open || !from.includes(open.status)) return false;
+      sql.prepare('UPDATE turns SET status = ?, finished_at = ? WHERE id = ?').run(status, now(), id);
+      sql.prepare('DELETE FROM requests WHERE turn = ?').run(id);
+      insert(open.conversation, id, { kind: 'turn', status, ...event });
+      return true;
+    });
+  }
 
   function readPage(place: string, before: number, limit: number): ChatPage {
     const merger = createMerger();
