@@ -1,0 +1,54 @@
+export interface Limit {
+  /** How many at once, and within a window. */
+  count: number;
+  windowMs: number;
+}
+
+export interface Limiter {
+  /** 0 when it is allowed now, and counted; else the seconds until it will be. */
+  take(key: string): number;
+  /** The same, without counting it. */
+  wait(key: string): number;
+}
+
+/** Keys beyond which those that have all of their share again are forgotten. */
+const KEYS_KEPT = 10_000;
+
+/** A bucket per key, which fills up again evenly. */
+export function createLimiter({ count, windowMs }: Limit, now: () => number = () => performance.now()): Limiter {
+  const buckets = new Map<string, { left: number; at: number }>();
+  const perMs = count / windowMs;
+
+  function bucketOf(key: string): { left: number; at: number } {
+    const at = now();
+    const known = buckets.get(key);
+    const left = known ? Math.min(count, known.left + (at - known.at) * perMs) : count;
+    const bucket = { left, at };
+    buckets.set(key, bucket);
+    if (buckets.size > KEYS_KEPT) forget(at, key);
+    return bucket;
+  }
+
+  function forget(at: number, current: string): void {
+    for (const [key, { left, at: then }] of buckets) {
+      if (key !== current && left + (at - then) * perMs >= count) buckets.delete(key);
+    }
+    // A flood of addresses: the oldest give way, so that memory stays bounded.
+    for (const key of buckets.keys()) {
+      if (buckets.size <= KEYS_KEPT) return;
+      if (key !== current) buckets.delete(key);
+    }
+  }
+
+  const secondsUntilOne = (left: number): number => (left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / perMs / 1000)));
+
+  return {
+    take(key) {
+      const bucket = bucketOf(key);
+      const seconds = secondsUntilOne(bucket.left);
+      if (seconds === 0) bucket.left -= 1;
+      return seconds;
+    },
+    wait: (key) => secondsUntilOne(bucketOf(key).left),
+  };
+}

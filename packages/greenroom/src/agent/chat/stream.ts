@@ -1,0 +1,77 @@
+import type { ChatEvent, ChatState } from '@greenroom/sdk/chat';
+import type { Transcript } from '../transcript.ts';
+import type { Changes } from './changes.ts';
+
+/** A comment now and then, so that nothing on the way takes the connection for dead. */
+const HEARTBEAT_MS = 15_000;
+/** Events read at once: all that a stream ever holds in memory, however slowly its reader takes them. */
+const EVENTS_AT_ONCE = 50;
+const RETRY_MS = 1_000;
+
+export interface StreamOptions {
+  transcript: Pick<Transcript, 'eventsAfter' | 'conversation'>;
+  conversation: string;
+  /** Sequence number of the last event that the reader has. */
+  after: number;
+  changes: Changes;
+  state(): ChatState;
+  /** Looked at with every heartbeat: false ends the stream. */
+  mayStay(): Promise<boolean>;
+  ended(): void;
+  heartbeatMs?: number;
+}
+
+/**
+ * Server-sent events of a conversation: what is in the transcript after a sequence number, then what comes, each once and in order. Nothing is
+ * read ahead of the reader. It ends when the service does or when the conversation is gone, and the browser comes back with `Last-Event-ID`.
+ */
+export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> {
+  const { transcript, conversation, changes, heartbeatMs = HEARTBEAT_MS } = options;
+  const encoder = new TextEncoder();
+  let last = options.after;
+  let shown = '';
+  let cancelled = false;
+  let pending = `retry: ${RETRY_MS}\n\n`;
+
+  async function next(): Promise<string | null> {
+    for (;;) {
+      const version = changes.version();
+      if (cancelled || changes.closed()) return null;
+      let text = pending;
+      pending = '';
+      const state = JSON.stringify(options.state());
+      if (state !== shown) text += `event: state\ndata: ${state}\n\n`;
+      shown = state;
+      const events = transcript.eventsAfter(conversation, last, EVENTS_AT_ONCE);
+      for (const event of events) text += eventText(event);
+      last = events.at(-1)?.seq ?? last;
+      if (text !== '') return text;
+      if (transcript.conversation(conversation) === null) return null;
+      const before = performance.now();
+      await changes.after(version, heartbeatMs);
+      if (performance.now() - before < heartbeatMs || changes.closed()) continue;
+      if (!(await options.mayStay())) return null;
+      pending = ': still here\n\n';
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const text = await next();
+        if (text !== null) return controller.enqueue(encoder.encode(text));
+        options.ended();
+        if (!cancelled) controller.close();
+      },
+      cancel() {
+        cancelled = true;
+        options.ended();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function eventText(event: ChatEvent): string {
+  return `id: ${event.seq}\nevent: chat\ndata: ${JSON.stringify(event)}\n\n`;
+}
