@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+/** Git on the agent's clone, run so that nothing which the clone's files or configuration name is executed. */
+export interface Git {
+  readonly path: string;
+  readonly gitDir: string;
+  /** Runs git to its end, whatever its exit code. Throws `GitError` when it could not start, took too long or wrote too much. */
+  run(args: readonly string[], options?: GitOptions): Promise<{ code: number; stdout: Buffer; stderr: string }>;
+  /** Standard output, trimmed. Throws `GitError` when the exit code is not 0. */
+  text(args: readonly string[], options?: GitOptions): Promise<string>;
+  /** Fields of the output of a `-z` command. Throws as `text` does. */
+  fields(args: readonly string[], options?: GitOptions): Promise<string[]>;
+  /** The same git with further `name=value` settings. */
+  with(settings: readonly string[]): Git;
+}
+
+export interface GitOptions {
+  input?: string;
+  env?: Record<string, string>;
+  /** Value of GIT_ALLOW_PROTOCOL; nothing is allowed by default. */
+  protocols?: string;
+}
+
+/** Why git did not do what was asked of it, as a phrase. */
+export class GitError extends Error {
+  override name = 'GitError';
+}
+
+const TIMEOUT_MS = 300_000;
+const MAX_STDOUT_BYTES = 64 * 1024 * 1024;
+const STDERR_CHARACTERS = 16 * 1024;
+
+const SETTINGS = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.pager=cat',
+  'core.attributesFile=/dev/null',
+  'core.alternateRefsCommand=true',
+  'core.bare=false',
+  'core.fsync=committed,reference',
+  'core.fsyncMethod=batch',
+  'diff.external=',
+  'log.showSignature=false',
+  'protocol.ext.allow=never',
+  'submodule.recurse=false',
+  'gc.auto=0',
+  'maintenance.auto=false',
+  'commit.gpgSign=false',
+  'advice.detachedHead=false',
+];
+
+/** Named explicitly: nothing is discovered from a folder that others write. */
+export function gitIn(path: string, settings: readonly string[] = []): Git {
+  const gitDir = join(path, '.git');
+  const run: Git['run'] = (args, options = {}) => runGit(path, gitDir, [...SETTINGS, ...settings], args, options);
+  const must = async (args: readonly string[], options?: GitOptions): Promise<Buffer> => {
+    const { code, stdout, stderr } = await run(args, options);
+    if (code !== 0) throw new GitError(`git ${args[0]} failed: ${firstLine(stderr) || `exit code ${code}`}`);
+    return stdout;
+  };
+  return {
+    path,
+    gitDir,
+    run,
+    text: async (args, options) => (await must(args, options)).toString('utf8').trim(),
+    fields: async (args, options) => nulFields(await must(args, options)),
+    with: (more) => gitIn(path, [...settings, ...more]),
+  };
+}
+
+/** Splits output of `-z` commands. */
+export function nulFields(bytes: Buffer): string[] {
+  const fields = bytes.toString('utf8').split('\0');
+  if (fields.at(-1) === '') fields.pop();
+  return fields;
+}
+
+/** The line that says why, without git's prefix. */
+export function firstLine(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
+  return (lines.find((line) => /^(fatal|error):/.test(line)) ?? lines[0] ?? '').replace(/^(fatal|error): /, '');
+}
+
+function environment({ env = {}, protocols = 'none' }: GitOptions): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    // A folder that cannot exist: no file of any user is read as configuration.
+    HOME: '/dev/null',
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_LITERAL_PATHSPECS: '1',
+    GIT_ALLOW_PROTOCOL: protocols,
+    ...env,
+  };
+}
+
+function runGit(
+  path: string,
+  gitDir: string,
+  settings: readonly string[],
+  args: readonly string[],
+  options: GitOptions,
+): ReturnType<Git['run']> {
+  const line = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, `--work-tree=${path}`, ...args];
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Git['run']>>>();
+  const child = spawn('git', line, { cwd: path, env: environment(options), stdio: ['pipe', 'pipe', 'pipe'] });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let stderr = '';
+  let stopped = '';
+  const stop = (why: string): void => {
+    stopped ||= why;
+    child.kill('SIGKILL');
+  };
+  const timer = setTimeout(() => stop(`took longer than ${TIMEOUT_MS} ms`), TIMEOUT_MS);
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_STDOUT_BYTES) stop(`wrote more than ${MAX_STDOUT_BYTES} bytes`);
+    else chunks.push(chunk);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_CHARACTERS);
+  });
+  // Git may end before it has read its input; its exit code tells the story.
+  child.stdin.on('error', () => child.stdin.destroy());
+  child.stdin.end(options.input ?? '');
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    clearTimeout(timer);
+    reject(new GitError(error.code === 'ENOENT' ? 'git cannot be started: is it installed and on PATH?' : error.message));
+  });
+  child.once('close', (code) => {
+    clearTimeout(timer);
+    if (stopped) reject(new GitError(`git ${args[0]} ${stopped}`));
+    else resolve({ code: code ?? -1, stdout: Buffer.concat(chunks), stderr });
+  });
+  return promise;
+}
