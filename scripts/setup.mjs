@@ -1,7 +1,7 @@
 /**
  * Makes a fresh clone ready and then runs a command with the right Node:
  *
- *     node scripts/setup.mjs [--needs=git,python3] node script.ts [arguments]
+ *     node scripts/setup.mjs [--needs=git,python3,agents] node script.ts [arguments]
  *
  * Plain JavaScript, because whatever Node the machine has (18 or later) starts it. Does nothing but two small reads when all is in place. Otherwise
  * installs, one run at a time, what is missing: Node 24 below `.tools/`, the npm packages of package-lock.json, Debian programs. Each of these
@@ -45,6 +45,9 @@ const LOCK_BUSY = 75;
 const NPM_PATIENCE = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
 const INSTALL_ONLY = '--install-only';
 
+/** Words of `--needs` that are folders of npm packages instead of programs: large, and only for some tests. */
+const EXTRA_FOLDERS = { agents: 'test/agents' };
+
 class SetupError extends Error {}
 
 main(process.argv.slice(2));
@@ -74,7 +77,7 @@ function attempt(work) {
 }
 
 function isReady(needs) {
-  return findNode() !== '' && packageFolders().every(packagesAreInstalled) && missingPrograms(needs).length === 0;
+  return findNode() !== '' && packageFolders(needs).every(packagesAreInstalled) && missingPrograms(needs).length === 0;
 }
 
 /** Runs the installation below a lock that the kernel releases, so that a killed run blocks nobody; npm inherits it and is waited for. */
@@ -96,7 +99,7 @@ function install(needs) {
   mkdirSync(TOOLS, { recursive: true });
   installPrograms(missingPrograms(needs));
   const node = findNode() || installNode();
-  for (const folder of packageFolders()) {
+  for (const folder of packageFolders(needs)) {
     if (!packagesAreInstalled(folder)) installPackages(node, folder);
   }
 }
@@ -149,11 +152,13 @@ function installNode() {
 
 // --- npm packages
 
-/** The repository and each example: an example is an app of its own, with its own lock file. */
-function packageFolders() {
+/** The repository, each example, and what is asked for beside: an example is an app of its own, with its own lock file. */
+function packageFolders(needs) {
   const examples = join(ROOT, 'examples');
   const names = existsSync(examples) ? readdirSync(examples) : [];
-  return [ROOT, ...names.map((name) => join(examples, name)).filter((folder) => existsSync(join(folder, 'package-lock.json')))];
+  const extra = needs.filter((need) => need in EXTRA_FOLDERS).map((need) => join(ROOT, EXTRA_FOLDERS[need]));
+  const apps = names.map((name) => join(examples, name)).filter((folder) => existsSync(join(folder, 'package-lock.json')));
+  return [ROOT, ...apps, ...extra];
 }
 
 function packagesAreInstalled(folder) {
@@ -213,7 +218,9 @@ function offline(what) {
 
 function missingPrograms(needs) {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  return needs.filter((program) => program && !folders.some((folder) => isExecutable(join(folder, program))));
+  return needs.filter(
+    (program) => program && !(program in EXTRA_FOLDERS) && !folders.some((folder) => isExecutable(join(folder, program))),
+  );
 }
 
 function installPrograms(programs) {

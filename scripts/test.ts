@@ -2,7 +2,7 @@
  * `npm test [-- arguments]`: every test of the repository, or the files, folders and options of `node --test` that are given. Fails when a test
  * fails or hangs, when none ran, and when processes or files of the tests are left behind.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -18,11 +18,20 @@ const RUN_TIMEOUT_MS = 13 * 60_000;
 /** Processes that were told to stop at the very end of a test may take this long to be gone. */
 const LEFTOVER_GRACE_MS = 3_000;
 
+/** These need the agents of `test/agents` beside what every command sets up. */
+const AGENT_TESTS = /\/test\/real-agents\//;
+
 const root = resolve(import.meta.dirname, '..');
 const { files, options } = understand(process.argv.slice(2));
 if (files.length === 0) {
   console.error('test: no test file matches.');
   process.exit(1);
+}
+if (files.some((file) => AGENT_TESTS.test(file))) {
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'setup.mjs'), '--needs=agents', 'node', '--version'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) process.exit(status ?? 1);
 }
 // Short, because the path of a Unix socket may have no more than 107 bytes.
 const folder = await mkdtemp('/tmp/gr-');
