@@ -54,6 +54,8 @@ export async function relay<Context>(options: RelayOptions<Context>, call: Call<
     options.report(new Error(error));
     return refused(500, 'internal_error', error);
   }
+  // Whoever asked may have left while `authorize` thought; nobody reads this.
+  if (call.signal.aborted) return refused(503, 'unavailable', 'The request was given up.');
   const { handOver, problem } = findHandOver(options.env);
   if (!handOver) return refused(503, 'unavailable', problem);
   const reached = await reachService(handOver);

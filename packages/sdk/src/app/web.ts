@@ -48,6 +48,8 @@ export function refuse(method: string, { status, refusal, retryAfterS }: Refused
 function respond(method: string, { status, headers, body, stream }: Relayed, streams: Streams): Response {
   const head = new Headers();
   for (const [name, value] of Object.entries(headers)) for (const each of [value].flat()) head.append(name, each);
+  // The end of a stream is the end of its connection: nothing idle is left that an ending app would have to wait for.
+  if (stream) head.set('connection', 'close');
   if (method === 'HEAD' || BODILESS.has(status)) {
     body.resume();
     return new Response(null, { status, headers: head });

@@ -1,17 +1,30 @@
-import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request as open } from 'node:http';
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request as open } from 'node:http';
 
 export interface Sent {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
   signal?: AbortSignal;
+  /** Keeps the connection for the next request, as browsers do. */
+  keep?: boolean;
 }
 
 /** Sends a request exactly as it is written here, and answers the head of the response. */
-export function begin(port: number, path: string, { method = 'GET', headers = {}, body, signal }: Sent = {}): Promise<IncomingMessage> {
+export function begin(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body, signal, keep }: Sent = {},
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-  const options = { host: '127.0.0.1', port, path, method, headers: { 'x-user': 'ann', ...length, ...headers }, agent: false as const };
+  const options = {
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    headers: { 'x-user': 'ann', ...length, ...headers },
+    agent: keep ? new Agent({ keepAlive: true }) : (false as const),
+  };
   const request = open({ ...options, ...(signal && { signal }) }, resolve);
   request.on('error', reject);
   request.end(body);

@@ -115,7 +115,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
 
     test('ends its streams cleanly when the app drains, and lets other answers finish', async (t) => {
       const { app, service } = await start(t, framework);
-      const response = await begin(app.port, '/.greenroom/api/conversations/1/stream');
+      const response = await begin(app.port, '/.greenroom/api/conversations/1/stream', { keep: true });
       const stream = await service.stream();
       stream.write('data: 1\n\n');
       assert.equal(await nextChunk(response), 'data: 1\n\n');
