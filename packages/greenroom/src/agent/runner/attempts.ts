@@ -14,8 +14,14 @@ export interface AttemptWatch {
 }
 
 /** Tells of the deploys and rollbacks that this turn asks for, step by step, across restarts of the orchestrator; also when it does not run yet. */
-export function watchAttempts(options: { socket: string; transcript: Transcript; place: TurnPlace; masker: Masker }): AttemptWatch {
-  const { transcript, place, masker } = options;
+export function watchAttempts(options: {
+  socket: string;
+  transcript: Transcript;
+  place: TurnPlace;
+  masker: Masker;
+  log: (message: string) => void;
+}): AttemptWatch {
+  const { transcript, place, masker, log } = options;
   const client = createClient({ socket: options.socket });
   const abort = new AbortController();
   let seen = -1;
@@ -52,14 +58,16 @@ export function watchAttempts(options: { socket: string; transcript: Transcript;
     }
   }
 
-  /** Undefined when the orchestrator cannot be reached, or answers what it should not. */
+  /** Undefined when that failed: the turn goes on without the orchestrator. */
   async function ask<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
       const expected = error instanceof GreenroomUnreachable || error instanceof GreenroomAnswerError;
-      if (expected || (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError'))) return undefined;
-      throw error;
+      const aborted = error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+      if (!expected && !aborted)
+        log(`The orchestrator's events cannot be followed: ${error instanceof Error ? error.stack : String(error)}`);
+      return undefined;
     }
   }
 }

@@ -1,0 +1,106 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Stream } from '@agentclientprotocol/sdk';
+import { readStat } from '../../proc.ts';
+import { createAgentStream } from '../acp/stream.ts';
+import type { AgentProgram } from '../launch.ts';
+import type { Masker } from './mask.ts';
+import { oneLine } from './text.ts';
+import { type Tree, watchTree } from './tree.ts';
+
+/** How long an agent may take to leave by itself when its input ends, and after SIGTERM. */
+const LEAVE_MS = 3_000;
+const TERMINATE_MS = 2_000;
+const KEPT_LINES = 20;
+const LINE_CHARACTERS = 500;
+const MAX_LOG_BYTES = 16 * 1024 * 1024;
+
+export interface AgentProcess {
+  stream: Stream;
+  pid: number;
+  startTicks: number;
+  /** A sentence on how it ended, once it has. */
+  exited: Promise<string>;
+  /** Its last words outside the protocol, masked: for evidence. */
+  lastWords(): string[];
+  /** Ends it with everything that it started. Answers command lines of what it would have left running. */
+  stop(): Promise<string[]>;
+}
+
+/** Starts the agent in a session and process group of its own. Answers a sentence when it cannot be started. */
+export async function startAgent(options: {
+  agent: AgentProgram;
+  cwd: string;
+  env: Record<string, string>;
+  turn: string;
+  masker: Masker;
+  log: (message: string) => void;
+}): Promise<AgentProcess | string> {
+  const { agent, cwd, env, turn, masker, log } = options;
+  const child = spawn(agent.file, agent.args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const problem = await started(child);
+  if (problem !== '') return `${agent.name} could not be started: ${problem}.`;
+  const pid = child.pid ?? 0;
+  const startTicks = readStat(pid)?.startTicks ?? 0;
+  const tree = watchTree(turn, { pid, startTicks });
+  const words = keepWords(child.stderr, masker, log);
+  const exited = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`));
+  });
+  // Writing to one that is gone is answered by the protocol's own error.
+  child.stdin.on('error', () => undefined);
+  return {
+    stream: createAgentStream(child.stdin, child.stdout, words.add),
+    pid,
+    startTicks,
+    exited,
+    lastWords: words.last,
+    stop: () => stop(child, exited, tree),
+  };
+}
+
+function started(child: ChildProcessByStdio<Writable, Readable, Readable>): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('spawn', () => resolve(''));
+    child.once('error', (error) => resolve(error.message));
+  });
+}
+
+async function stop(child: ChildProcessByStdio<Writable, Readable, Readable>, exited: Promise<string>, tree: Tree): Promise<string[]> {
+  tree.forget();
+  // The end of its input is what agents leave at in good order, and what makes them end their own shells.
+  child.stdin.end();
+  const abort = new AbortController();
+  const left = await Promise.race([exited.then(() => true), sleep(LEAVE_MS, false, { signal: abort.signal })]);
+  abort.abort();
+  // An agent that did not leave is no background server; what it had started meanwhile may be.
+  const running = left ? tree.running() : [];
+  await tree.end(TERMINATE_MS);
+  child.stdin.destroy();
+  child.stdout.destroy();
+  child.stderr.destroy();
+  return running;
+}
+
+/** Lines for the log, and the last of them; the log of one turn has an end. */
+function keepWords(stderr: Readable, masker: Masker, log: (message: string) => void): { add(line: string): void; last(): string[] } {
+  const lines: string[] = [];
+  let rest = '';
+  let logged = 0;
+  const add = (line: string): void => {
+    const shown = oneLine(masker.whole(line), LINE_CHARACTERS);
+    if (shown === '') return;
+    lines.push(shown);
+    if (lines.length > KEPT_LINES) lines.shift();
+    logged += shown.length;
+    if (logged < MAX_LOG_BYTES) log(`agent: ${shown}`);
+  };
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (rest + text).split('\n');
+    rest = (parts.pop() ?? '').slice(0, 64 * 1024);
+    for (const part of parts) add(part);
+  });
+  stderr.on('end', () => add(rest));
+  return { add, last: () => [...lines] };
+}

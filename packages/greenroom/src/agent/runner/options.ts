@@ -1,0 +1,26 @@
+import type { FoundAgent } from '../launch.ts';
+import type { AgentPaths, AgentSettings } from '../settings.ts';
+import type { ProcessIdentity, Transcript } from '../transcript.ts';
+import type { Instructions, OpenTools, Workspace } from './ports.ts';
+
+/** All that a runner needs to know and may use. */
+export interface RunnerOptions {
+  paths: AgentPaths;
+  settings: AgentSettings;
+  transcript: Transcript;
+  /** Of this process. */
+  self: ProcessIdentity;
+  agent: FoundAgent;
+  workspace: Workspace;
+  instructions: Instructions;
+  openTools: OpenTools;
+  /** The agent's own secrets, by name. */
+  secrets: Record<string, string>;
+  /** The runner's environment. */
+  env: NodeJS.ProcessEnv;
+  /** Aborted when the runner is told to stop. */
+  stop: AbortSignal;
+  /** Starts the next runner; of a queue that waits. */
+  startNext(): Promise<void>;
+  log(message: string): void;
+}

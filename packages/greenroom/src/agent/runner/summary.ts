@@ -1,0 +1,69 @@
+import type { ChatEvent } from '@greenroom/sdk/chat';
+import type { Transcript } from '../transcript.ts';
+
+const MAX_BYTES = 24 * 1024;
+const MESSAGE_CHARACTERS = 2_000;
+const ANSWER_CHARACTERS = 3_000;
+const READ_EVENTS = 2_000;
+
+/**
+ * What was said and done in a conversation before a turn, for an agent that knows nothing of it: from our transcript, newest kept when it is too
+ * long. Empty when there was nothing.
+ */
+export function summarise(transcript: Transcript, conversation: string, beforeTurn: string): string {
+  const { events } = transcript.page(conversation, { limit: READ_EVENTS });
+  const turns = Map.groupBy(
+    events.filter(({ turn }) => turn !== beforeTurn),
+    ({ turn }) => turn,
+  );
+  const parts = [...turns.values()].map(turnText).filter((text) => text !== '');
+  const kept: string[] = [];
+  let bytes = 0;
+  for (const part of parts.reverse()) {
+    bytes += Buffer.byteLength(part);
+    if (bytes > MAX_BYTES) break;
+    kept.unshift(part);
+  }
+  if (kept.length < parts.length) kept.unshift('(Earlier parts are left out.)');
+  return kept.join('\n\n');
+}
+
+/** What others did since the agent's last turn that concerns it, such as a rollback by a person; empty when nothing. */
+export function sinceLastTurn(transcript: Transcript, conversation: string, turn: string): string {
+  const { events } = transcript.page(conversation, { limit: READ_EVENTS });
+  const last = events.findLastIndex((event) => event.turn !== turn && event.turn !== '' && event.kind === 'turn');
+  const later = events.slice(last + 1).filter((event) => event.turn !== turn && event.kind === 'attempt');
+  // Only how each ended.
+  const attempts = new Map(later.map((event) => [event.kind === 'attempt' ? event.attempt.id : '', event]));
+  return [...attempts.values()].map(lineOf).join('\n');
+}
+
+function turnText(events: readonly ChatEvent[]): string {
+  const last = new Map<string, ChatEvent>();
+  let answer = '';
+  for (const event of events) {
+    if (event.kind === 'text') answer += event.delta;
+    else if (event.kind === 'attempt') last.set(event.attempt.id, event);
+    else if (event.kind === 'message' || event.kind === 'commit') last.set(`${event.seq}`, event);
+    else if (event.kind === 'turn' && !['queued', 'running', 'completed'].includes(event.status)) last.set('turn', event);
+  }
+  const lines = [...last.values()].map(lineOf);
+  if (answer !== '') lines.push(`Agent: ${end(answer.trim(), ANSWER_CHARACTERS)}`);
+  return lines.join('\n');
+}
+
+function lineOf(event: ChatEvent): string {
+  if (event.kind === 'message')
+    return `Person: ${event.text.length > MESSAGE_CHARACTERS ? `${event.text.slice(0, MESSAGE_CHARACTERS)}…` : event.text}`;
+  if (event.kind === 'commit') return `Commit ${event.commit.slice(0, 10)}: ${event.subject}`;
+  if (event.kind === 'turn') return `The turn ended as ${event.status}. ${event.detail}`.trim();
+  if (event.kind !== 'attempt') return '';
+  const { kind, commit, status, code, trigger, reason } = event.attempt;
+  const by = trigger === 'agent' ? '' : ` (${trigger}${reason ? `: ${reason}` : ''})`;
+  return `${kind === 'deploy' ? 'Deploy' : 'Rollback'} of ${commit.slice(0, 10)}${by}: ${status}${code ? ` (${code})` : ''}`;
+}
+
+/** The end says what came out. */
+function end(text: string, characters: number): string {
+  return text.length > characters ? `…${text.slice(-characters)}` : text;
+}
