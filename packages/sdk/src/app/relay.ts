@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { findHandOver } from '../agent/hand-over.ts';
-import { send } from '../agent/send.ts';
+import { type Outgoing, send } from '../agent/send.ts';
 import { reachService } from '../agent/service.ts';
 import type { ChatCaller } from '../chat.ts';
 import { type Authorize, judge, type Refused, refused } from './authorize.ts';
@@ -58,29 +58,40 @@ export async function relay<Context>(options: RelayOptions<Context>, call: Call<
   if (call.signal.aborted) return refused(503, 'unavailable', 'The request was given up.');
   const { handOver, problem } = findHandOver(options.env);
   if (!handOver) return refused(503, 'unavailable', problem);
-  const reached = await reachService(handOver);
-  if (!reached.socket) return refused(503, 'unavailable', reached.problem, reached.retryAfterS);
   const prefix = handOver.chat_path.replace(/\/$/, '');
-  try {
-    const body = await send(reached.socket, {
-      method: call.method,
-      path: `${prefix}${call.rest}` || '/',
-      headers: requestHeaders(call.headers, caller, Buffer.isBuffer(call.body) ? call.body.length : undefined),
-      body: call.body,
-      signal: call.signal,
-    });
-    const stream = isEventStream(body.headers);
-    if (stream && options.closing()) {
-      body.destroy();
-      return refused(503, 'unavailable', 'The app is being replaced. Connect again.', 1);
+  const outgoing: Outgoing = {
+    method: call.method,
+    path: `${prefix}${call.rest}` || '/',
+    headers: requestHeaders(call.headers, caller, Buffer.isBuffer(call.body) ? call.body.length : undefined),
+    body: call.body,
+    signal: call.signal,
+  };
+  // What only reads may be asked twice: a service that was killed takes connections until its last thread is gone.
+  for (let left = isRepeatable(outgoing) ? 1 : 0; ; left -= 1) {
+    const reached = await reachService(handOver);
+    if (!reached.socket) return refused(503, 'unavailable', reached.problem, reached.retryAfterS);
+    try {
+      return relayed(options, await send(reached.socket, outgoing), prefix);
+    } catch (error) {
+      reached.socket.destroy();
+      if (!(error instanceof Error)) throw error;
+      if (left > 0 && !call.signal.aborted && 'code' in error) continue;
+      return refused(503, 'unavailable', 'The chat service went away before it answered. Try again.', 1);
     }
-    const headers = responseHeaders(body.headers);
-    return { status: body.statusCode ?? 502, headers: moved(headers, prefix, options.mount), body, stream };
-  } catch (error) {
-    reached.socket.destroy();
-    if (!(error instanceof Error)) throw error;
-    return refused(503, 'unavailable', 'The chat service went away before it answered. Try again.', 1);
   }
+}
+
+function relayed<Context>({ mount, closing }: RelayOptions<Context>, body: IncomingMessage, prefix: string): Relayed | Refused {
+  const stream = isEventStream(body.headers);
+  if (stream && closing()) {
+    body.destroy();
+    return refused(503, 'unavailable', 'The app is being replaced. Connect again.', 1);
+  }
+  return { status: body.statusCode ?? 502, headers: moved(responseHeaders(body.headers), prefix, mount), body, stream };
+}
+
+function isRepeatable({ method, body }: Outgoing): boolean {
+  return (method === 'GET' || method === 'HEAD') && body === null;
 }
 
 /** Redirects within the chat lead to where the app has it. */

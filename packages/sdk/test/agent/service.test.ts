@@ -47,7 +47,9 @@ test('a service that was killed is started again, over the socket it left', asyn
   assert.ok(existsSync(world.socket));
   process.kill(Number(first), 'SIGKILL');
   await gone(Number(first));
-  const second = (await ask('/api/session')).headers.get('x-pid');
+  const again = await ask('/api/session');
+  assert.equal(again.status, 200, again.status === 200 ? '' : await again.text());
+  const second = again.headers.get('x-pid');
   assert.ok(second && second !== first);
 });
 
