@@ -1,5 +1,5 @@
 /** What the stand-in receives and sends, in the vendors' own types. Of Gemini's API their SDK has only the parts: the bodies are put together here. */
-import type { MessageCreateParamsStreaming, RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type { BetaRawMessageStreamEvent, MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/beta/messages';
 import type { Content, GenerateContentResponse, GenerationConfig, SafetySetting, Tool, ToolConfig } from '@google/genai';
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { ResponseCreateParamsStreaming, ResponseStreamEvent } from 'openai/resources/responses/responses';
@@ -19,7 +19,7 @@ export type ResponsesEvent = Extract<
   }
 >;
 export type MessagesRequest = MessageCreateParamsStreaming;
-export type MessagesEvent = RawMessageStreamEvent;
+export type MessagesEvent = BetaRawMessageStreamEvent;
 
 export interface GenerateContentRequest {
   contents: Content[];

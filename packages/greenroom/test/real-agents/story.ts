@@ -1,0 +1,63 @@
+import { randomInt } from 'node:crypto';
+import type { Scripts } from './model/script.ts';
+
+export const OLD_GREETING = 'Glad you are here. Leave a line for whoever comes next.';
+export const NEW_GREETING = 'Good evening. Leave a line by the light of the lamp.';
+
+const PING = 'version: release.version }));';
+const BROKEN_PING = 'version: release.version, mood: release.mood.trim() }));';
+const LAMP_FILE = 'src/lamp.ts';
+
+/** Looks like the real thing to whoever searches for secrets, and is made up when the test runs. */
+function token(): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+  return `${'gh'}p_${Array.from({ length: 36 }, () => alphabet[randomInt(alphabet.length)]).join('')}`;
+}
+
+const deploy = (reason: string): { do: 'greenroom'; verb: string; input: Record<string, string>; args: string[] } => ({
+  do: 'greenroom',
+  verb: 'deploy',
+  input: { reason },
+  args: ['--reason', reason],
+});
+
+/**
+ * What the agent is to live through: a change that breaks the deep check, its repair with a secret beside it, and a commit rewritten without. Each
+ * `expect` is what the agent has to be told for a model to be able to repair it.
+ */
+export function storyScripts(): Scripts {
+  return {
+    evening: [
+      { do: 'read', path: 'src/content.ts', expect: /Glad you are here/ },
+      { do: 'edit', path: 'src/content.ts', from: `  greeting: '${OLD_GREETING}',`, to: `  greeting: '${NEW_GREETING}',` },
+      { do: 'read', path: 'src/app.ts', expect: /api\/ping/ },
+      { do: 'edit', path: 'src/app.ts', from: pingLine(PING), to: pingLine(BROKEN_PING) },
+      { do: 'run', command: 'git add -A && git commit -m "Greet in the evening"', expect: /Greet in the evening/ },
+      { ...deploy('Greet in the evening'), expect: /deep_check_failed[\s\S]*reading 'trim'/ },
+      { do: 'edit', path: 'src/app.ts', from: pingLine(BROKEN_PING), to: pingLine(PING) },
+      { do: 'write', path: LAMP_FILE, content: `export const lamp = '${token()}';\n` },
+      { do: 'run', command: 'git add -A && git commit -m "Repair the ping, and add a lamp"', expect: /Repair the ping/ },
+      { ...deploy('Repair the ping'), expect: /gate_secret[\s\S]*src\/lamp\.ts/ },
+      { do: 'write', path: LAMP_FILE, content: "export const lamp = 'lit';\n" },
+      // A commit on top would not do: the one with the secret would be published with it.
+      { do: 'run', command: 'git add -A && git commit --amend -m "Repair the ping, and light a lamp"', expect: /light a lamp/ },
+      { ...deploy('Repair the ping'), expect: /live/i },
+      { do: 'say', text: 'The guestbook **greets in the evening** now.' },
+    ],
+    undo: [
+      {
+        do: 'greenroom',
+        verb: 'rollback',
+        input: { reason: 'The person asked for it' },
+        args: ['--reason', 'The person asked for it'],
+        expect: /live/i,
+      },
+      { do: 'say', text: 'The old greeting is back.' },
+    ],
+  };
+}
+
+/** The whole line: agents replace whole lines, or want what they replace to be unique. */
+function pingLine(end: string): string {
+  return `  app.get('/api/ping', (c) => c.json({ ok: true, messages: store.ping(release.commit), commit: release.commit, ${end}`;
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { test } from 'node:test';
+import type { ChatEvent } from '@greenroom/sdk/chat';
+import { git } from '../../../../bench/harness/repo.ts';
+import { MODEL_KEY, type RealAgent } from './agents.ts';
+import { marker } from './model/script.ts';
+import { NEW_GREETING, OLD_GREETING, storyScripts } from './story.ts';
+import { openWorld, type World } from './world.ts';
+
+type Kind<K extends ChatEvent['kind']> = Extract<ChatEvent, { kind: K }>;
+
+/** The story of a change, with its refusals and repairs, and of its undoing by a second message, lived through by a real agent. */
+export function tellStory(agent: RealAgent): void {
+  test(`${agent.preset} changes the guestbook, is refused, repairs it, ships it and rolls it back`, async (t) => {
+    const world = await openWorld(t, agent, storyScripts());
+    const { rig, model } = world;
+    assert.match((await rig.visit()).body, new RegExp(OLD_GREETING));
+    const before = await rig.status();
+
+    const first = await world.say(`Please greet people in the evening. ${marker('evening')}`);
+    assert.deepEqual(model.problems, [], first.output);
+    assert.equal(first.code, 0, first.output);
+    const conversation = first.events[0]?.conversation ?? '';
+    const turn = first.events[0]?.turn ?? '';
+
+    await t.test('the page shows the change', async () => {
+      assert.match((await rig.visit()).body, new RegExp(NEW_GREETING));
+    });
+    await t.test('the transcript shows what was done', () => assertShown(first.events, agent));
+    await t.test('the journal links message, commit and deploy', () => assertLinked(world, { conversation, turn }));
+
+    const second = await world.say(`I liked the old greeting better: roll back, please. ${marker('undo')}`, conversation);
+    assert.deepEqual(model.problems, [], second.output);
+    assert.equal(second.code, 0, second.output);
+    await t.test('the second message rolls back, in the same session', async () => {
+      assert.match((await rig.visit()).body, new RegExp(OLD_GREETING));
+      assert.equal((await rig.status()).live_commit, before.live_commit);
+      const session = only(second.events, 'turn').find((event) => event.status === 'running')?.session;
+      assert.equal(session, agent.resumes ? 'resumed' : 'summarised');
+    });
+    await t.test('nothing of the agent is left, and its key is nowhere', () => {
+      assert.deepEqual(processesWith('GREENROOM_TURN='), []);
+      assert.ok(!JSON.stringify([first.events, second.events]).includes(MODEL_KEY), 'the key is in the transcript');
+      assert.ok(!readFileSync(`${rig.data}/journal.jsonl`, 'utf8').includes(MODEL_KEY), 'the key is in the journal');
+    });
+  });
+}
+
+function assertShown(events: ChatEvent[], agent: RealAgent): void {
+  const turns = only(events, 'turn');
+  assert.equal(turns.at(-1)?.status, 'completed');
+  const started = turns.find((event) => event.status === 'running');
+  assert.match(started?.agent ?? '', agent.says);
+  assert.equal(started?.session, 'new');
+
+  const tools = only(events, 'tool');
+  const calls = Map.groupBy(tools, (event) => event.call);
+  const whole = [...calls.values()].map((pieces) => Object.assign({}, ...pieces) as Kind<'tool'>);
+  const diff = tools.flatMap(({ content = [] }) => content).find((each) => each.type === 'diff' && each.path === 'src/content.ts');
+  assert.ok(diff?.type === 'diff' && diff.diff.includes(`+  greeting: '${NEW_GREETING}',`), 'no diff of src/content.ts');
+  assert.ok(
+    whole.some(({ tool, title = '' }) => tool === 'execute' && title.includes('git commit')),
+    'no card of the commit',
+  );
+  assert.ok(
+    whole.some(({ title = '' }) => title.includes('deploy')),
+    'no card of the deploy',
+  );
+  for (const { title, status } of whole) assert.ok(status === 'completed' || status === 'failed', `${title} is ${status}`);
+  const outputs = tools.flatMap(({ content = [] }) => content).flatMap((each) => (each.type === 'text' ? [each.text] : []));
+  assert.ok(
+    outputs.some((text) => text.includes('Greet in the evening')),
+    'no output of git commit',
+  );
+
+  const text = only(events, 'text')
+    .map(({ delta }) => delta)
+    .join('');
+  assert.ok(text.includes('The guestbook **greets in the evening** now.'), text);
+  assert.deepEqual(
+    only(events, 'commit').map(({ subject }) => subject),
+    ['Greet in the evening', 'Repair the ping, and add a lamp', 'Repair the ping, and light a lamp'],
+  );
+  const attempts = Map.groupBy(only(events, 'attempt'), ({ attempt }) => attempt.id);
+  assert.deepEqual(
+    [...attempts.values()].map((versions) => versions.at(-1)?.attempt.code ?? 'live'),
+    ['deep_check_failed', 'gate_secret', 'live'],
+  );
+}
+
+async function assertLinked({ rig, workspace }: World, origin: { conversation: string; turn: string }): Promise<void> {
+  const own = (await rig.client.deploys()).filter((attempt) => attempt.origin !== undefined);
+  assert.equal(own.length, 3);
+  for (const attempt of own) {
+    assert.deepEqual(attempt.origin, origin);
+    assert.equal(attempt.trigger, 'agent');
+    const message = git(workspace, 'log', '-1', '--format=%B', attempt.commit);
+    assert.match(message, new RegExp(`^Greenroom-Conversation: ${origin.conversation}$`, 'm'));
+    assert.match(message, new RegExp(`^Greenroom-Turn: ${origin.turn}$`, 'm'));
+  }
+  assert.equal(git(workspace, 'log', '-1', '--format=%H'), (await rig.status()).live_commit);
+}
+
+function only<K extends ChatEvent['kind']>(events: ChatEvent[], kind: K): Kind<K>[] {
+  return events.filter((event): event is Kind<K> => event.kind === kind);
+}
+
+/** Processes with that in their environment, of the network namespace that is this test's alone. */
+function processesWith(text: string): string[] {
+  const look = (read: () => string): string => {
+    try {
+      return read();
+    } catch {
+      return ''; // ended between two looks, or not ours to see
+    }
+  };
+  const own = readlinkSync('/proc/self/ns/net');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && look(() => readlinkSync(`/proc/${name}/ns/net`)) === own)
+    .filter((pid) => look(() => readFileSync(`/proc/${pid}/environ`, 'utf8')).includes(text))
+    .map((pid) => `${pid} ${look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`);
+}
