@@ -7,6 +7,7 @@ import {
   text_en,
 } from '@stricli/core';
 import { VERSION } from '../version.ts';
+import { agentRun } from './commands/agent-run.ts';
 import { alert } from './commands/alert.ts';
 import { completion } from './commands/completion.ts';
 import { conversations } from './commands/conversations.ts';
@@ -53,9 +54,10 @@ export function buildCli(): Application<Cli> {
       schema,
       completion,
       demoAgent,
+      agentRun,
     },
     docs: {
-      hideRoute: { demoAgent: true },
+      hideRoute: { demoAgent: true, agentRun: true },
       brief: 'Deploys, rolls back and observes web apps on this machine, with zero downtime',
       fullDescription: description(
         [

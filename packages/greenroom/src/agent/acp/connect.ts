@@ -2,6 +2,7 @@ import {
   type ClientConnection,
   client,
   type InitializeResponse,
+  type LoadSessionRequest,
   type McpServer,
   methods,
   PROTOCOL_VERSION,
@@ -94,8 +95,8 @@ export async function openSession({ connection, about }: AgentLink, wish: Sessio
   return { id: opened.sessionId, resumed: false };
 
   async function takeUp(sessionId: string): Promise<{ id: string; resumed: boolean } | null> {
-    const request = { sessionId, cwd, mcpServers };
-    const ways = [
+    const request: LoadSessionRequest = { sessionId, cwd, mcpServers };
+    const ways: (() => Promise<{ modes?: SessionModeState | null }>)[] = [
       ...(can?.sessionCapabilities?.resume ? [() => agent.request(methods.agent.session.resume, request)] : []),
       ...(can?.loadSession ? [() => agent.request(methods.agent.session.load, request)] : []),
     ];
@@ -105,7 +106,7 @@ export async function openSession({ connection, about }: AgentLink, wish: Sessio
         const answer = await within(SESSION_MS, 'session/load', way());
         // What it told before its answer is handled by now.
         await new Promise((resolve) => setImmediate(resolve));
-        await setMode(sessionId, 'modes' in answer ? answer.modes : null);
+        await setMode(sessionId, answer?.modes);
         return { id: sessionId, resumed: true };
       } catch (error) {
         if (connection.signal.aborted || isAuthRequired(error)) throw problemOf(error);

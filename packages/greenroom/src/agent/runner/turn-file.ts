@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { readBootId, readStat, runsStill } from '../../proc.ts';
 import type { ProcessIdentity } from '../transcript.ts';
+import { writeDurably } from '../workspace/files.ts';
 
 /** `run/agent-turn.json`: tells the orchestrator whose workspace is in use and which processes are not the app's. */
 export interface TurnFile extends ProcessIdentity {
@@ -21,23 +21,8 @@ export function isAlive({ pid, start_ticks, boot_id }: ProcessIdentity): boolean
   return boot_id === readBootId() && runsStill(pid, start_ticks);
 }
 
-/** Durable: temp, fsync, rename, fsync of the folder. */
 export async function writeTurnFile(file: string, content: TurnFile): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w', 0o644);
-  try {
-    await handle.writeFile(`${JSON.stringify(content)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-  const folder = await open(dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await writeDurably(file, `${JSON.stringify(content)}\n`, 0o644);
 }
 
 /** Undefined when there is none, or none that can be understood. */

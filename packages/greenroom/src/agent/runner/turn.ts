@@ -39,6 +39,7 @@ export async function workTurn(
 
   const prepared = await workspace.prepare(place);
   if (!prepared.ok) return fate.decide({ status: 'failed', detail: prepared.problem });
+  if (fate.verdict()) return;
   const tools = await options.openTools(place);
   const masker = createMasker([...Object.values(options.secrets), ...tools.secrets]);
   const writer = createWriter({ transcript, place, masker });

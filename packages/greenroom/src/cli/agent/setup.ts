@@ -1,0 +1,101 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChatUser } from '@greenroom/sdk/chat';
+import { baseEnvironment, type FoundAgent, findAgent } from '../../agent/launch.ts';
+import { type ReapOptions, reap } from '../../agent/reap.ts';
+import type { Workspace } from '../../agent/runner/ports.ts';
+import type { AgentSettings } from '../../agent/settings.ts';
+import { startRunner } from '../../agent/start.ts';
+import { openTranscript, type Transcript } from '../../agent/transcript.ts';
+import { askToFetch, createWorkspace } from '../../agent/workspace.ts';
+import { readContract } from '../../orchestrator/adapters/contract-file.ts';
+import { parseStartCommand } from '../../orchestrator/adapters/instances/start-command.ts';
+import type { Contract } from '../../orchestrator/core/contract.ts';
+import type { Layout } from '../../orchestrator/layout.ts';
+import { type Cli, CliError, EXIT } from '../context.ts';
+import type { Target } from '../target.ts';
+
+/** The coding agent of an app, put together from its contract: what every command about it needs. */
+export interface AgentSetup {
+  target: Target;
+  layout: Layout;
+  contract: Contract;
+  settings: AgentSettings;
+  workspace: Workspace;
+  /** Which agent it is, as it would be started now. */
+  find(): Promise<FoundAgent>;
+  /** The transcript, its folder made when it is missing. Close it. */
+  open(): Promise<Transcript>;
+  /** Starts a process that takes the next turn. Answers a problem as a sentence, or an empty string. */
+  startRunner(): Promise<string>;
+  /** Ends the turn of a runner that died, and goes on with what waits. */
+  reap(transcript: Transcript, log: (message: string) => void): Promise<void>;
+}
+
+/** Throws `CliError` when the contract cannot be used or has no agent. */
+export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> {
+  const { app, layout } = target;
+  const read = await readContract(app.contract);
+  if (!read.ok) throw new CliError(EXIT.failed, 'contract_invalid', ['The contract cannot be used:', ...read.sentences].join('\n'));
+  const { contract } = read;
+  const settings = agentSettings(contract);
+  if (!settings) {
+    const message = `"${app.name}" has no coding agent: add "agent": {} to ${app.contract}, then see "greenroom doctor".`;
+    throw new CliError(EXIT.failed, 'no_agent', message);
+  }
+  const workspace = createWorkspace({
+    paths: layout,
+    humanBranch: contract.human_branch,
+    agentBranch: contract.agent_branch,
+    author: { name: settings.author_name, email: settings.author_email },
+    agentEnvironment: settings.env,
+    refresh: () => askToFetch(layout.agentSocket, contract.human_branch),
+  });
+  const start = async (): Promise<string> => {
+    const started = await startRunner({ command: greenroomCommand(), data: app.data, env: cli.env, secrets: settings.secrets });
+    return started.ok ? '' : started.problem;
+  };
+  return {
+    target,
+    layout,
+    contract,
+    settings,
+    workspace,
+    find: () => findInstalledAgent(settings, cli.env),
+    open: () => openAgentTranscript(layout),
+    startRunner: start,
+    async reap(transcript, log) {
+      const options: ReapOptions = { transcript, paths: layout, workspace, log };
+      await reap(options);
+      if (transcript.queued().length > 0 && !transcript.running()) await start();
+    },
+  };
+}
+
+/** What the contract says of the agent; undefined without one. */
+export function agentSettings({ agent }: Contract): AgentSettings | undefined {
+  return (
+    agent && { ...agent, command: agent.command ?? '', preset: agent.preset ?? '', authorize_endpoint: agent.authorize_endpoint ?? '' }
+  );
+}
+
+export async function findInstalledAgent(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<FoundAgent> {
+  const command = settings.command === '' ? null : parseStartCommand(settings.command);
+  return await findAgent({ settings, command, env: { ...baseEnvironment(env), ...settings.env } });
+}
+
+/** How this command is run again: by the same Node, from the same files. */
+export function greenroomCommand(): string[] {
+  return [process.execPath, join(import.meta.dirname, '..', import.meta.filename.endsWith('.ts') ? 'main.ts' : 'main.js')];
+}
+
+/** Whoever sits at the terminal. */
+export function terminalUser(env: NodeJS.ProcessEnv): ChatUser {
+  const name = env['USER'] ?? env['LOGNAME'] ?? 'operator';
+  return { id: `terminal:${name}`, name };
+}
+
+async function openAgentTranscript(layout: Layout): Promise<Transcript> {
+  await mkdir(layout.agent, { recursive: true, mode: 0o750 });
+  return openTranscript(layout.transcript);
+}

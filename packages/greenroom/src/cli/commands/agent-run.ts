@@ -1,0 +1,61 @@
+import { mkdir } from 'node:fs/promises';
+import { buildCommand } from '@stricli/core';
+import { ownIdentity, runTurn } from '../../agent/runner.ts';
+import { createTools } from '../../agent/tools.ts';
+import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
+import { agentSetup } from '../agent/setup.ts';
+import { action, type Cli, EXIT } from '../context.ts';
+import { type AppFlags, appFlags, description } from '../flags.ts';
+import { findTarget } from '../target.ts';
+
+/** Not for people: what `startRunner` starts. Its output is the runner's log. */
+export const agentRun = buildCommand<AppFlags, [], Cli>({
+  func: action(async (cli: Cli, flags: AppFlags) => {
+    const stop = listenForStop();
+    const setup = await agentSetup(cli, await findTarget(cli, flags));
+    const { layout, settings, contract } = setup;
+    const log = (message: string): void => cli.say(`${new Date().toISOString()} ${message}`);
+    const transcript = await setup.open();
+    try {
+      if (!transcript.running() && transcript.queued().length === 0) return EXIT.ok;
+      await mkdir(layout.run, { recursive: true });
+      const { values, missing } = await createSecrets({ layout, env: cli.env }).read(settings.secrets);
+      if (missing.length > 0) log(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value.`);
+      await runTurn({
+        paths: layout,
+        settings,
+        transcript,
+        self: ownIdentity(),
+        agent: await setup.find(),
+        workspace: setup.workspace,
+        instructions: async () => '',
+        openTools: createTools({ paths: layout, settings, branch: contract.agent_branch, log }),
+        secrets: values,
+        env: cli.env,
+        stop,
+        startNext: async () => {
+          const problem = await setup.startRunner();
+          if (problem) log(problem);
+        },
+        log,
+      });
+      return EXIT.ok;
+    } finally {
+      transcript.close();
+    }
+  }),
+  parameters: { flags: appFlags },
+  docs: {
+    brief: "Take the next turn of the app's coding agent",
+    fullDescription: description('Started by "greenroom agent" and the chat; ends at once when no turn waits.', [
+      ['greenroom agent-run --data DIR', 'take the next turn'],
+    ]),
+  },
+});
+
+/** From the first moment, so that a stop during the start is not lost. */
+function listenForStop(): AbortSignal {
+  const abort = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => abort.abort());
+  return abort.signal;
+}
