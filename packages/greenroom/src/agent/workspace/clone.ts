@@ -106,7 +106,7 @@ async function setAsideBroken(workspace: string): Promise<string> {
     await rm(workspace, { recursive: true });
     return '';
   }
-  const aside = `${workspace}.${new Date().toISOString().replace(/[-:]|\..*/g, '')}`;
+  const aside = `${workspace}.${new Date().toISOString().replace(/[-:.Z]/g, '')}`;
   await rename(workspace, aside);
   return aside;
 }

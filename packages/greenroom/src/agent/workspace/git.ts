@@ -6,7 +6,7 @@ export interface Git {
   readonly path: string;
   readonly gitDir: string;
   /** Runs git to its end, whatever its exit code. Throws `GitError` when it could not start, took too long or wrote too much. */
-  run(args: readonly string[], options?: GitOptions): Promise<{ code: number; stdout: Buffer; stderr: string }>;
+  run(args: readonly string[], options?: GitOptions): Promise<GitAnswer>;
   /** Standard output, trimmed. Throws `GitError` when the exit code is not 0. */
   text(args: readonly string[], options?: GitOptions): Promise<string>;
   /** Fields of the output of a `-z` command. Throws as `text` does. */
@@ -15,8 +15,18 @@ export interface Git {
   with(settings: readonly string[]): Git;
 }
 
+export interface GitAnswer {
+  code: number;
+  stdout: Buffer;
+  stderr: string;
+  /** There was more output than `mostBytes`. */
+  cut: boolean;
+}
+
 export interface GitOptions {
   input?: string;
+  /** No more output than this is wanted: git is ended when it writes more, which then is no error. */
+  mostBytes?: number;
   env?: Record<string, string>;
   /** Value of GIT_ALLOW_PROTOCOL; nothing is allowed by default. */
   protocols?: string;
@@ -106,14 +116,15 @@ function runGit(
   settings: readonly string[],
   args: readonly string[],
   options: GitOptions,
-): ReturnType<Git['run']> {
+): Promise<GitAnswer> {
   const line = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, `--work-tree=${path}`, ...args];
-  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<Git['run']>>>();
+  const { promise, resolve, reject } = Promise.withResolvers<GitAnswer>();
   const child = spawn('git', line, { cwd: path, env: environment(options), stdio: ['pipe', 'pipe', 'pipe'] });
   const chunks: Buffer[] = [];
   let bytes = 0;
   let stderr = '';
   let stopped = '';
+  let cut = false;
   const stop = (why: string): void => {
     stopped ||= why;
     child.kill('SIGKILL');
@@ -121,7 +132,11 @@ function runGit(
   const timer = setTimeout(() => stop(`took longer than ${TIMEOUT_MS} ms`), TIMEOUT_MS);
   child.stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_STDOUT_BYTES) stop(`wrote more than ${MAX_STDOUT_BYTES} bytes`);
+    if (options.mostBytes !== undefined && bytes > options.mostBytes) {
+      if (!cut) chunks.push(chunk.subarray(0, chunk.length - (bytes - options.mostBytes)));
+      cut = true;
+      child.kill('SIGKILL');
+    } else if (bytes > MAX_STDOUT_BYTES) stop(`wrote more than ${MAX_STDOUT_BYTES} bytes`);
     else chunks.push(chunk);
   });
   child.stderr.on('data', (chunk: Buffer) => {
@@ -137,7 +152,7 @@ function runGit(
   child.once('close', (code) => {
     clearTimeout(timer);
     if (stopped) reject(new GitError(`git ${args[0]} ${stopped}`));
-    else resolve({ code: code ?? -1, stdout: Buffer.concat(chunks), stderr });
+    else resolve({ code: code ?? -1, stdout: Buffer.concat(chunks), stderr, cut });
   });
   return promise;
 }

@@ -72,6 +72,8 @@ there=$(cd ${quoted(join(workspace, '.git'))} && pwd -P)
 message=$1
 kept=$message.greenroom.$$
 sed -e '/^Greenroom-Conversation:/d' -e '/^Greenroom-Turn:/d' "$message" > "$kept" || exit 0
+# Without an end of its last line, a message of one line would run into the trailers.
+if [ -n "$(tail -c 1 "$kept")" ]; then echo >> "$kept"; fi
 set --
 while IFS= read -r line; do set -- "$@" --trailer "$line"; done < "$trailers"
 # A message that cannot be understood is better without our lines than not committed.

@@ -3,7 +3,7 @@ import { type Git, GitError, gitIn } from './git.ts';
 /** Git on the clone of which the programs that its configuration names for filtering and merging files do not run. */
 export async function inertGit(path: string): Promise<Git> {
   const git = gitIn(path);
-  const { stdout } = await git.run(['config', '--local', '--null', '--name-only', '--get-regexp', '^(filter|merge)\\..*\\.']);
+  const { stdout } = await git.run(['config', '--includes', '--null', '--name-only', '--get-regexp', '^(filter|merge)\\..*\\.']);
   const drivers = new Set(
     stdout
       .toString('utf8')

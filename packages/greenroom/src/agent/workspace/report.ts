@@ -1,4 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { writeDurably } from './files.ts';
 import type { Git } from './git.ts';
 import { tryMerge } from './merge.ts';
@@ -58,6 +59,7 @@ export async function reportGivenUp(
   if (!('conflicts' in tried)) return null;
   const files = tried.conflicts.slice(0, MOST_FILES);
   const report: AgentReport = { version: 1, human_commit: conflict, files, conversation, turn, time: new Date().toISOString() };
+  await mkdir(dirname(options.paths.agentReport), { recursive: true });
   await writeDurably(options.paths.agentReport, `${JSON.stringify(report)}\n`);
   return tried.conflicts;
 }

@@ -5,7 +5,8 @@ import { kindOf } from './files.ts';
 import { type Git, nulFields } from './git.ts';
 import { commitOf } from './place.ts';
 
-const MOST_FILES = 200;
+/** Of the uncommitted files that are named. */
+export const MOST_FILES = 200;
 
 /** Reads only; fast as `git status` is. */
 export async function stateOf(git: Git): Promise<WorkspaceState> {
