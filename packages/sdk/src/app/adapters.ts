@@ -9,6 +9,7 @@ export interface FastifyRequestLike {
 export interface FastifyReplyLike {
   raw: ServerResponse;
   hijack(): unknown;
+  callNotFound(): unknown;
 }
 export interface FastifyLike<Context> {
   prefix: string;
@@ -53,7 +54,7 @@ export interface Adapters<Context> {
   hono(context: HonoContextLike & Context, next: () => Promise<void>): Promise<Response | undefined>;
   /** `app.use(chat.koa)` */
   koa(context: KoaContextLike & Context, next: () => Promise<unknown>): Promise<void>;
-  /** `export const { GET, HEAD, POST, PATCH, DELETE } = chat.next` in `app/.greenroom/[[...path]]/route.js`. */
+  /** `export const { GET, HEAD, POST, PATCH, DELETE } = chat.next` in `app/chat/[[...path]]/route.js`. */
   next: Record<'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE', NextHandler<Context>>;
 }
 
@@ -72,8 +73,13 @@ export function createAdapters<Context>(core: Core<Context>): Adapters<Context> 
       instance.removeAllContentTypeParsers();
       instance.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
       const handler = (request: FastifyRequestLike & Context, reply: FastifyReplyLike): void => {
+        // Its router decodes paths; ours are compared as they were sent.
+        const rest = core.rest(request.raw.url);
+        if (rest === null) {
+          reply.callNotFound();
+          return;
+        }
         reply.hijack();
-        const rest = core.rest(request.raw.url) ?? '';
         void core.node({ request: request.raw, response: reply.raw, rest, context: request, parsed: undefined });
       };
       for (const url of [core.mount || '/', `${core.mount}/*`]) instance.route({ method: [...METHODS], url, handler });

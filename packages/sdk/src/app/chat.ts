@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readHandOver } from '../agent/hand-over.ts';
-import { DEFAULT_CHAT_PATH } from '../chat.ts';
 import { type Adapters, createAdapters } from './adapters.ts';
 import { type Authorize, refused, requireAuthorize } from './authorize.ts';
 import { type Exchange, serveNode } from './node.ts';
@@ -9,13 +8,15 @@ import { type Call, relay } from './relay.ts';
 import { createStreams } from './streams.ts';
 import { refuse, serveWeb, targetOf, type WebExchange } from './web.ts';
 
+const DEFAULT_MOUNT_PATH = '/chat';
+
 export interface ChatOptions<Context> {
   /**
    * Says who sent a request; null refuses it. There is no default. It is asked with the request as the framework has it: node:http's and
    * Express's `request`, Fastify's `request`, Hono's and Koa's context, the `Request` of `fetch` and Next.
    */
   authorize: Authorize<Context>;
-  /** Where the chat is, as the browser sees it; the contract's `agent.chat_path` without. */
+  /** Where the chat is, as the browser sees it; `/chat` without. Not the contract's `agent.chat_path`, which is led past the app. */
   path?: string;
   /** Is told what the app has to repair, such as an error of `authorize`; `console.error` without. */
   onError?: (error: unknown) => void;
@@ -39,9 +40,14 @@ export interface Chat<Context> extends Adapters<Context> {
 export function createChat<Context = unknown>(options: ChatOptions<Context>): Chat<Context> {
   requireAuthorize('createChat', options?.authorize);
   const { authorize, env = process.env } = options;
-  const mount = mountPath(options.path ?? readHandOver(env)?.chat_path ?? DEFAULT_CHAT_PATH);
+  const mount = mountPath(options.path ?? DEFAULT_MOUNT_PATH);
   const report = options.onError ?? ((error: unknown) => console.error('The chat of the app:', error));
   const streams = createStreams();
+  if (readHandOver(env)?.chat_path.replace(/\/$/, '') === mount) {
+    report(
+      new Error(`Requests below ${mount} never reach the app: the proxy leads them to "greenroom chat". Mount the chat at another path.`),
+    );
+  }
   const pass = (call: Call<Context>) => relay({ authorize, env, mount, report, closing: streams.closed }, call);
 
   const rest = (...targets: (string | undefined)[]): string | null => {

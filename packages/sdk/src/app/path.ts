@@ -2,7 +2,7 @@
 export function mountPath(path: string): string {
   if (!/^\/[\x21-\x7e]*$/.test(path) || /[?#]/.test(path)) {
     throw new TypeError(
-      `path is ${JSON.stringify(path)}: the path of the chat begins with "/" and has no "?" or "#", for example "/.greenroom".`,
+      `path is ${JSON.stringify(path)}: the path of the chat begins with "/" and has no "?" or "#", for example "/chat".`,
     );
   }
   return path.replace(/\/+$/, '');
@@ -21,8 +21,8 @@ export function isDevious(target: string): boolean {
   return /(^|\/)(\.|%2e){1,2}(?=\/|$)|%2f|%5c|%00|\\|\/\//i.test(path) || /[^\x21-\x7e]/.test(target);
 }
 
-/** The element and what it imports: the same for everybody, and loaded before anybody is logged in. */
+/** The element, what it imports, and a page with nothing else: the same for everybody, and loaded before anybody is logged in. */
 export function isAsset(method: string, rest: string): boolean {
   const [path = ''] = rest.split('?', 1);
-  return (method === 'GET' || method === 'HEAD') && (path === '/chat.js' || path.startsWith('/assets/'));
+  return (method === 'GET' || method === 'HEAD') && (path === '' || path === '/' || path === '/chat.js' || path.startsWith('/assets/'));
 }

@@ -97,6 +97,13 @@ function isRepeatable({ method, body }: Outgoing): boolean {
 /** Redirects within the chat lead to where the app has it. */
 function moved(headers: Relayed['headers'], prefix: string, mount: string): Relayed['headers'] {
   const { location } = headers;
-  if (typeof location !== 'string' || !location.startsWith(`${prefix}/`)) return headers;
-  return { ...headers, location: `${mount}${location.slice(prefix.length)}` };
+  if (typeof location !== 'string') return headers;
+  // To the same path with a slash, from wherever it is mounted.
+  if (location === `./${lastOf(prefix)}/`) return { ...headers, location: `./${lastOf(mount)}/` };
+  if (location.startsWith(`${prefix}/`)) return { ...headers, location: `${mount}${location.slice(prefix.length)}` };
+  return headers;
+}
+
+function lastOf(path: string): string {
+  return path.split('/').at(-1) ?? '';
 }

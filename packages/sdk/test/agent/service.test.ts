@@ -98,7 +98,7 @@ async function createApp(t: TestContext, command = [process.execPath, PROGRAM]):
   });
   const world = await createWorld(t, { command });
   const chat = createChat({ env: world.env, authorize: () => ({ user: { id: 'ann' } }) });
-  return { world, ask: (path) => chat.fetch(new Request(`http://localhost/.greenroom${path}`)) };
+  return { world, ask: (path) => chat.fetch(new Request(`http://localhost/chat${path}`)) };
 }
 
 function starts({ data }: World): Start[] {

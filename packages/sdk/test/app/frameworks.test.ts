@@ -20,7 +20,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
       const forged = Buffer.from('{"user":{"id":"root","name":"root"},"approve":true}').toString('base64url');
       const answer = await postJson(
         app.port,
-        '/.greenroom/api/conversations/%F0%9F%98%80?x=%2F..',
+        '/chat/api/conversations/%F0%9F%98%80?x=%2F..',
         { text: 'hé' },
         {
           'x-greenroom-caller': forged,
@@ -45,51 +45,52 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
 
     test('knows PATCH, DELETE, HEAD and redirects, and leaves other paths to the app', async (t) => {
       const { app, service } = await start(t, framework);
-      const patched = await call(app.port, '/.greenroom/api/x', {
+      const patched = await call(app.port, '/chat/api/x', {
         method: 'PATCH',
         body: '{"title":"t"}',
         headers: { 'content-type': 'application/json' },
       });
       assert.equal(patched.json().said, '{"title":"t"}');
-      assert.equal((await call(app.port, '/.greenroom/api/x', { method: 'DELETE' })).status, 204);
-      const head = await call(app.port, '/.greenroom', { method: 'HEAD' });
+      assert.equal((await call(app.port, '/chat/api/x', { method: 'DELETE' })).status, 204);
+      const head = await call(app.port, '/chat', { method: 'HEAD' });
       assert.deepEqual([head.status, head.headers['x-head'], head.text], [200, 'yes', '']);
-      assert.equal((await call(app.port, '/.greenroom/moved')).headers.location, '/.greenroom/there');
+      assert.equal((await call(app.port, '/chat/moved')).headers.location, '/chat/there');
+      assert.equal((await call(app.port, '/chat/slash')).headers.location, './chat/');
       const passed = service.seen.length;
       assert.equal((await call(app.port, '/')).text, 'the app');
-      assert.equal((await call(app.port, '/.greenroomy/api/session')).status, 404);
+      assert.equal((await call(app.port, '/chatty/api/session')).status, 404);
       assert.equal(service.seen.length, passed);
     });
 
     test('refuses whoever is not let in, and gives the element to everybody', async (t) => {
       const { app, service, reported } = await start(t, framework);
-      const refusal = await call(app.port, '/.greenroom/api/session', { headers: { 'x-user': 'eve' } });
+      const refusal = await call(app.port, '/chat/api/session', { headers: { 'x-user': 'eve' } });
       assert.deepEqual([refusal.status, refusal.json().code], [401, 'unauthorized']);
       for (const user of ['thrower', 'rejecter', 'odd']) {
-        const failed = await call(app.port, '/.greenroom/api/session', { headers: { 'x-user': user } });
+        const failed = await call(app.port, '/chat/api/session', { headers: { 'x-user': user } });
         assert.deepEqual([failed.status, failed.json().code], [503, 'unavailable'], user);
         assert.doesNotMatch(failed.text, /database/);
       }
       assert.equal(reported.length, 3);
       assert.equal(service.seen.length, 0);
-      for (const asset of ['/.greenroom/chat.js', '/.greenroom/assets/a/b.js?v=1']) {
+      for (const asset of ['/chat/chat.js', '/chat/assets/a/b.js?v=1']) {
         assert.equal((await call(app.port, asset, { headers: { 'x-user': 'eve' } })).status, 201);
         assert.equal(service.seen.at(-1)?.headers['x-greenroom-caller'], undefined);
       }
-      assert.equal((await call(app.port, '/.greenroom/chat.js', { method: 'DELETE', headers: { 'x-user': 'eve' } })).status, 401);
+      assert.equal((await call(app.port, '/chat/chat.js', { method: 'DELETE', headers: { 'x-user': 'eve' } })).status, 401);
     });
 
     test('lets no path mean another one further on', async (t) => {
       const { app, service } = await start(t, framework);
       for (const path of [
-        '/.greenroom/assets/../api/session',
-        '/.greenroom/assets/%2e%2E/api/session',
-        '/.greenroom/assets/..%2fapi/session',
-        '/.greenroom/assets/..%5capi/session',
-        '/.greenroom/assets//x',
-        '/x/../.greenroom/api/session',
-        '//.greenroom/api/session',
-        '/%2egreenroom/api/session',
+        '/chat/assets/../api/session',
+        '/chat/assets/%2e%2E/api/session',
+        '/chat/assets/..%2fapi/session',
+        '/chat/assets/..%5capi/session',
+        '/chat/assets//x',
+        '/x/../chat/api/session',
+        '//chat/api/session',
+        '/%63hat/api/session',
       ]) {
         const { status } = await call(app.port, path, { headers: { 'x-user': 'eve' } });
         assert.ok([400, 401, 404].includes(status), `${path}: ${status}`);
@@ -100,7 +101,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
     test('streams events one by one, and tells the service when the client leaves', async (t) => {
       const { app, service } = await start(t, framework);
       const leaving = new AbortController();
-      const response = await begin(app.port, '/.greenroom/api/conversations/1/stream', { signal: leaving.signal });
+      const response = await begin(app.port, '/chat/api/conversations/1/stream', { signal: leaving.signal });
       assert.match(response.headers['cache-control'] ?? '', /no-transform/);
       const stream = await service.stream();
       for (const seq of [1, 2, 3]) {
@@ -115,7 +116,7 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
 
     test('ends its streams cleanly when the app drains, and lets other answers finish', async (t) => {
       const { app, service } = await start(t, framework);
-      const response = await begin(app.port, '/.greenroom/api/conversations/1/stream', { keep: true });
+      const response = await begin(app.port, '/chat/api/conversations/1/stream', { keep: true });
       const stream = await service.stream();
       stream.write('data: 1\n\n');
       assert.equal(await nextChunk(response), 'data: 1\n\n');
@@ -128,11 +129,11 @@ for (const [name, framework] of Object.entries(FRAMEWORKS)) {
 
     test('passes on large answers, and shows a cut one as cut', async (t) => {
       const { app } = await start(t, framework);
-      const big = await call(app.port, '/.greenroom/big');
+      const big = await call(app.port, '/chat/big');
       assert.ok(big.body.equals(BIG));
       assert.equal(big.headers.etag, '"big"');
-      await assert.rejects(call(app.port, '/.greenroom/cut'));
-      const gone = await call(app.port, '/.greenroom/gone');
+      await assert.rejects(call(app.port, '/chat/cut'));
+      const gone = await call(app.port, '/chat/gone');
       assert.deepEqual([gone.status, gone.json().code, gone.headers['retry-after']], [503, 'unavailable', '1']);
     });
   });

@@ -39,11 +39,11 @@ suite('bodies that were read before the chat', () => {
       [json, '', ''],
     ];
     for (const [headers, body, arrives] of sent) {
-      assert.equal((await call(port, '/.greenroom/api/x', { method: 'POST', headers, body })).json().said, arrives);
+      assert.equal((await call(port, '/chat/api/x', { method: 'POST', headers, body })).json().said, arrives);
       assert.equal(service.seen.at(-1)?.headers['content-encoding'], undefined);
     }
     // A form stays one, so that the service refuses what a page of another site can send.
-    await call(port, '/.greenroom/api/x', {
+    await call(port, '/chat/api/x', {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: 'text=a',
@@ -63,7 +63,7 @@ suite('bodies that were read before the chat', () => {
     }, chat.express);
     const { port, end } = await listening(createServer(app), chat);
     t.after(end);
-    const refusal = await postJson(port, '/.greenroom/api/x', {});
+    const refusal = await postJson(port, '/chat/api/x', {});
     assert.deepEqual([refusal.status, refusal.json().code], [500, 'internal_error']);
     assert.match(refusal.text, /Mount the chat before/);
     assert.deepEqual([reported.length, service.seen.length], [1, 0]);
@@ -88,7 +88,7 @@ suite('bodies that were read before the chat', () => {
     for (const server of [createServer(koa.callback()), createServer(getRequestListener(hono.fetch))]) {
       const { port, end } = await listening(server, chat);
       t.after(end);
-      assert.equal((await postJson(port, '/.greenroom/api/x', { text: 'é' })).json().said, '{"text":"é"}');
+      assert.equal((await postJson(port, '/chat/api/x', { text: 'é' })).json().said, '{"text":"é"}');
     }
   });
 });
@@ -125,7 +125,7 @@ suite('where the chat is mounted', () => {
     app.use((_request, response) => void response.status(404).end());
     const { port, end } = await listening(createServer(app), chat);
     t.after(end);
-    assert.equal((await call(port, '/shop/.greenroom/chat.js')).status, 201);
+    assert.equal((await call(port, '/shop/chat/chat.js')).status, 201);
     assert.equal((await call(port, '/shop/basket')).status, 404);
   });
 
@@ -134,10 +134,14 @@ suite('where the chat is mounted', () => {
     const app = fastify();
     t.after(() => app.close());
     const chat = createChat({ env: world.env, authorize: anybody });
-    await assert.rejects(
-      async () => await app.register(chat.fastify, { prefix: '/shop' }),
-      /createChat\(\{ path: "\/shop\/\.greenroom" \}\)/,
-    );
+    await assert.rejects(async () => await app.register(chat.fastify, { prefix: '/shop' }), /createChat\(\{ path: "\/shop\/chat" \}\)/);
+  });
+
+  test("the contract's own path is reported: the proxy leads it past the app", async (t) => {
+    const world = await createWorld(t);
+    const reported: unknown[] = [];
+    createChat({ env: world.env, authorize: anybody, path: '/.greenroom/', onError: (error) => reported.push(error) });
+    assert.match(String(reported[0]), /Mount the chat at another path/);
   });
 
   test('without authorize, or with a path that is none, it is not mounted at all', () => {
@@ -158,7 +162,7 @@ suite('around the chat', () => {
     app.use(gathering, chat.express);
     const { port, end } = await listening(createServer(app), chat);
     t.after(end);
-    const response = await begin(port, '/.greenroom/stream');
+    const response = await begin(port, '/chat/stream');
     const stream = await service.stream();
     stream.write('data: 1\n\n');
     assert.equal(await nextChunk(response), 'data: 1\n\n');
@@ -176,7 +180,7 @@ suite('around the chat', () => {
     for (const [env, sentence] of cases) {
       const app = await framework({ env, decide: anybody });
       t.after(() => app.end());
-      for (const path of ['/.greenroom/chat.js', '/.greenroom/api/session']) {
+      for (const path of ['/chat/chat.js', '/chat/api/session']) {
         const answer = await call(app.port, path);
         assert.deepEqual([answer.status, answer.json().code], [503, 'unavailable']);
         assert.match(answer.json().error ?? '', sentence);
@@ -189,7 +193,7 @@ suite('around the chat', () => {
     });
     for (const damaged of ['{', '{"version":2}', 'null']) {
       await writeFile(join(world.data, 'greenroom.json'), damaged);
-      assert.match((await call(port, '/.greenroom/chat.js')).json().error ?? '', /is not understood/);
+      assert.match((await call(port, '/chat/chat.js')).json().error ?? '', /is not understood/);
     }
   });
 
@@ -209,13 +213,13 @@ suite('around the chat', () => {
     );
     t.after(end);
     const leaving = new AbortController();
-    const call1 = begin(port, '/.greenroom/api/slow', { signal: leaving.signal });
+    const call1 = begin(port, '/chat/api/slow', { signal: leaving.signal });
     const request = await asked.promise;
     leaving.abort();
     await assert.rejects(call1);
     if (!request.socket.destroyed) await once(request.socket, 'close');
     answer.resolve(anybody());
-    assert.equal((await call(port, '/.greenroom/api/next')).status, 201);
+    assert.equal((await call(port, '/chat/api/next')).status, 201);
     assert.deepEqual(
       service.seen.map((one) => one.url),
       ['/.greenroom/api/next'],
@@ -235,7 +239,7 @@ suite('around the chat', () => {
       },
       onError: (error) => reported.push(error),
     });
-    const answer = await chat.fetch(new Request('http://localhost/.greenroom/api/session'));
+    const answer = await chat.fetch(new Request('http://localhost/chat/api/session'));
     assert.equal(answer.status, 503);
     assert.match(String(reported[0]), /did not answer within 10 seconds/);
   });
@@ -265,7 +269,7 @@ suite('around the chat', () => {
     for (const [answer, named] of callers) {
       const chat = createChat({ env: world.env, authorize: () => answer as null, onError: () => undefined });
       const before = service.seen.length;
-      const { status } = await chat.fetch(new Request('http://localhost/.greenroom/api/session'));
+      const { status } = await chat.fetch(new Request('http://localhost/chat/api/session'));
       assert.equal(status < 300, named !== undefined, JSON.stringify(answer));
       assert.deepEqual(callerOf(service.seen[before]), named);
     }

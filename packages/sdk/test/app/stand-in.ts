@@ -63,6 +63,7 @@ export async function createStandIn(t: TestContext, socket: string): Promise<Sta
       else streams.push(response);
     } else if (url.endsWith('/big')) response.writeHead(200, { 'content-type': 'application/octet-stream', etag: '"big"' }).end(BIG);
     else if (url.endsWith('/moved')) response.writeHead(303, { location: '/.greenroom/there' }).end();
+    else if (url.endsWith('/slash')) response.writeHead(308, { location: './.greenroom/' }).end();
     else if (url.endsWith('/cut')) {
       response.writeHead(200, { 'content-length': 100 });
       response.write('only this', () => response.destroy());
