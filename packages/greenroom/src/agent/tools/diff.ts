@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { plain, plainLines } from '../../plain.ts';
-import { gitIn, type RunGit } from '../git.ts';
+import { firstLine, type Git, GitError, nulFields } from '../workspace/git.ts';
+import { inertGit } from '../workspace/inert.ts';
 import { type Answer, paragraphs, quoted } from './answer.ts';
 import type { ToolsContext } from './context.ts';
 import { short } from './describe.ts';
@@ -24,48 +25,61 @@ export const diffLive = defineVerb({
   positional: 'path',
   readOnly: true,
   async run(context, { path, stat }, call) {
-    const git = gitIn(context.workspace);
     const { live_commit: live } = await context.client.status({ signal: call.signal });
     if (live === '') return failed('nothing_live', 'Nothing is live yet, so there is nothing to compare with.');
-    const missing = await provide(git, context, live);
-    if (missing) return failed('live_commit_unknown', missing);
-    const only = path === undefined ? [] : [path];
-    const shape = stat ? ['--stat=200'] : ['--patch'];
-    const args = ['diff', '--no-color', '--find-renames', '--ignore-submodules=dirty', ...shape, live, '--', ...only];
-    const [diff, untracked] = await Promise.all([
-      git(args, { maxBytes: MAX_BYTES, signal: call.signal }),
-      git(['ls-files', '--others', '--exclude-standard', '--directory', '-z', '--', ...only], { maxBytes: UNTRACKED_MAX_BYTES }),
-    ]);
-    if (diff.code !== 0 && !diff.cut) return failed('diff_failed', `The diff could not be made: ${plain(diff.stderr)}`);
-    const files = untracked.stdout.toString('utf8').split('\0').filter(Boolean);
-    const lines = plainLines(wholeCharacters(diff.stdout).trimEnd()).filter((line) => line !== '');
-    const same = lines.length === 0 && files.length === 0;
-    return {
-      exit: 0,
-      text: same
-        ? `The working copy is as the live version, ${short(live)}${path === undefined ? '' : `, at ${plain(path)}`}.`
-        : paragraphs(
-            `Working copy compared with the live version, ${short(live)}:`,
-            lines.length > 0 && quoted('diff', lines),
-            diff.cut && `The diff is longer and was cut after ${MAX_BYTES} bytes: ask with stat first, then with one path at a time.`,
-            files.length > 0 && [
-              'new files that git does not know yet:',
-              ...fileLines({ uncommitted: files, more: untracked.cut }).map(plain),
-            ],
-          ),
-      data: { success: true, live_commit: live, diff: lines.join('\n'), cut: diff.cut, untracked: files },
-    };
+    try {
+      return await compare(await inertGit(context.workspace), context, live, { path, stat });
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      return failed('diff_failed', `The diff could not be made: ${plain(error.message)}.`);
+    }
   },
 });
 
+interface Wanted {
+  path: string | undefined;
+  stat: boolean;
+}
+
+async function compare(git: Git, context: ToolsContext, live: string, { path, stat }: Wanted): Promise<Answer> {
+  const missing = await provide(git, context, live);
+  if (missing) return failed('live_commit_unknown', missing);
+  const only = path === undefined ? [] : [path];
+  const inert = ['--no-ext-diff', '--no-textconv', '--no-color', '--find-renames', '--ignore-submodules=dirty'];
+  const [diff, untracked] = await Promise.all([
+    git.run(['diff', ...inert, stat ? '--stat=200' : '--patch', live, '--', ...only], { mostBytes: MAX_BYTES }),
+    git.run(['ls-files', '--others', '--exclude-standard', '--directory', '-z', '--', ...only], { mostBytes: UNTRACKED_MAX_BYTES }),
+  ]);
+  if (diff.code !== 0 && !diff.cut) return failed('diff_failed', `The diff could not be made: ${plain(firstLine(diff.stderr))}`);
+  const files = nulFields(untracked.stdout);
+  const lines = plainLines(wholeCharacters(diff.stdout).trimEnd()).filter((line) => line !== '');
+  const same = lines.length === 0 && files.length === 0;
+  return {
+    exit: 0,
+    text: same
+      ? `The working copy is as the live version, ${short(live)}${path === undefined ? '' : `, at ${plain(path)}`}.`
+      : paragraphs(
+          `Working copy compared with the live version, ${short(live)}:`,
+          lines.length > 0 && quoted('diff', lines),
+          diff.cut && `The diff is longer and was cut after ${MAX_BYTES} bytes: ask with stat first, then with one path at a time.`,
+          files.length > 0 && [
+            'new files that git does not know yet:',
+            ...fileLines({ uncommitted: files, more: untracked.cut }).map(plain),
+          ],
+        ),
+    data: { success: true, live_commit: live, diff: lines.join('\n'), cut: diff.cut, untracked: files },
+  };
+}
+
 /** Brings the live commit into the working copy when it is not there. Answers a sentence when that is not possible. */
-async function provide(git: RunGit, { repo }: ToolsContext, commit: string): Promise<string> {
-  const has = async (): Promise<boolean> => (await git(['cat-file', '-e', `${commit}^{commit}`])).code === 0;
+async function provide(git: Git, { repo }: ToolsContext, commit: string): Promise<string> {
+  const has = async (): Promise<boolean> => (await git.run(['cat-file', '-e', `${commit}^{commit}`])).code === 0;
   if (await has()) return '';
   const far = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack';
-  const fetched = await git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no', far, '--', repo, commit]);
+  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no', far, '--', repo, commit];
+  const fetched = await git.run(args, { protocols: 'file' });
   if (await has()) return '';
-  return `The live commit ${short(commit)} is not in your working copy and could not be fetched: ${plain(fetched.stderr)}`;
+  return `The live commit ${short(commit)} is not in your working copy and could not be fetched: ${plain(firstLine(fetched.stderr))}`;
 }
 
 /** The cut may have gone through a character. */
