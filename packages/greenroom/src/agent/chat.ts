@@ -15,6 +15,9 @@ import type { Tokens } from './chat/tokens.ts';
 import { keepTurns } from './chat/turn-keeper.ts';
 import type { Transcript, Turn } from './transcript.ts';
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
 export { createAskApp } from './chat/endpoint.ts';
 export { ChatListenError } from './chat/listen.ts';
 export { createTokens, MIN_TOKEN_CHARACTERS, type TokenValues, tokenProblems } from './chat/tokens.ts';
@@ -40,7 +43,10 @@ export interface ChatOptions
   startRunner(): void;
   /** Marks the turn of a dead runner as interrupted and clears up after it. */
   reap(): Promise<unknown>;
+  /** Conversations without a word for so many days are removed; 0 keeps them. */
+  keepDays?: number;
   messagesPerMinute?: number;
+  requestsPerMinute?: number;
 }
 
 export interface ChatService {
@@ -58,6 +64,8 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
   const keeper = keepTurns({ transcript, reap: options.reap, startRunner: options.startRunner, log });
   const state = cachedState(transcript, changes.version, follower.app);
   const unwatch = transcript.watch(changes.changed);
+  const { keepDays = 0 } = options;
+  const stopForgetting = keepDays > 0 ? forgetOld(transcript, keepDays, log) : undefined;
   const shared: ChatAppOptions = {
     ...options,
     chatPath: options.chatPath.replace(/\/+$/, ''),
@@ -73,6 +81,7 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
 
   async function close(): Promise<void> {
     unwatch();
+    stopForgetting?.();
     changes.close();
     await Promise.all([...listening.map((it) => it.close()), follower.close(), keeper.close()]);
   }
@@ -89,6 +98,21 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
     throw error;
   }
   return { port: listening.find((it) => it.port > 0)?.port ?? 0, close };
+}
+
+/** At the start and every hour; answers a function that ends it. */
+function forgetOld(transcript: Pick<Transcript, 'prune'>, keepDays: number, log: (message: string) => void): () => void {
+  const forget = (): void => {
+    try {
+      const removed = transcript.prune(new Date(Date.now() - keepDays * DAY_MS));
+      if (removed > 0) log(`Removed ${removed} conversations without a word for ${keepDays} days.`);
+    } catch (error) {
+      log(`Old conversations could not be removed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  forget();
+  const timer = setInterval(forget, HOUR_MS).unref();
+  return () => clearInterval(timer);
 }
 
 /** Addresses that only this machine reaches. */

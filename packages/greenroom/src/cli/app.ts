@@ -9,6 +9,7 @@ import {
 import { VERSION } from '../version.ts';
 import { agentRun } from './commands/agent-run.ts';
 import { alert } from './commands/alert.ts';
+import { chat } from './commands/chat.ts';
 import { completion } from './commands/completion.ts';
 import { conversations } from './commands/conversations.ts';
 import { demoAgent } from './commands/demo-agent.ts';
@@ -51,6 +52,7 @@ export function buildCli(): Application<Cli> {
       doctor,
       conversations,
       alert,
+      chat,
       schema,
       completion,
       demoAgent,

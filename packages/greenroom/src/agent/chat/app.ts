@@ -190,10 +190,12 @@ function pathBelow(chatPath: string, path: string): string {
   return path.startsWith(`${chatPath}/`) ? path.slice(chatPath.length) : OUTSIDE;
 }
 
-export function createLimits({ messagesPerMinute = 20 }: { messagesPerMinute?: number } = {}): ChatLimits {
+export function createLimits({ messagesPerMinute = 20, requestsPerMinute = 3_000 }: Partial<Record<LimitName, number>> = {}): ChatLimits {
   const minute = (count: number): Limiter => createLimiter({ count, windowMs: 60_000 });
-  return { requests: minute(3_000), calls: minute(1_500), messages: minute(messagesPerMinute), streams: countStreams() };
+  return { requests: minute(requestsPerMinute), calls: minute(1_500), messages: minute(messagesPerMinute), streams: countStreams() };
 }
+
+type LimitName = 'messagesPerMinute' | 'requestsPerMinute';
 
 const STREAMS_PER_USER = 30;
 const STREAMS_IN_ALL = 500;

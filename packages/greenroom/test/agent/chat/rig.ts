@@ -40,7 +40,8 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
-export interface RigOptions extends Partial<Pick<ChatOptions, 'reap' | 'mayBeginTurn' | 'messagesPerMinute' | 'heartbeatMs'>> {
+export interface RigOptions
+  extends Partial<Pick<ChatOptions, 'reap' | 'mayBeginTurn' | 'messagesPerMinute' | 'requestsPerMinute' | 'heartbeatMs'>> {
   tokens?: Partial<TokenValues>;
   endpoint?: { port: number; path: string };
   /** `open`: as with `--no-login`. */
