@@ -6,6 +6,7 @@
  * | `GET /` | 200 `ProxyStatus` |
  * | `PUT /apps/:app` `ProxyAppBody` | registers the app's stable ports and listens on them; idempotent; keeps the target. 409 `port_in_use` names both parties |
  * | `PUT /apps/:app/target` `ProxyTarget \| null` | switches the route: every request read after the answer goes to the new target. Saved before it answers |
+ * | `PUT /apps/:app/preview` `ProxyPreview \| null` | shows another instance to whoever opens `<chat path>/preview/<token>`, or to nobody. Saved before it answers |
  * | `POST /apps/:app/drain` `ProxyDrainBody` | answers `ProxyDrainResult` once the instance has nothing in flight, or its limits ran out |
  * | `DELETE /apps/:app` | frees the ports; the proxy exits when no app is left |
  *
@@ -26,6 +27,23 @@ export interface ProxyAppBody {
   port: number;
   /** Internal stable port; listens on 127.0.0.1 only. */
   internal_port?: number;
+  /** Absent for an app without a chat. */
+  chat?: ProxyChat;
+}
+
+/** Requests for this path and what is below it, on the public port, go to this Unix socket and never to the app. */
+export interface ProxyChat {
+  /** Begins with `/`, does not end with it, and has no `.`, `..` or escaped segment. Compared with the request's bytes as they come. */
+  path: string;
+  /** Absolute path. */
+  socket: string;
+}
+
+/** An instance that is not live, and the secret that shows it. */
+export interface ProxyPreview {
+  /** 16 to 128 characters of `A-Z a-z 0-9 _ -`. */
+  token: string;
+  target: ProxyTarget;
 }
 
 export interface ProxyDrainBody {
@@ -55,7 +73,10 @@ export interface ProxyAppStatus {
   app: string;
   port: number;
   internal_port?: number;
+  chat?: ProxyChat;
   target: ProxyTarget | null;
+  /** Instance that is shown to whoever has the token; absent when none is. */
+  preview?: string;
   in_flight: ProxyInFlight[];
 }
 

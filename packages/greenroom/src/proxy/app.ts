@@ -1,6 +1,7 @@
-import type { ProxyAppBody, ProxyAppStatus, ProxyTarget } from '@greenroom/sdk/proxy';
+import type { ProxyAppBody, ProxyAppStatus, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
 import type { DataPath, Destination, Listener, PickDestination } from './data-path.ts';
 import { createInstanceTraffic, type InstanceTraffic } from './instance.ts';
+import { type ChatSide, chatSide, pickPublic, type Shown } from './public-side.ts';
 import type { SavedApp } from './store.ts';
 
 /** How long requests in flight may go on after their port was given back. */
@@ -10,12 +11,13 @@ const CLOSE_GRACE_MS = 2_000;
 export interface App {
   readonly name: string;
   saved(): SavedApp;
-  /** Whether it listens where the body says. */
+  /** Whether it is registered, and listens, as the body says. */
   listensOn(body: ProxyAppBody): boolean;
   /** Listens where the body says; addresses it already has stay open throughout. Answers a function that gives back what is no longer wanted, and one that undoes. */
   listen(body: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }>;
   route(target: ProxyTarget | null): void;
-  /** What is in flight to an instance; undefined when nothing is and it is not routed to. */
+  show(preview: ProxyPreview | null): void;
+  /** What is in flight to an instance; undefined when nothing is and it is neither routed to nor shown. */
   traffic(instance: string): InstanceTraffic | undefined;
   isTarget(instance: string): boolean;
   status(): ProxyAppStatus;
@@ -29,16 +31,19 @@ interface Bound {
 }
 
 export function createApp(name: string, initial: SavedApp, dataPath: DataPath): App {
-  let ports: ProxyAppBody = portsOf(initial);
+  let body: ProxyAppBody = bodyOf(initial);
+  let chat: ChatSide | null = chatSide(body);
   let target: ProxyTarget | null = null;
   let current: { traffic: InstanceTraffic; public: Destination; internal: Destination | null } | null = null;
   let publicSide: Bound | null = null;
   let internalSide: Bound | null = null;
+  let shown: (Shown & { preview: ProxyPreview; traffic: InstanceTraffic }) | null = null;
   const instances = new Map<string, InstanceTraffic>();
-  const pickPublic: PickDestination = () => current?.public ?? null;
+  const pick: PickDestination = (path, headers) => pickPublic({ live: current?.public ?? null, chat, shown }, path, headers);
   const pickInternal: PickDestination = () => current?.internal ?? null;
 
   route(initial.target);
+  show(initial.preview ?? null);
 
   function route(next: ProxyTarget | null): void {
     const previous = current?.traffic;
@@ -51,6 +56,14 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
     if (current && current.traffic !== previous) current.traffic.notify();
   }
 
+  function show(preview: ProxyPreview | null): void {
+    const previous = shown?.traffic;
+    const traffic = preview && trafficFor(preview.target);
+    shown =
+      preview && traffic ? { token: preview.token, destination: destinationsOf(traffic, preview.target).public, preview, traffic } : null;
+    previous?.notify();
+  }
+
   function trafficFor(next: ProxyTarget): InstanceTraffic {
     const known = instances.get(next.instance);
     if (known) {
@@ -60,7 +73,7 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
     const traffic = createInstanceTraffic(next);
     instances.set(next.instance, traffic);
     traffic.onChange(() => {
-      if (traffic === current?.traffic || traffic.requests() + traffic.streams() > 0) return;
+      if (traffic === current?.traffic || traffic === shown?.traffic || traffic.requests() + traffic.streams() > 0) return;
       if (instances.get(traffic.instance) === traffic) instances.delete(traffic.instance);
       if (!target || !sameAddress(traffic.target, target)) forget(traffic.target);
     });
@@ -72,30 +85,31 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
     if (address.internal_port) dataPath.forget(address.host, address.internal_port);
   }
 
-  async function listen(body: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }> {
-    const before = { publicSide, internalSide, ports };
+  async function listen(wanted: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }> {
+    const before = { publicSide, internalSide, body, chat };
     const opened: Listener[] = [];
     const undo = async (): Promise<void> => {
-      ({ publicSide, internalSide, ports } = before);
+      ({ publicSide, internalSide, body, chat } = before);
       await Promise.all(opened.map((listener) => listener.close(0)));
     };
     try {
-      if (publicSide?.port !== body.port) {
-        const listener = await listenEverywhere(dataPath, body.port, pickPublic);
+      if (publicSide?.port !== wanted.port) {
+        const listener = await listenEverywhere(dataPath, wanted.port, pick);
         opened.push(listener);
-        publicSide = { port: body.port, listener };
+        publicSide = { port: wanted.port, listener };
       }
-      if (body.internal_port === undefined) internalSide = null;
-      else if (internalSide?.port !== body.internal_port) {
-        const listener = await dataPath.listen(body.internal_port, '127.0.0.1', pickInternal);
+      if (wanted.internal_port === undefined) internalSide = null;
+      else if (internalSide?.port !== wanted.internal_port) {
+        const listener = await dataPath.listen(wanted.internal_port, '127.0.0.1', pickInternal);
         opened.push(listener);
-        internalSide = { port: body.internal_port, listener };
+        internalSide = { port: wanted.internal_port, listener };
       }
     } catch (error) {
       await undo();
       throw error;
     }
-    ports = portsOf(body);
+    body = bodyOf(wanted);
+    chat = chatSide(body);
     return {
       undo,
       commit: () => {
@@ -107,16 +121,22 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
 
   return {
     name,
-    saved: () => ({ ...ports, target }),
-    listensOn: (body) => publicSide?.port === body.port && internalSide?.port === body.internal_port,
+    saved: () => ({ ...body, target, ...(shown ? { preview: shown.preview } : {}) }),
+    listensOn: (wanted) =>
+      publicSide?.port === wanted.port &&
+      internalSide?.port === wanted.internal_port &&
+      body.chat?.path === wanted.chat?.path &&
+      body.chat?.socket === wanted.chat?.socket,
     listen,
     route,
+    show,
     traffic: (instance) => instances.get(instance),
     isTarget: (instance) => current?.traffic.instance === instance,
     status: () => ({
       app: name,
-      ...ports,
+      ...body,
       target,
+      ...(shown ? { preview: shown.preview.target.instance } : {}),
       in_flight: [...instances.values()].map((each) => ({ instance: each.instance, requests: each.requests(), streams: each.streams() })),
     }),
     async close() {
@@ -148,8 +168,8 @@ function destinationsOf(
   return { traffic, public: at(target.port), internal: target.internal_port === undefined ? null : at(target.internal_port) };
 }
 
-function portsOf(body: ProxyAppBody): ProxyAppBody {
-  return body.internal_port === undefined ? { port: body.port } : { port: body.port, internal_port: body.internal_port };
+function bodyOf({ port, internal_port, chat }: ProxyAppBody): ProxyAppBody {
+  return { port, ...(internal_port === undefined ? {} : { internal_port }), ...(chat ? { chat } : {}) };
 }
 
 function sameAddress(a: ProxyTarget, b: ProxyTarget | null): boolean {

@@ -1,4 +1,4 @@
-import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyTarget } from '@greenroom/sdk/proxy';
+import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
 import { type App, createApp } from './app.ts';
 import type { DataPath } from './data-path.ts';
 import { drain } from './drain.ts';
@@ -19,6 +19,7 @@ export interface Apps {
   restore(): Promise<void>;
   register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>>;
   switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>>;
+  preview(name: string, preview: ProxyPreview | null): Promise<Answer<ProxyAppStatus>>;
   drain(name: string, body: ProxyDrainBody, signal: AbortSignal): Promise<Answer<ProxyDrainResult>>;
   deregister(name: string): Promise<Answer<Record<string, never>>>;
   status(): ProxyAppStatus[];
@@ -71,7 +72,8 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
       return failed;
     }
     listening.commit();
-    log(`app "${name}" registered on port ${body.port}${body.internal_port ? `, internal port ${body.internal_port}` : ''}`);
+    const more = [body.internal_port && `internal port ${body.internal_port}`, body.chat && `chat below ${body.chat.path}`].filter(Boolean);
+    log(`app "${name}" registered on port ${[body.port, ...more].join(', ')}`);
     return { ok: true, value: app.status() };
   }
 
@@ -82,6 +84,19 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
     if (failed) return failed;
     app.route(target);
     log(`app "${name}" routed to ${target ? `instance ${target.instance} at ${target.host}:${target.port}` : 'nothing'}`);
+    return { ok: true, value: app.status() };
+  }
+
+  async function preview(name: string, shown: ProxyPreview | null): Promise<Answer<ProxyAppStatus>> {
+    const app = apps.get(name);
+    if (!app) return unknownApp(name);
+    if (shown === null && app.status().preview === undefined) return { ok: true, value: app.status() };
+    const failed = await saveWith(name, () => ({ preview: shown }));
+    if (failed) return failed;
+    app.show(shown);
+    log(
+      `app "${name}" ${shown ? `shows instance ${shown.target.instance} to whoever was given its address` : 'shows no preview any more'}`,
+    );
     return { ok: true, value: app.status() };
   }
 
@@ -123,6 +138,7 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
         if (!answer.ok) endIfEmpty();
         return answer;
       }),
+    preview: (name, shown) => serially(() => preview(name, shown)),
     switchTo: (name, target) => serially(() => switchTo(name, target)),
     deregister: (name) => serially(() => deregister(name)),
     async drain(name, body, signal) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import type { Answer, Apps } from './apps.ts';
-import { type Parsed, parseAppBody, parseDrainBody, parseTarget } from './bodies.ts';
+import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget } from './bodies.ts';
 import { http } from './http/node-http.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -62,6 +62,7 @@ async function dispatch(request: IncomingMessage, response: ServerResponse, apps
   if (!json.ok) return json;
   if (method === 'PUT' && action === undefined) return withBody(parseAppBody(json.value), (body) => apps.register(name, body));
   if (method === 'PUT' && action === 'target') return withBody(parseTarget(json.value), (target) => apps.switchTo(name, target));
+  if (method === 'PUT' && action === 'preview') return withBody(parsePreview(json.value), (preview) => apps.preview(name, preview));
   if (method === 'POST' && action === 'drain') {
     const abort = new AbortController();
     response.once('close', () => abort.abort());

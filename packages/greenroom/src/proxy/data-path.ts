@@ -12,13 +12,32 @@ export interface DataPath {
   forget(host: string, port: number): void;
 }
 
-/** Answers where a request goes; null answers 503. */
-export type PickDestination = () => Destination | null;
+/**
+ * Answers where a request goes, or what the proxy itself says to it; null answers 503. Given the path with its query, and the request's headers,
+ * name and value in turn. Asked each time that the request is to be sent, so it has to be quick.
+ */
+export type PickDestination = (path: string, headers: readonly string[]) => Destination | Reply | null;
+
+/** An answer of the proxy's own. */
+export interface Reply {
+  readonly status: number;
+  /** Name and value in turn; without those that frame the message. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
 
 export interface Destination {
   readonly instance: string;
   readonly host: string;
   readonly port: number;
+  /** Path of a Unix socket, which then counts instead of host and port. */
+  readonly socket?: string;
+  /** Cookies with a name that begins like this are not passed on. */
+  readonly hiddenCookies?: string;
+  /** Added to the head of the answer, name and value in turn. */
+  readonly answerHeaders?: readonly string[];
+  /** What is said when it gives no answer (502), or nobody listens there (503), instead of the usual text. */
+  readonly silent?: (status: 502 | 503) => Reply;
   /** Called when a request is given to this destination. */
   begin(): Flight;
 }

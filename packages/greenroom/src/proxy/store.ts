@@ -1,11 +1,13 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ProxyAppBody, ProxyTarget } from '@greenroom/sdk/proxy';
-import { parseAppBody, parseTarget } from './bodies.ts';
+import type { ProxyAppBody, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
+import { parseAppBody, parsePreview, parseTarget } from './bodies.ts';
 
 /** What survives a crash of the proxy, for one app. */
 export interface SavedApp extends ProxyAppBody {
   target: ProxyTarget | null;
+  /** Holds a secret: the file is its owner's only. */
+  preview?: ProxyPreview | null;
 }
 
 export interface RouteStore {
@@ -49,8 +51,9 @@ function parseRoutes(text: string): Map<string, SavedApp> | null {
   for (const [name, value] of Object.entries(json.apps)) {
     const body = parseAppBody(value);
     const target = parseTarget((value as { target?: unknown } | null)?.target);
-    if (!body.ok || !target.ok) return null;
-    apps.set(name, { ...body.value, target: target.value });
+    const preview = parsePreview((value as { preview?: unknown } | null)?.preview);
+    if (!body.ok || !target.ok || !preview.ok) return null;
+    apps.set(name, { ...body.value, target: target.value, preview: preview.value });
   }
   return apps;
 }

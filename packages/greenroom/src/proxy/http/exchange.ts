@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Destination, Flight, PickDestination } from '../data-path.ts';
-import { requestHeaders, responseHeaders, trailerPairs } from './headers.ts';
+import type { Destination, Flight, PickDestination, Reply } from '../data-path.ts';
+import { requestHeaders, responseHeaders, trailerPairs, withoutCookies } from './headers.ts';
 import { http } from './node-http.ts';
-import { answerItself } from './own-answer.ts';
+import { answerItself, answerWith } from './own-answer.ts';
 import type { Pools } from './pools.ts';
 import { type Closer, relayAnswer } from './relay.ts';
 import { tunnel } from './tunnel.ts';
@@ -53,10 +53,11 @@ export function runExchange(options: ExchangeOptions): Exchange {
   };
 
   function attempt(): void {
-    const destination = pick();
+    const picked = pick(options.path, request.rawHeaders);
     attempts += 1;
-    if (destination) run(destination, destination.begin());
-    else fail(503);
+    if (picked === null) fail(503);
+    else if ('status' in picked) say(picked);
+    else run(picked, picked.begin());
   }
 
   function run(destination: Destination, flight: Flight): void {
@@ -70,12 +71,11 @@ export function runExchange(options: ExchangeOptions): Exchange {
     let handedOver = false;
     let closer: Closer | null = null;
     const upstream = http.request({
-      host: destination.host,
-      port: destination.port,
+      ...(destination.socket === undefined ? { host: destination.host, port: destination.port } : { socketPath: destination.socket }),
       method: request.method ?? 'GET',
       path: options.path,
-      headers,
-      agent: useFresh ? pools.fresh : pools.reused(destination.host, destination.port),
+      headers: destination.hiddenCookies === undefined ? headers : withoutCookies(headers, destination.hiddenCookies),
+      agent: useFresh || destination.socket !== undefined ? pools.fresh : pools.reused(destination.host, destination.port),
       maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
       setDefaultHeaders: false,
     });
@@ -109,9 +109,10 @@ export function runExchange(options: ExchangeOptions): Exchange {
     upstream.on('response', (answer) => {
       answered = true;
       if (options.expectsContinue && !request.complete) response.shouldKeepAlive = false;
-      closer = relayAnswer(answer, response, () => {
+      const onCut = (): void => {
         clean = false;
-      });
+      };
+      closer = relayAnswer(answer, response, onCut, destination.answerHeaders);
       if (!closer) {
         clean = false;
         upstream.destroy();
@@ -169,26 +170,40 @@ export function runExchange(options: ExchangeOptions): Exchange {
 
   function repeatOrFail(failed: Destination, how: { connected: boolean; interim: boolean; reused: boolean }): void {
     if (response.closed || aborted) return;
-    const next = pick();
-    const moved = next !== null && (next.port !== failed.port || next.host !== failed.host);
+    const next = pick(options.path, request.rawHeaders);
+    const moved = next !== null && !('status' in next) && !sameAddress(next, failed);
     const safe = !how.connected || (repeatable && !how.interim);
     if (safe && attempts < MAX_ATTEMPTS && (moved || (how.connected && how.reused))) {
       useFresh = true;
       attempt();
       return;
     }
-    fail(how.connected ? 502 : 503);
+    const status = how.connected ? 502 : 503;
+    if (failed.silent) say(failed.silent(status));
+    else fail(status);
   }
 
   function fail(status: 502 | 503): void {
+    answerHere((close) => answerItself(response, status, { close }));
+  }
+
+  function say(reply: Reply): void {
+    answerHere((close) => answerWith(response, reply, { close }));
+  }
+
+  function answerHere(give: (close: boolean) => void): void {
     if (response.headersSent) {
       response.socket?.destroy();
       return;
     }
     // A client that waits for 100 may or may not send its body now: what follows could be either.
-    answerItself(response, status, { close: options.expectsContinue });
+    give(options.expectsContinue);
     request.resume();
   }
+}
+
+function sameAddress(one: Destination, other: Destination): boolean {
+  return one.port === other.port && one.host === other.host && one.socket === other.socket;
 }
 
 /** Calls back once the connection is there: before that, nothing of the request can have been sent. */

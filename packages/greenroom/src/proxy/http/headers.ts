@@ -65,6 +65,21 @@ export function requestHeaders(request: IncomingMessage, upgrade: string | null)
   return { headers, hasBody: chunked || (length && request.headers['content-length'] !== '0') };
 }
 
+/** The list without the cookies whose name begins with the prefix; the others stay as they are, byte by byte. */
+export function withoutCookies(headers: readonly string[], prefix: string): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name, value] = [headers[i] as string, headers[i + 1] as string];
+    if (name.toLowerCase() !== 'cookie' || !value.includes(prefix)) {
+      kept.push(name, value);
+      continue;
+    }
+    const cookies = value.split(';').filter((pair) => !pair.trimStart().startsWith(prefix));
+    if (cookies.length > 0) kept.push(name, cookies.join(';').trimStart());
+  }
+  return kept;
+}
+
 /** The app's header list for the client. `chunked` says whether the answer will be sent in chunks. */
 export function responseHeaders(raw: readonly string[], chunked: boolean): string[] {
   const named = namedByConnection(raw);

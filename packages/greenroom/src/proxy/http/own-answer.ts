@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Reply } from '../data-path.ts';
 import { http } from './node-http.ts';
 
 const RETRY_AFTER_S = 1;
@@ -32,6 +33,14 @@ export function answerItself(response: ServerResponse, status: OwnStatus, option
   if (options.close) headers.push('Connection', 'close');
   response.writeHead(status, headers);
   response.end(text);
+}
+
+/** Gives an answer that was made elsewhere in the proxy. */
+export function answerWith(response: ServerResponse, { status, headers, body }: Reply, options: { close: boolean }): void {
+  const all = [...headers, 'Content-Length', String(Buffer.byteLength(body))];
+  if (options.close) all.push('Connection', 'close');
+  response.writeHead(status, all);
+  response.end(body);
 }
 
 /** The same where there is no response object: the request could not be parsed. Closes the connection. */

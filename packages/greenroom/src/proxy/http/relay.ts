@@ -13,15 +13,20 @@ export interface Closer {
 }
 
 /**
- * Passes the app's answer to the client, at the client's pace, each piece as soon as it comes. `onCut` is called when the connection had to be
+ * Passes the app's answer, with `more` headers, to the client, at the client's pace, each piece as soon as it comes. `onCut` is called when the connection had to be
  * cut because the answer cannot be completed. Answers null when the answer cannot be passed on at all (the client gets 502).
  */
-export function relayAnswer(answer: IncomingMessage, response: ServerResponse, onCut: () => void): Closer | null {
+export function relayAnswer(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  onCut: () => void,
+  more: readonly string[] = [],
+): Closer | null {
   const hasLength = answer.headers['content-length'] !== undefined && answer.headers['transfer-encoding'] === undefined;
   const hasBody = response.req.method !== 'HEAD' && answer.statusCode !== 204 && answer.statusCode !== 304;
   const chunked = hasBody && !hasLength && response.req.httpVersion === '1.1';
   try {
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', responseHeaders(answer.rawHeaders, chunked));
+    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', [...responseHeaders(answer.rawHeaders, chunked), ...more]);
   } catch (error) {
     answerItself(response, 502, { close: true, detail: `the app's answer is malformed (${(error as Error).message})` });
     return null;
