@@ -1,6 +1,7 @@
 /** The orchestrator's composition root: the only file that sees every part. */
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import type { EventMessage } from '@greenroom/sdk/wire';
 import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
@@ -18,6 +19,7 @@ import { createRecorder } from './orchestrator/adapters/journal/recorder.ts';
 import { replay } from './orchestrator/adapters/journal/replay.ts';
 import { verifyJournal } from './orchestrator/adapters/journal/verify.ts';
 import { takeLock } from './orchestrator/adapters/lock.ts';
+import { readPreviewKey } from './orchestrator/adapters/preview-key.ts';
 import { waitForListener } from './orchestrator/adapters/probe/health.ts';
 import { createProber } from './orchestrator/adapters/probe/prober.ts';
 import { noSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
@@ -31,6 +33,7 @@ import type { Policy } from './orchestrator/core/state.ts';
 import { type Layout, layoutOf } from './orchestrator/layout.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
+import { createPreviews } from './orchestrator/runner/preview.ts';
 import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
@@ -144,6 +147,7 @@ async function serve(
     app: proxyName(app, layout.data),
     port: contract.port,
     ...(contract.internal_port === undefined ? {} : { internalPort: contract.internal_port }),
+    ...(contract.agent ? { chat: { path: contract.agent.chat_path, socket: layout.chatSocket } } : {}),
     log,
   });
 
@@ -152,8 +156,10 @@ async function serve(
   const damage = await describeDamage(layout, journal.content.problems.length > 0 || (saved?.journal.seq ?? 0) > journal.content.head.seq);
   if (damage)
     say(`The journal is damaged: ${damage}. Nothing of what is live depends on it; "greenroom log --verify" lists every problem.`);
+  const previews = createPreviews({ key: await readPreviewKey(layout.previewKey), chatPath: contract.agent?.chat_path ?? '' });
   const announcements = createAnnouncements();
-  const replayed = replay(journal.content.records, saved, announcements.add);
+  const announce = (it: EventMessage): void => announcements.add({ ...it, attempts: it.attempts.map(previews.show) });
+  const replayed = replay(journal.content.records, saved, announce);
   const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
   const journalProblem = (): string => damage;
   const ports = { clock, instances, prober, router, secrets, slots };
@@ -170,6 +176,7 @@ async function serve(
       router,
       clock,
       drainTimeoutMs: contract.drain_timeout_ms,
+      previewToken: previews.token,
       findHost,
       pushGated,
       pushPromoted,
@@ -180,7 +187,7 @@ async function serve(
     log,
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
-  runner.subscribe(({ seq, time, type, attempts }) => announcements.add({ seq, time, type, attempts }));
+  runner.subscribe(({ seq, time, type, attempts }) => announce({ seq, time, type, attempts }));
   runner.subscribe((it) => {
     for (const sentence of narrate(it, runner.state())) say(sentence);
   });
@@ -216,6 +223,7 @@ async function serve(
       humanBranch: contract.human_branch,
       ports: { repo, slots, instances, prober, clock },
       runner,
+      previews,
       journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
       forge: outside.forge,
       agentBusy: () => agentBusy(layout),
@@ -257,10 +265,11 @@ interface StopAsked {
   detach: boolean;
 }
 
-const contractPolicy = ({ standby_ms, watch_ms, agent_deploys_per_hour }: Contract): Policy => ({
+const contractPolicy = ({ standby_ms, watch_ms, agent_deploys_per_hour, agent }: Contract): Policy => ({
   standby_ms,
   watch_ms,
   agent_deploys_per_hour,
+  ...(agent?.approval ? { approval_timeout_ms: agent.approval_timeout_ms } : {}),
 });
 
 /** What the orchestrator's own environment says of GitHub and webhooks; what is wrong with it keeps the orchestrator from starting. */

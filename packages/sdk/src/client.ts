@@ -6,7 +6,10 @@ import { type EventsOptions, openEvents } from './client/events.ts';
 import { type Address, type Answer, describeAddress, GreenroomAnswerError, isUnreachable, request } from './client/request.ts';
 import type {
   Accepted,
+  ApprovalAnswer,
+  ApproveBody,
   AttemptView,
+  DenyBody,
   DeployBody,
   DeploySuccess,
   DryRun,
@@ -48,9 +51,13 @@ export interface GreenroomClient {
   rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   status(options?: CallOptions): Promise<Status>;
-  /** Stops deploys of the agent, or all, until `thaw`. This and the next four are served on the operator socket only, and refused as `forbidden` elsewhere. */
+  /** Stops deploys of the agent, or all, until `thaw`. This and the next six are served on the operator socket only, and refused as `forbidden` elsewhere. */
   freeze(body: FreezeBody, options?: CallOptions): Promise<FrozenAnswer | Refusal>;
   thaw(body?: ThawBody, options?: CallOptions): Promise<FrozenAnswer | Refusal>;
+  /** Lets a deploy that waits for approval go live. Answers before it is; `attempt` and `events` tell what becomes of it. */
+  approve(body: ApproveBody, options?: CallOptions): Promise<ApprovalAnswer | Refusal>;
+  /** Ends a deploy that waits for approval. */
+  deny(body: DenyBody, options?: CallOptions): Promise<ApprovalAnswer | Refusal>;
   /** Lets one refusal of one commit pass. */
   override(body: OverrideBody, options?: CallOptions): Promise<OverrideAnswer | Refusal>;
   /** Looks for drift now and acts on it; with `dry_run` it only looks. */
@@ -111,6 +118,8 @@ export function createClient(address: Address): GreenroomClient {
     },
     freeze: async (body, options) => (await post('/freeze', body, options)) as FrozenAnswer | Refusal,
     thaw: async (body = {}, options) => (await post('/thaw', body, options)) as FrozenAnswer | Refusal,
+    approve: async (body, options) => (await post('/approve', body, options)) as ApprovalAnswer | Refusal,
+    deny: async (body, options) => (await post('/deny', body, options)) as ApprovalAnswer | Refusal,
     override: async (body, options) => (await post('/override', body, options)) as OverrideAnswer | Refusal,
     reconcile: async (body = {}, options) => (await post('/reconcile', body, options)) as ReconcileAnswer | Refusal,
     pullRequest: async (options) => (await post('/pull-request', {}, options)) as PullRequestAnswer | Refusal,

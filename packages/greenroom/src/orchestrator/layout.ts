@@ -35,6 +35,8 @@ export interface Layout {
   chatSocket: string;
   /** The chat service, for the app's own chat mount, which names its callers. */
   chatAppSocket: string;
+  /** Key of the paths that show a deploy before it is approved; mode 0600. */
+  previewKey: string;
   /** How the app finds the agent: a `HandOver` of `@greenroom/sdk/agent`, beside the contract's copy. */
   handOver: string;
 }
@@ -66,6 +68,7 @@ export function layoutOf(data: string): Layout {
     agentReport: at('run', 'agent-report.json'),
     chatSocket: at('run', 'chat.sock'),
     chatAppSocket: at('run', 'chat-app.sock'),
+    previewKey: at('run', 'preview.key'),
     handOver: at('run', 'contract', 'greenroom.json'),
   };
 }

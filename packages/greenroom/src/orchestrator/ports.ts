@@ -192,6 +192,11 @@ export interface Router {
    * Calls take effect in the order they were made. Fails with `promote_failed`, and then the route is as it was.
    */
   switchTo(target: RouteTarget | null): Promise<Result<void>>;
+  /**
+   * Shows another instance than the live one to whoever holds the token, until it is called again; null shows it to nobody. Durable as the route is.
+   * Repeatable. What goes wrong is logged: nothing depends on it.
+   */
+  preview(shown: { token: string; target: RouteTarget } | null): Promise<void>;
   /** The instance that the proxy routes to now; null when there is none. */
   current(): Promise<string | null>;
   /** Waits until nothing of the instance is in flight, closing its streams cleanly at their limit. Sends no signal. Repeatable. */

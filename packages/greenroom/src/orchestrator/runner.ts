@@ -135,6 +135,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const alive = adopted.flatMap(({ instance, slot, commit }) => (ended.has(instance) ? [] : [{ instance, slot, commit }]));
     begun = true;
     await dispatch({ type: 'started', policy, alive, route });
+    if (state.attempt?.phase !== 'waiting') await ports.router.preview(null);
     await firstRestart();
   }
 

@@ -8,6 +8,7 @@ import type { Simulation } from './world.ts';
 
 const COMMAND_TYPES: readonly Command['type'][] = [
   'run_step',
+  'await_approval',
   'abort_step',
   'undo',
   'finish',
@@ -32,6 +33,7 @@ const NEVER_IGNORED: readonly string[] = [
   'undone',
   'watch_failed',
   'watch_elapsed',
+  'approval_expired',
   'frozen',
   'override_granted',
 ];
@@ -43,6 +45,16 @@ export const SITUATIONS: readonly string[] = [
   ...DEPLOY_STEPS.flatMap((it) => [`failed in ${it}`, `interrupted in ${it}`]),
   ...DEPLOY_STEPS.filter((it) => it !== 'promote').flatMap((it) => [`rollback aborts a deploy in ${it}`, `stopped in ${it}`]),
   'rollback asked for during promote',
+  'rollback ends what waits for approval',
+  'a deploy ends what waits for approval',
+  'a freeze ends what waits for approval',
+  'stopped while waiting for approval',
+  'candidate ended while it waited for approval',
+  'live ended while another waited for approval',
+  'a deploy waited when approval was to be asked for',
+  'died while waiting for approval: still waits',
+  'died while waiting for approval: candidate gone',
+  'approved, and no longer healthy',
   'rollback to the standby',
   'rollback takes a draining instance back',
   'rollback boots the previous release',
@@ -117,10 +129,27 @@ function observeAttempt({ seen, state: after }: Simulation, before: State, event
   }
   if (was?.reused && is?.id === was.id && !is.reused) seen('the warm instance did not hold');
   if (event.type === 'rollback_requested' && was?.phase === 'running' && was.step === 'promote') seen('rollback asked for during promote');
+  if (event.type === 'step_failed' && was?.approval?.approved) seen('approved, and no longer healthy');
+  const asked = was?.phase === 'running' && was.step === 'probe' && is?.approval && is.id === was.id && !is.approval.approved;
+  if (asked && is.phase === 'undoing') seen('a deploy waited when approval was to be asked for');
+  if (was?.phase === 'waiting') observeWaiting(seen, event, is?.phase === 'undoing', before);
   if (was?.phase !== 'running' || is?.phase !== 'undoing') return;
   if (event.type === 'rollback_requested') seen(`rollback aborts a deploy in ${was.step}`);
   if (event.type === 'stop_requested') seen(`stopped in ${was.step}`);
   if (after.queue[0] && isAutomatic(after.queue[0])) seen('automatic rollback aborts a deploy');
+}
+
+function observeWaiting(seen: (situation: string) => void, event: MachineEvent, ended: boolean, before: State): void {
+  if (event.type === 'started') seen(`died while waiting for approval: ${ended ? 'candidate gone' : 'still waits'}`);
+  if (event.type === 'instance_exited' && before.live?.instance === event.instance && !ended)
+    seen('live ended while another waited for approval');
+  if (!ended) return;
+  if (event.type === 'rollback_requested') seen('rollback ends what waits for approval');
+  if (event.type === 'deploy_requested') seen('a deploy ends what waits for approval');
+  if (event.type === 'frozen') seen('a freeze ends what waits for approval');
+  if (event.type === 'stop_requested') seen('stopped while waiting for approval');
+  if (event.type === 'instance_exited' && before.attempt?.candidate === event.instance)
+    seen('candidate ended while it waited for approval');
 }
 
 function observeOutcomes({ seen, requests }: Simulation, before: State, event: MachineEvent, commands: readonly Command[]): void {

@@ -32,6 +32,8 @@ export const POLICIES: readonly Policy[] = [
   { standby_ms: 30_000, watch_ms: 0 },
   { standby_ms: 0, watch_ms: 10_000 },
   { standby_ms: 0, watch_ms: 0 },
+  { standby_ms: 30_000, watch_ms: 10_000, approval_timeout_ms: 60_000 },
+  { standby_ms: 0, watch_ms: 0, approval_timeout_ms: 60_000 },
 ];
 
 /** How much goes wrong in a story, and how much is asked for, against what goes well. */
@@ -87,11 +89,15 @@ function calmMoves(sim: Simulation): Move[] {
   return moves;
 }
 
+/** What waits for approval does so for a while: it would be decided before anything else could end it. */
+const whileWaiting = ({ state }: Simulation): number => (state.attempt?.phase === 'waiting' ? 5 : 1);
+
 /** Without peaceful stretches the later stages of an app's life would never be reached. */
 function wildMoves(sim: Simulation, { trouble, demand }: Pace): Weighted[] {
   const { life, facts } = sim;
   const moves: Weighted[] = [];
-  for (const [instance, { ending }] of facts.processes) moves.push([ending ? 10 : 0.4 * trouble, () => endProcess(sim, instance)]);
+  const eager = whileWaiting(sim);
+  for (const [instance, { ending }] of facts.processes) moves.push([ending ? 10 : 0.4 * trouble * eager, () => endProcess(sim, instance)]);
   if (!life) return [...moves, [20, () => begin(sim)], [2, () => powerOff(sim)]];
   if (life.inbox.length > 0) moves.push([30, () => deliver(sim)], [0.7 * trouble, () => deliver(sim, true)]);
   if (facts.calls.some(isPending)) moves.push([12, () => takeCall(sim, true)], [trouble, () => takeCall(sim, false)]);
@@ -100,8 +106,9 @@ function wildMoves(sim: Simulation, { trouble, demand }: Pace): Weighted[] {
     for (const index of it.wait.choices.keys()) moves.push([weightOf(it, index, trouble), () => resume(life, it, index)]);
   }
   moves.push([0.4 * trouble, () => crash(sim)], [0.3, () => letTimePass(sim)]);
-  if (life.stage === 'serving' || life.stage === 'resting') moves.push(...requests(sim, demand), ...governance(sim));
-  if (life.stage === 'serving') moves.push([0.1 * trouble, () => askToStop(sim, false)], [0.1 * trouble, () => askToStop(sim, true)]);
+  if (life.stage === 'serving' || life.stage === 'resting') moves.push(...requests(sim, demand), ...governance(sim), ...decisions(sim));
+  if (life.stage === 'serving')
+    moves.push([0.1 * trouble * eager, () => askToStop(sim, false)], [0.1 * trouble, () => askToStop(sim, true)]);
   return moves;
 }
 
@@ -151,6 +158,7 @@ function deliver(sim: Simulation, crashes = false): void {
   for (const it of state.queue) if (!sim.requests.has(it.id)) enroll(sim, it);
   if (state.attempt && !sim.requests.has(state.attempt.id)) enroll(sim, state.attempt);
   project(sim.history, event, before, state, commands);
+  if (event.type === 'approved' || event.type === 'denied') sim[event.type].add(event.attempt);
   sim.state = state;
   sim.journal.push({ event, state, facts: copyFacts(sim.facts) });
   if (state.stopping !== 'no') for (const it of commands) if (it.type === 'stop') sim.dismissed.add(it.instance);
@@ -218,7 +226,7 @@ function requests(sim: Simulation, demand: number): Weighted[] {
     return () => {
       const id = `r${++sim.count}`;
       const trigger = choose(ASKERS, sim.count + sim.now);
-      const request = { id, kind, commit, branch, reason: '', trigger, caller: 'tcp', at: sim.now };
+      const request = { id, kind, commit, branch, reason: '', trigger, caller: callerOf(trigger, sim.count), at: sim.now };
       post(sim, { type: kind === 'deploy' ? 'deploy_requested' : 'rollback_requested', request });
     };
   };
@@ -226,7 +234,25 @@ function requests(sim: Simulation, demand: number): Weighted[] {
     ...COMMITS.map((commit): Weighted => [0.6 * demand, ask('deploy', commit, '')]),
     [0.5 * demand, ask('deploy', '', 'main')],
     [demand, ask('deploy', '', 'machine')],
-    [1.5 * demand, ask('rollback', '', '')],
+    [1.5 * demand * whileWaiting(sim), ask('rollback', '', '')],
+  ];
+}
+
+function callerOf(trigger: Trigger, count: number): string {
+  if (trigger === 'agent') return 'agent-socket';
+  if (trigger === 'manual') return count % 2 === 0 ? 'operator-socket' : 'tcp';
+  return 'orchestrator';
+}
+
+/** Of whoever looks at what waits; once in a while of somebody who looks at a page of before. */
+function decisions(sim: Simulation): Weighted[] {
+  const { attempt } = sim.state;
+  const id = attempt?.id ?? 'r1';
+  const said = { attempt: id, by: 'Ada', caller: 'operator-socket' };
+  const weight = attempt?.phase === 'waiting' ? 0.5 : 0.02;
+  return [
+    [2 * weight, () => post(sim, { type: 'approved', ...said })],
+    [weight, () => post(sim, { type: 'denied', ...said, reason: 'not like this' })],
   ];
 }
 
@@ -235,7 +261,10 @@ const DRIFT: Drift = { name: 'human_ahead', detail: 'simulated', action: 'none',
 /** What operators and the reconcile loop tell the machine beside requests. */
 function governance(sim: Simulation): Weighted[] {
   const caller = 'operator-socket';
-  const freeze = (scope: 'agent' | 'all'): Weighted => [0.05, () => post(sim, { type: 'frozen', scope, reason: 'a holiday', caller })];
+  const freeze = (scope: 'agent' | 'all'): Weighted => [
+    0.05 * whileWaiting(sim),
+    () => post(sim, { type: 'frozen', scope, reason: 'a holiday', caller }),
+  ];
   const override = { commit: 'c1', code: 'gate_secret', fingerprint: 'f', reason: 'a test key', caller } as const;
   return [
     freeze('agent'),

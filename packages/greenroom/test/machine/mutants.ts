@@ -446,6 +446,45 @@ export const MUTANTS: readonly Mutant[] = [
     machine: after(({ state, commands }) => ({ state: { ...state, publishing: [] }, commands })),
   },
   {
+    name: 'promotes what the agent deploys without asking',
+    caughtBy: ['a_person_decides_what_the_agent_may_promote'],
+    machine: beforehand((state, event) =>
+      event.type === 'step_succeeded' && event.step === 'probe'
+        ? [{ ...state, policy: { ...state.policy, approval_timeout_ms: 0 } }, event]
+        : undefined,
+    ),
+  },
+  {
+    name: 'takes a no for a yes',
+    caughtBy: ['a_person_decides_what_the_agent_may_promote'],
+    machine: beforehand((state, event) => {
+      if (event.type !== 'denied') return undefined;
+      const { attempt, by, caller, at } = event;
+      return [state, { type: 'approved', attempt, by, caller, at }];
+    }),
+  },
+  {
+    name: 'lets others wait behind a deploy that waits for approval',
+    caughtBy: ['what_waits_for_approval_holds_nobody_up'],
+    machine: (before, event) => {
+      if (event.type !== 'deploy_requested' || before.attempt?.phase !== 'waiting') return transition(before, event);
+      return { state: { ...before, queue: [...before.queue, { ...event.request, overtaken: 0 }] }, commands: [] };
+    },
+  },
+  {
+    name: 'asks for approval before the probe',
+    caughtBy: ['what_waits_for_approval_has_proved_itself'],
+    machine: after(({ state, commands, event }) => {
+      const { attempt } = state;
+      if (event.type !== 'step_succeeded' || event.step !== 'boot' || attempt?.phase !== 'running') return undefined;
+      if (!state.policy.approval_timeout_ms || attempt.trigger !== 'agent' || state.queue.length > 0 || state.freeze) return undefined;
+      const until = event.at + 1;
+      const asking = { ...attempt, step: 'promote', phase: 'waiting', approval: { since: event.at, until, approved: false } } as const;
+      const ask: Command = { type: 'await_approval', attempt: attempt.id, instance: attempt.candidate ?? '', until };
+      return { state: { ...state, attempt: asking }, commands: [...commands.filter((it) => it.type !== 'run_step'), ask] };
+    }),
+  },
+  {
     name: 'takes deploys although they are frozen',
     caughtBy: ['a_freeze_holds'],
     machine: beforehand((state, event) => (event.type === 'deploy_requested' ? [{ ...state, freeze: null }, event] : undefined)),

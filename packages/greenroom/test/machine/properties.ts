@@ -22,6 +22,7 @@ export function checkEvent(sim: Simulation, before: State, event: MachineEvent, 
   checkOutcomes(sim, before, after, commands);
   checkQueue(sim, before, after);
   checkFreeze(before, event, after);
+  checkApproval(sim, before, after, commands);
   checkWatch(before, event, after);
   checkViews(sim, commands);
   const names = knownInstances(after);
@@ -153,7 +154,10 @@ function checkQueue(sim: Simulation, before: State, after: State): void {
   const rollbacks = after.queue.filter((it) => it.kind === 'rollback');
   hold('one_rollback_at_a_time', rollbacks.length <= 1, () => JSON.stringify(rollbacks));
   const blocked =
-    rollbacks.length > 0 && after.attempt?.kind === 'deploy' && after.attempt.phase === 'running' && after.attempt.step !== 'promote';
+    rollbacks.length > 0 &&
+    after.attempt?.kind === 'deploy' &&
+    after.attempt.phase !== 'undoing' &&
+    !(after.attempt.phase === 'running' && after.attempt.step === 'promote');
   hold('a_rollback_never_waits_for_a_deploy', !blocked, () => JSON.stringify({ before, after }));
   if (after.stopping !== 'no') hold('a_stop_refuses_what_waits', after.queue.length === 0, () => JSON.stringify(after.queue));
   const ending = after.stopping === 'stop' && after.retiring.some((it) => it.phase === 'stopping');
@@ -165,6 +169,25 @@ function checkFreeze({ freeze }: State, event: MachineEvent, after: State): void
   if (event.type !== 'deploy_requested' || !freeze || (freeze.scope === 'agent' && event.request.trigger !== 'agent')) return;
   const taken = after.attempt?.id === event.request.id || after.queue.some((it) => it.id === event.request.id);
   hold('a_freeze_holds', !taken, `${event.request.id} is taken in spite of the freeze`);
+}
+
+function checkApproval(sim: Simulation, before: State, after: State, commands: readonly Command[]): void {
+  const asked = (it: { kind: string; trigger: string; caller: string }): boolean =>
+    Boolean(sim.policy.approval_timeout_ms) && it.kind === 'deploy' && (it.trigger === 'agent' || it.caller === 'tcp');
+  for (const it of commands) {
+    if (it.type !== 'run_step' || it.step !== 'promote') continue;
+    const request = sim.requests.get(it.attempt)?.request;
+    const allowed = !request || !asked(request) || (sim.approved.has(it.attempt) && !sim.denied.has(it.attempt));
+    hold('a_person_decides_what_the_agent_may_promote', allowed, `${it.attempt} is promoted without approval`);
+  }
+  const { attempt } = after;
+  if (attempt?.phase !== 'waiting') return;
+  hold('what_waits_for_approval_holds_nobody_up', after.queue.length === 0, () => JSON.stringify(after.queue));
+  hold('what_waits_for_approval_holds_nobody_up', asked(attempt), `${attempt.id} of ${attempt.trigger} waits for a person`);
+  hold('a_freeze_holds', frozenFor(after, attempt) === null, `${attempt.id} still waits in spite of the freeze`);
+  hold('what_waits_for_approval_holds_nobody_up', after.stopping === 'no', 'a stop waits for a person');
+  const begun = before.attempt?.phase !== 'waiting';
+  hold('everything_ends', !begun || commands.some((it) => it.type === 'await_approval'), `nobody is asked about ${attempt.id}`);
 }
 
 /** The watch and the death of what it watches lead to a rollback by itself, where one is possible. */

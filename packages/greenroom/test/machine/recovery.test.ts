@@ -60,6 +60,7 @@ function diedAt(sim: Simulation, index: number, history: History, facts: Facts):
   cut.now = (sim.journal[index]?.event.at ?? cut.now) + 1;
   cut.facts = facts;
   cut.probed = new Set(sim.probed);
+  for (const { event } of sim.journal.slice(0, index + 1)) if (event.type === 'approved') cut.approved.add(event.attempt);
   for (const instance of facts.processes.keys()) cut.names.instances.add(instance);
   for (const it of [...state.queue, ...(state.attempt ? [state.attempt] : [])]) {
     cut.requests.set(it.id, { order: cut.requests.size, request: it, overtaken: 'overtaken' in it ? it.overtaken : 0, outcomes: 0 });

@@ -5,6 +5,7 @@ export const RULES = [
   'a_failed_watch_rolls_back',
   'a_freeze_holds',
   'a_promotion_that_took_effect_stands',
+  'a_person_decides_what_the_agent_may_promote',
   'a_refused_event_has_a_reason',
   'a_rollback_never_waits_for_a_deploy',
   'a_slot_is_overwritten_only_when_nothing_runs_in_it',
@@ -44,6 +45,8 @@ export const RULES = [
   'what_is_live_is_routed',
   'what_is_live_is_what_was_promoted',
   'what_serves_was_probed',
+  'what_waits_for_approval_has_proved_itself',
+  'what_waits_for_approval_holds_nobody_up',
 ] as const;
 
 export type Rule = (typeof RULES)[number];

@@ -28,7 +28,7 @@ function staleEvents({ state, requests, names }: Simulation): NewEvent[] {
   const past = [...requests].filter(([, it]) => it.outcomes > 0).map(([id]) => id);
   for (const id of past.slice(-3)) {
     for (const step of STEP_NAMES) events.push(succeeded(id, step), brokeDown(id, step));
-    events.push({ type: 'undone', attempt: id, slot_ready: true });
+    events.push({ type: 'undone', attempt: id, slot_ready: true }, ...decisions(id));
     if (!state.publishing.includes(id)) events.push({ type: 'published', attempt: id, ms: 1, error: '' });
     if (state.watch?.attempt === id) continue;
     events.push({ type: 'watch_elapsed', attempt: id }, { type: 'watch_failed', attempt: id, failure: failed('rolled_back') });
@@ -37,6 +37,7 @@ function staleEvents({ state, requests, names }: Simulation): NewEvent[] {
     if (!attempt || (attempt.phase === 'running' && attempt.step === step && attempt.waiting_for.length === 0)) continue;
     events.push(succeeded(attempt.id, step), brokeDown(attempt.id, step));
   }
+  if (attempt && attempt.phase !== 'waiting') events.push(...decisions(attempt.id));
   if (attempt?.phase === 'running') events.push({ type: 'undone', attempt: attempt.id, slot_ready: true });
   const known = knownInstances(state);
   const gone = [...names.instances].filter((it) => !known.includes(it));
@@ -58,6 +59,15 @@ const brokeDown = (attempt: string, step: (typeof STEP_NAMES)[number]): NewEvent
   ms: 1,
   failure: failed('slot_failed'),
 });
+
+function decisions(attempt: string): NewEvent[] {
+  const by = { by: 'Ada', caller: 'operator-socket' };
+  return [
+    { type: 'approved', attempt, ...by },
+    { type: 'denied', attempt, ...by, reason: '' },
+    { type: 'approval_expired', attempt },
+  ];
+}
 
 function aboutInstance(instance: string): NewEvent[] {
   return [

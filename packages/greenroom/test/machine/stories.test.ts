@@ -151,6 +151,96 @@ test('after its watch, a live release that ends is restarted, each time later', 
   assert.equal(app.state().live?.instance, again);
 });
 
+test("an agent's deploy waits for a person, is probed once more when it is approved, and goes live", () => {
+  const app = createApp(ASKING);
+  app.live('c1');
+  app.deploy('r2', 'c2', 'agent');
+  app.upTo('promote');
+  assert.equal(app.state().attempt?.phase, 'waiting');
+  const [asked] = app.told('await_approval');
+  assert.equal((asked?.until ?? 0) - (app.state().attempt?.approval?.since ?? 0), 60_000);
+  assert.equal(app.state().live?.commit, 'c1');
+  app.tell({ type: 'approved', attempt: 'r2', by: 'Ada', caller: 'operator-socket' });
+  assert.equal(app.state().attempt?.step, 'probe');
+  app.promote('r2');
+  assert.equal(app.state().live?.commit, 'c2');
+});
+
+test('what a person or the loop deploys waits for nobody; what came over TCP may be the agent', () => {
+  const app = createApp(ASKING);
+  app.live('c1');
+  app.tell({ type: 'deploy_requested', request: app.request('r2', { commit: 'c2', trigger: 'webhook', caller: 'orchestrator' }) });
+  app.promote('r2');
+  app.tell({ type: 'deploy_requested', request: app.request('r3', { commit: 'c3', trigger: 'manual', caller: 'tcp' }) });
+  app.upTo('promote');
+  assert.equal(app.state().attempt?.phase, 'waiting');
+});
+
+test('a denial, or nobody in time, ends it as not approved, and is no failure of the commit', () => {
+  const app = createApp(ASKING);
+  app.live('c1');
+  for (const [id, end] of [
+    ['r2', { type: 'denied', attempt: 'r2', by: 'Ada', reason: 'too red', caller: 'operator-socket' }],
+    ['r3', { type: 'approval_expired', attempt: 'r3' }],
+  ] as const) {
+    app.deploy(id, 'c2', 'agent');
+    app.upTo('promote');
+    app.tell(end);
+    app.tell({ type: 'undone', attempt: id, slot_ready: false });
+    assert.deepEqual(app.failure(id), { step: 'promote', code: 'not_approved' });
+  }
+  assert.deepEqual([app.state().consecutive_failures, app.state().failed_commits, app.state().live?.commit], [0, [], 'c1']);
+});
+
+test('what waits for approval gives way to a deploy, a rollback and a freeze, and is not even asked for when somebody waits already', () => {
+  const app = createApp(ASKING);
+  app.live('c1', 'c2');
+  const wait = (id: string): void => {
+    app.deploy(id, id, 'agent');
+    app.upTo('promote');
+    assert.equal(app.state().attempt?.phase, 'waiting');
+  };
+  wait('r3');
+  app.deploy('r4', 'c4');
+  app.tell({ type: 'undone', attempt: 'r3', slot_ready: false });
+  assert.deepEqual([app.failure('r3')?.code, app.state().attempt?.id], ['superseded', 'r4']);
+  app.promote('r4');
+  wait('r5');
+  app.rollback('back');
+  app.tell({ type: 'undone', attempt: 'r5', slot_ready: true });
+  assert.deepEqual([app.failure('r5')?.code, app.state().attempt?.id], ['aborted', 'back']);
+  app.promote('back');
+  wait('r6');
+  app.tell({ type: 'frozen', scope: 'agent', reason: 'a holiday', caller: 'operator-socket' });
+  app.tell({ type: 'undone', attempt: 'r6', slot_ready: false });
+  assert.equal(app.failure('r6')?.code, 'frozen');
+  app.tell({ type: 'thawed', reason: '', caller: 'operator-socket' });
+  const asked = app.told('await_approval').length;
+  app.deploy('r7', 'c7', 'agent');
+  app.upTo('probe');
+  app.deploy('r8', 'c8');
+  app.tell({ type: 'step_succeeded', attempt: 'r7', step: 'probe', ms: 1, data: {} });
+  assert.deepEqual([app.state().attempt?.phase, app.told('await_approval').length], ['undoing', asked]);
+});
+
+test('after a crash a deploy still waits while its instance runs, and is undone when it does not', () => {
+  for (const runs of [true, false]) {
+    const app = createApp(ASKING);
+    app.live('c1');
+    app.deploy('r2', 'c2', 'agent');
+    app.upTo('promote');
+    const { live, attempt, policy } = app.state();
+    const alive = [
+      { instance: live?.instance ?? '', slot: 'a', commit: 'c1' } as const,
+      ...(runs ? [{ instance: attempt?.candidate ?? '', slot: 'b', commit: 'c2' } as const] : []),
+    ];
+    app.tell({ type: 'started', policy, alive, route: live?.instance ?? '' });
+    assert.equal(app.state().attempt?.phase, runs ? 'waiting' : 'undoing');
+    assert.equal(app.told('await_approval').length, runs ? 2 : 1);
+    if (runs) assert.deepEqual(app.told('await_approval')[0], app.told('await_approval')[1]);
+  }
+});
+
 test('the same commit twice keeps the way back', () => {
   const app = createApp();
   app.live('c1', 'c2');
@@ -181,6 +271,8 @@ test('after a crash, an instance that nobody knows is stopped and the live one k
   assert.equal(app.state().live?.instance, instance);
 });
 
+const ASKING: Policy = { standby_ms: 30_000, watch_ms: 0, approval_timeout_ms: 60_000 };
+
 /** An app under the machine's care, told events and asked what the machine made of them. */
 function createApp(policy: Policy = { standby_ms: 30_000, watch_ms: 10_000 }) {
   let state: State = { ...initialState(), policy };
@@ -195,7 +287,7 @@ function createApp(policy: Policy = { standby_ms: 30_000, watch_ms: 10_000 }) {
   }
 
   const request = (id: string, rest: Partial<Request>): Request => {
-    return { id, kind: 'deploy', commit: '', branch: '', reason: '', trigger: 'manual', caller: 'tcp', at, ...rest };
+    return { id, kind: 'deploy', commit: '', branch: '', reason: '', trigger: 'manual', caller: 'operator-socket', at, ...rest };
   };
   const told = <T extends Command['type']>(type: T): Extract<Command, { type: T }>[] =>
     commands.filter((it): it is Extract<Command, { type: T }> => it.type === type);
@@ -236,6 +328,7 @@ function createApp(policy: Policy = { standby_ms: 30_000, watch_ms: 10_000 }) {
 
   return {
     tell,
+    request,
     told,
     deploy,
     upTo,

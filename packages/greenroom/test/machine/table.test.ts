@@ -16,6 +16,7 @@ const ROWS: Record<string, State> = {
   idle: settled(),
   ...Object.fromEntries(DEPLOY_STEPS.map((step) => [`running ${step}`, attempting(step)])),
   'waiting for its slot': waiting(),
+  'waiting for approval': asking(),
   undoing: undoing(),
   restarting: { ...settled(), live: live(null), restart: { instance: 'restarted', count: 1, at: AT, why: 'it ended' } },
   watching: { ...settled(), watch: { attempt: 'r1', instance: 'old', until: AT + 1 } },
@@ -30,6 +31,9 @@ const EVENTS: Record<MachineEventType, NewEvent> = {
   rollback_requested: { type: 'rollback_requested', request: { ...REQUEST, id: 'r9', kind: 'rollback', commit: '' } },
   step_succeeded: { type: 'step_succeeded', attempt: 'r3', step: 'probe', ms: 1, data: {} },
   step_failed: { type: 'step_failed', attempt: 'r3', step: 'probe', ms: 1, failure: failed('health_timeout') },
+  approved: { type: 'approved', attempt: 'r3', by: 'Ada', caller: 'operator-socket' },
+  denied: { type: 'denied', attempt: 'r3', by: 'Ada', reason: 'too red', caller: 'operator-socket' },
+  approval_expired: { type: 'approval_expired', attempt: 'r3' },
   undone: { type: 'undone', attempt: 'r3', slot_ready: false },
   instance_exited: { type: 'instance_exited', instance: 'candidate', exit: EXIT, log_tail: [], log_file: '' },
   drained: { type: 'drained', instance: 'leaving', ms: 1, closed_streams: 0, abandoned_requests: 0 },
@@ -60,10 +64,16 @@ const TABLE: Record<MachineEventType, { taken: string[] | 'always'; otherwise: R
   started: { taken: 'always', otherwise: /never/ },
   deploy_requested: { taken: 'always', otherwise: /never/ },
   rollback_requested: { taken: 'always', otherwise: /never/ },
-  step_succeeded: { taken: ['running probe'], otherwise: /is over|is being undone|is at step|waits for its slot/ },
-  step_failed: { taken: ['running probe'], otherwise: /is over|is being undone|is at step|waits for its slot/ },
+  step_succeeded: { taken: ['running probe'], otherwise: /is over|is being undone|is at step|waits for its slot|waits for approval/ },
+  step_failed: { taken: ['running probe'], otherwise: /is over|is being undone|is at step|waits for its slot|waits for approval/ },
+  approved: { taken: ['waiting for approval'], otherwise: /is over|does not wait for approval/ },
+  denied: { taken: ['waiting for approval'], otherwise: /is over|does not wait for approval/ },
+  approval_expired: { taken: ['waiting for approval'], otherwise: /is over|does not wait for approval/ },
   undone: { taken: ['undoing', 'stopping, undoing'], otherwise: /is over|is not being undone/ },
-  instance_exited: { taken: ['running boot', 'running probe', 'running promote'], otherwise: /is not known|is being undone/ },
+  instance_exited: {
+    taken: ['running boot', 'running probe', 'running promote', 'waiting for approval'],
+    otherwise: /is not known|is being undone/,
+  },
   drained: { taken: ['waiting for its slot'], otherwise: /is not draining/ },
   standby_expired: {
     taken: ['idle', 'restarting', 'watching', 'at rest', 'running resolve', 'running gate'],
@@ -159,6 +169,14 @@ function waiting(): State {
   assert.ok(attempt);
   const leaving = { instance: 'leaving', slot: 'b', commit: 'c1', attempt: 'r1', phase: 'draining', keep: true, since: 0 } as const;
   return { ...state, retiring: [leaving], attempt: { ...attempt, touched: false, waiting_for: ['leaving'] } };
+}
+
+function asking(): State {
+  const state = attempting('promote');
+  const { attempt } = state;
+  assert.ok(attempt);
+  const approval = { since: AT, until: AT + 1_000, approved: false };
+  return { ...state, attempt: { ...attempt, trigger: 'agent', phase: 'waiting', approval } };
 }
 
 function undoing(): State {

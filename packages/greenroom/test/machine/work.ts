@@ -35,6 +35,8 @@ function taskOf(sim: Simulation, command: Exclude<Command, { type: 'finish' | 'c
   switch (command.type) {
     case 'run_step':
       return runStep(sim, command);
+    case 'await_approval':
+      return awaitApproval(sim, command);
     case 'undo':
       return undo(sim, command);
     case 'drain':
@@ -148,6 +150,15 @@ function* switchTo(sim: Simulation, target: string | null): Generator<Wait, bool
   sim.facts.calls.push(call);
   yield { choices: ['proxy answers'], ready: () => call.result !== 'pending' };
   return call.result === 'done';
+}
+
+/** Nobody decides in time. A person's word comes from the driver. */
+function* awaitApproval(sim: Simulation, { attempt, instance, until }: CommandOf<'await_approval'>): Task {
+  hold('what_waits_for_approval_has_proved_itself', sim.probed.has(instance), `${instance} of ${attempt} is shown without a probe`);
+  yield { choices: ['nobody approves'], pace: 0.04, ready: () => !sim.life?.timersCancelled };
+  if (sim.state.attempt?.id !== attempt || sim.state.attempt.phase !== 'waiting') return;
+  sim.now = Math.max(sim.now, until);
+  post(sim, { type: 'approval_expired', attempt });
 }
 
 function* undo(sim: Simulation, { attempt, candidate, slot, touched, restore }: CommandOf<'undo'>): Task {

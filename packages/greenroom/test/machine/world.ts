@@ -74,6 +74,9 @@ export interface Simulation {
   requests: Map<string, Entry>;
   /** Instances that answered a probe. */
   probed: Set<string>;
+  /** Attempts that a person said yes to, and no to. */
+  approved: Set<string>;
+  denied: Set<string>;
   /** Told to end because the orchestrator was asked to stop, perhaps in an earlier life. */
   dismissed: Set<string>;
   /** Slots that are being overwritten now. */
@@ -97,6 +100,8 @@ export function createSimulation(machine: Machine, policy: Policy, seen: (situat
     journal: [],
     requests: new Map(),
     probed: new Set(),
+    approved: new Set(),
+    denied: new Set(),
     dismissed: new Set(),
     overwriting: new Set(),
     names: { attempts: [], instances: new Set() },

@@ -145,7 +145,8 @@ function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Re
 
 function statusOf(code: FailureCode | RequestErrorCode): ContentfulStatusCode {
   if (code === 'commit_not_found') return 404;
-  if (code === 'superseded' || code === 'aborted' || code === 'no_previous_release' || code === 'frozen') return 409;
+  if (code === 'not_approved' || code === 'superseded' || code === 'aborted' || code === 'no_previous_release' || code === 'frozen')
+    return 409;
   if (code === 'rate_limited') return 429;
   if (code === 'shutting_down' || code === 'interrupted') return 503;
   return code === 'promote_failed' ? 500 : 422;

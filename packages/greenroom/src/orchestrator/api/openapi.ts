@@ -23,7 +23,7 @@ const REFUSALS: Record<string, Media> = {
   400: refused('The request was not understood; nothing was begun'),
   403: refused('Not from here'),
   404: refused('No such commit or branch'),
-  409: refused('Not possible now: no previous release, superseded, or ended by a rollback'),
+  409: refused('Not possible now: no previous release, superseded, not approved, or ended by a rollback'),
   413: refused('The body is too large'),
   422: refused('The commit was refused, or its instance did not prove itself; the live release is untouched'),
   429: refused('The agent has asked too often'),
@@ -113,6 +113,14 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   '/freeze': { post: operatorCall('Stop deploys of the agent, or all, until they are thawed', 'FreezeRequest', 'Frozen') },
   '/thaw': { post: operatorCall('Let deploys go on', 'ThawRequest', 'Frozen') },
+  '/approve': {
+    post: operatorCall('Let a deploy that waits for approval go live', 'ApproveRequest', 'Decided', {
+      409: refused('It does not wait for approval'),
+    }),
+  },
+  '/deny': {
+    post: operatorCall('End a deploy that waits for approval', 'DenyRequest', 'Decided', { 409: refused('It does not wait for approval') }),
+  },
   '/override': {
     post: operatorCall('Let one refusal of one commit pass', 'OverrideRequest', 'Overridden', { 404: refused('No such commit') }),
   },

@@ -1,10 +1,10 @@
 import type { DriftView } from '@greenroom/sdk/wire';
 import type { Context, Hono } from 'hono';
 import type { z } from 'zod';
-import type { PullRequestAnswer, Service } from '../runner/service.ts';
+import type { Decision, PullRequestAnswer, Service } from '../runner/service.ts';
 import { parseBody, refuse } from './body.ts';
 import type { Listener } from './caller.ts';
-import { emptyBody, freezeBody, overrideBody, reconcileBody, thawBody } from './schemas.ts';
+import { approveBody, denyBody, emptyBody, freezeBody, overrideBody, reconcileBody, thawBody } from './schemas.ts';
 
 export interface OperatorOptions {
   service: Service;
@@ -26,6 +26,8 @@ export function addOperatorCalls(api: Hono, listener: Listener, { service, recon
     await service.thaw({ reason, caller });
     return c.json({ success: true, frozen: false });
   });
+  serve('/approve', approveBody, (c, { id, by }) => decide(c, { id, by, reason: '', state: 'approved', caller }));
+  serve('/deny', denyBody, (c, { id, by, reason = '' }) => decide(c, { id, by, reason, state: 'denied', caller }));
   serve('/override', overrideBody, async (c, { fingerprint, ...grant }) => {
     const granted = await service.override({ ...grant, ...(fingerprint === undefined ? {} : { fingerprint }), caller });
     return granted.ok ? c.json({ success: true, commit: granted.value.commit }) : refuse(c, 404, granted.failure);
@@ -37,6 +39,11 @@ export function addOperatorCalls(api: Hono, listener: Listener, { service, recon
     if (!answer.ok) return refuse(c, 502, { code: 'internal_error', error: answer.error });
     return c.json({ success: true, change: answer.change, url: answer.url });
   });
+
+  async function decide(c: Context, decision: Decision): Promise<Response> {
+    const decided = await service.decide(decision);
+    return decided.ok ? c.json(decided.answer) : refuse(c, 409, { code: 'not_waiting', error: decided.error });
+  }
 
   function serve<S extends z.ZodObject>(path: string, schema: S, act: (c: Context, body: z.output<S>) => Promise<Response>): void {
     api.post(path, async (c) => {

@@ -1,5 +1,13 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
-import { DRIFT_NAMES, FAILURE_CODES, OVERRIDABLE_CODES, REQUEST_ERROR_CODES, STEP_NAMES, TRIGGERS } from '@greenroom/sdk/wire';
+import {
+  APPROVAL_STATES,
+  DRIFT_NAMES,
+  FAILURE_CODES,
+  OVERRIDABLE_CODES,
+  REQUEST_ERROR_CODES,
+  STEP_NAMES,
+  TRIGGERS,
+} from '@greenroom/sdk/wire';
 import { z } from 'zod';
 
 const commitish = z.string().trim().min(1).max(255);
@@ -105,6 +113,19 @@ export const stepView = z
   })
   .meta({ id: 'Step' });
 
+const approval = z
+  .object({
+    state: z.enum(APPROVAL_STATES),
+    since: time,
+    until: time,
+    preview_path: z
+      .string()
+      .meta({ description: "Path on the app's public port that shows the candidate; holds a secret. Empty when nothing is shown." }),
+    by: z.string(),
+    reason: z.string(),
+  })
+  .meta({ id: 'Approval', description: "A person's word on an agent's deploy, before it goes live." });
+
 export const attemptView = z
   .object({
     id: z.string(),
@@ -124,6 +145,7 @@ export const attemptView = z
     duration_ms: z.number(),
     steps: z.array(stepView),
     origin: origin.optional(),
+    approval: approval.optional(),
     step: step.optional(),
     code: z.enum(FAILURE_CODES).optional(),
     error: z.string().optional(),
@@ -237,6 +259,13 @@ export const overrideBody = z
     reason: why,
   })
   .meta({ id: 'OverrideRequest' });
+const person = z.string().trim().min(1).max(200).meta({ description: 'Who decides, for people.' });
+const attemptId = z.string().min(1).max(255).meta({ description: 'Id of the attempt that waits.' });
+export const approveBody = z.object({ id: attemptId, by: person }).meta({ id: 'ApproveRequest' });
+export const denyBody = z.object({ id: attemptId, by: person, reason: reason.optional() }).meta({ id: 'DenyRequest' });
+export const decided = z
+  .object({ success: z.literal(true), id: z.string(), state: z.enum(['approved', 'denied']) })
+  .meta({ id: 'Decided' });
 export const reconcileBody = z.object({ dry_run: z.boolean().optional() }).meta({ id: 'ReconcileRequest' });
 export const frozen = z.object({ success: z.literal(true), frozen: z.boolean() }).meta({ id: 'Frozen' });
 export const overridden = z.object({ success: z.literal(true), commit: z.string() }).meta({ id: 'Overridden' });

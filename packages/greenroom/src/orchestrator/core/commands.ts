@@ -18,6 +18,8 @@ export type Command =
       slot: SlotName;
       instance: string;
     }
+  /** Shows the candidate to whoever may decide about it, until then. Ends in `approval_expired`, or in a decision of somebody. */
+  | { type: 'await_approval'; attempt: string; instance: string; until: number }
   /** Makes the running step of the attempt end soon; its answer is stale then. */
   | { type: 'abort_step'; attempt: string }
   /** After the running step has ended: stops the candidate, puts the slot back. Ends in `undone`. */

@@ -9,6 +9,9 @@ export const COMMAND = /^[^\0]*[^\0\s][^\0]*$/u;
 /** The path of a URL, with its query: one slash first (two would name a host), nothing that a request line cannot carry. */
 export const URL_PATH = /^\/(?!\/)[!-"$-~]*$/u;
 
+/** `/a/b`: what the proxy compares with a request's bytes, so that there is one way to write it. */
+export const CHAT_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/u;
+
 /** `a/b` or `a/b/`: no leading slash, no `.`, `..` or empty segment, no control characters. */
 export const RELATIVE_PATH = /^(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*\/?$/u;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   BRANCH_NAME,
+  CHAT_PATH,
   COMMAND,
   EMAIL_ADDRESS,
   ENV_NAME,
@@ -176,7 +177,7 @@ const agentSettings = z.object(
       .default(false)
       .describe("Deploys by the agent wait, healthy and with a preview, for a person's click before they go live."),
     approval_timeout_ms: milliseconds(1_000).default(3_600_000).describe('How long such a deploy waits before it is given up.'),
-    chat_path: urlPath('the path below which the chat is served, for example "/.greenroom"')
+    chat_path: text(CHAT_PATH, 'a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/.greenroom"')
       .default(DEFAULT_CHAT_PATH)
       .describe("Path on the app's public port that leads to the chat service, past the app."),
     authorize_endpoint: urlPath('the internal path that says who may chat')

@@ -92,7 +92,8 @@ export function reasonToWait(
   if (state.settled_head === head) return wait('somebody chose what is live by hand when it was known already');
   if (state.freeze?.scope === 'all') return wait(`deploys are frozen (${state.freeze.reason})`);
   const asked = [state.attempt, ...state.queue].filter((it) => it !== null);
-  const deploys = asked.filter((it) => it.kind === 'deploy');
+  // What waits for approval is not on its way: a push of the same commit is somebody's approval, and goes before it.
+  const deploys = asked.filter((it) => it.kind === 'deploy' && !('phase' in it && it.phase === 'waiting'));
   if (deploys.some((it) => leadsTo(it.commit) || ('resolved' in it && leadsTo(it.resolved)))) return wait('its deploy is under way');
   // Behind it in the queue, the head would undo the choice. Should it fail, the next look finds the head as before.
   if (asked.some((it) => it.trigger === 'manual' && it.human_head === head))

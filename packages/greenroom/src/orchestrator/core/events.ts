@@ -23,6 +23,9 @@ export type MachineEvent = { at: number } & (
   | { type: 'rollback_requested'; request: Request }
   | { type: 'step_succeeded'; attempt: string; step: StepName; ms: number; data: StepData }
   | { type: 'step_failed'; attempt: string; step: StepName; ms: number; failure: Failure }
+  | { type: 'approved'; attempt: string; by: string; caller: string }
+  | { type: 'denied'; attempt: string; by: string; reason: string; caller: string }
+  | { type: 'approval_expired'; attempt: string }
   | { type: 'undone'; attempt: string; slot_ready: boolean }
   | { type: 'instance_exited'; instance: string; exit: ExitReason; log_tail: string[]; log_file: string }
   | { type: 'drained'; instance: string; ms: number; closed_streams: number; abandoned_requests: number }
@@ -53,6 +56,9 @@ export const MACHINE_EVENT_TYPES: readonly MachineEventType[] = [
   'rollback_requested',
   'step_succeeded',
   'step_failed',
+  'approved',
+  'denied',
+  'approval_expired',
   'undone',
   'instance_exited',
   'drained',

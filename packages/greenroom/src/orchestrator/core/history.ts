@@ -23,10 +23,11 @@ export function project(history: History, event: MachineEvent, before: State, af
   if (event.type === 'deploy_requested' || event.type === 'rollback_requested') add(history, event.request, touched);
   for (const it of [...after.queue, ...(after.attempt ? [after.attempt] : [])]) if (!history.has(it.id)) add(history, it, touched);
   if (event.type === 'step_succeeded' || event.type === 'step_failed') recordStep(view(event.attempt), event);
+  recordApproval(view, event, after);
   const decided = commands.filter((it) => it.type === 'finish');
   for (const it of decided) recordOutcome(view(it.attempt), it, event.at, before);
   if (after.attempt && after.attempt.id !== before.attempt?.id) begin(view(after.attempt.id), after.attempt, after, at);
-  if (after.attempt?.phase === 'running') enterStep(view(after.attempt.id), after.attempt, at);
+  if (after.attempt && after.attempt.phase !== 'undoing') enterStep(view(after.attempt.id), after.attempt, at);
   recordAftermath(view, event, before, after);
   forgetOldest(history);
   return touched;
@@ -132,6 +133,32 @@ function recordOutcome(view: AttemptView | undefined, command: Extract<Command, 
     if (step.duration_ms === 0 && step.started_at) step.duration_ms = at - Date.parse(step.started_at);
   }
   for (const step of view.steps) if (step.status === 'pending' || step.status === 'running') step.status = 'skipped';
+}
+
+/** The preview's path holds a secret, and is added where the view is shown. */
+function recordApproval(view: Find, event: MachineEvent, { attempt }: State): void {
+  if (attempt?.phase === 'waiting' && attempt.approval) {
+    const found = view(attempt.id);
+    if (!found || found.approval) return;
+    const { since, until } = attempt.approval;
+    found.approval = { state: 'waiting', since: rfc3339(since), until: rfc3339(until), preview_path: '', by: '', reason: '' };
+    stepOf(found, 'promote').detail = `waits for approval until ${rfc3339(until)}`;
+    return;
+  }
+  if (attempt?.approval) endApproval(view(attempt.id), event);
+}
+
+function endApproval(view: AttemptView | undefined, event: MachineEvent): void {
+  if (view?.approval?.state !== 'waiting') return;
+  const { approval } = view;
+  const promote = stepOf(view, 'promote');
+  delete promote.detail;
+  if (event.type === 'approved') {
+    Object.assign(approval, { state: 'approved', by: event.by });
+    // It is probed once more before that.
+    Object.assign(promote, { status: 'pending', started_at: '' });
+  } else if (event.type === 'denied') Object.assign(approval, { state: 'denied', by: event.by, reason: event.reason });
+  else approval.state = event.type === 'approval_expired' ? 'expired' : 'withdrawn';
 }
 
 type Find = (id: string | undefined) => AttemptView | undefined;

@@ -8,6 +8,7 @@
  */
 import type { Command } from './commands.ts';
 import type { MachineEvent } from './events.ts';
+import { approvalExpired, approved, denied, giveWay } from './machine/approval.ts';
 import type { Draft, Ignored } from './machine/draft.ts';
 import { driftChanged, frozen, overrideGranted, thawed } from './machine/governance.ts';
 import { drained, instanceExited, standbyExpired } from './machine/instances.ts';
@@ -26,6 +27,7 @@ export function transition(state: State, event: MachineEvent): Transition {
   const draft: Draft = { state: structuredClone(state), commands: [], at: event.at };
   const ignored = apply(draft, event);
   if (ignored !== undefined) return { ignored };
+  giveWay(draft);
   advance(draft);
   return { state: draft.state, commands: draft.commands };
 }
@@ -42,6 +44,12 @@ function apply(draft: Draft, event: MachineEvent): Ignored {
       return whileRunning(draft, event, (attempt) => stepSucceeded(draft, attempt, event.data));
     case 'step_failed':
       return whileRunning(draft, event, (attempt) => stepFailed(draft, attempt, event.failure));
+    case 'approved':
+      return approved(draft, event);
+    case 'denied':
+      return denied(draft, event);
+    case 'approval_expired':
+      return approvalExpired(draft, event);
     case 'undone':
       return undone(draft, event);
     case 'instance_exited':

@@ -50,7 +50,8 @@ export interface Attempt extends Request {
   /** Steps up to the promotion, in order. */
   steps: StepName[];
   step: StepName;
-  phase: 'running' | 'undoing';
+  /** `waiting`: for a person's approval; its step is `promote` then, and nothing of it runs but the candidate. */
+  phase: 'running' | 'waiting' | 'undoing';
   /** Full id once `resolve` has succeeded. */
   resolved: string;
   slot: SlotName;
@@ -63,7 +64,16 @@ export interface Attempt extends Request {
   waiting_for: string[];
   /** The candidate ended while the route was being switched to it. */
   candidate_exit: string;
+  /** When a person is asked, or was asked, whether it may go live. */
+  approval?: Approval;
   failure: (Failure & { step: StepName }) | null;
+}
+
+export interface Approval {
+  since: number;
+  /** When it is given up. */
+  until: number;
+  approved: boolean;
 }
 
 /** An instance on its way out. */
@@ -101,6 +111,8 @@ export interface Policy {
   watch_ms: number;
   /** Deploys that the agent may begin within an hour; 0 or none for any number. */
   agent_deploys_per_hour?: number;
+  /** How long a deploy of the agent waits for a person's approval; none when it needs none. */
+  approval_timeout_ms?: number;
 }
 
 export interface Freeze {

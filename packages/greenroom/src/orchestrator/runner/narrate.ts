@@ -13,6 +13,7 @@ export function narrate({ type, subject, attempts }: Announcement, state: State)
 }
 
 function tell(type: string, attempt: AttemptView): string {
+  const { approval } = attempt;
   const succeeded = attempt.steps.filter((it) => it.status === 'succeeded').at(-1);
   switch (type) {
     case 'deploy_requested':
@@ -22,7 +23,10 @@ function tell(type: string, attempt: AttemptView): string {
       if (attempt.status === 'succeeded') {
         return `${attempt.commit.slice(0, 10)} is live in slot ${attempt.slot} after ${attempt.duration_ms} ms`;
       }
+      if (approval?.state === 'waiting') return `healthy, and waits for approval until ${approval.until}: greenroom approve ${attempt.id}`;
       return succeeded ? `${succeeded.step} done in ${succeeded.duration_ms} ms${succeeded.detail ? `: ${succeeded.detail}` : ''}` : '';
+    case 'approved':
+      return `approved by ${approval?.by}`;
     case 'undone':
       return `failed at ${attempt.step}: ${attempt.code}: ${attempt.error} The live release is untouched.`;
     default:

@@ -1,6 +1,6 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
+import type { ApprovalAnswer, AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
 import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import type { Request, State } from '../core/state.ts';
 import type { Clock, GateOverride, Instances, Prober, Repo, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
+import type { Previews } from './preview.ts';
 
 export const STATUS_DEPLOYS = 10;
 const HEALTH_TIMEOUT_MS = 1_000;
@@ -24,6 +25,16 @@ export type PullRequestAnswer =
   | { ok: true; change: 'opened' | 'updated' | 'unchanged' | 'nothing'; url: string }
   | { ok: false; error: string };
 
+/** A person's word on a deploy that waits for it. */
+export interface Decision {
+  id: string;
+  state: 'approved' | 'denied';
+  /** Who, for people. */
+  by: string;
+  reason: string;
+  caller: string;
+}
+
 export interface ServiceOptions {
   app: string;
   version: string;
@@ -31,6 +42,7 @@ export interface ServiceOptions {
   humanBranch: string;
   ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; clock: Clock };
   runner: Runner;
+  previews: Previews;
   journal(): { records: number; intact: boolean; problem: string };
   /** What is known of GitHub now; asked at each status, so it must not wait for anything. */
   forge(): Pick<Status, 'checks' | 'github_problem'>;
@@ -48,6 +60,11 @@ export interface Service {
   thaw(by: { reason: string; caller: string }): Promise<boolean>;
   /** Lets one refusal of one commit pass. Fails with `commit_not_found`. */
   override(grant: GateOverride & { reason: string; caller: string }): Promise<Result<{ commit: string }>>;
+  /**
+   * Lets the deploy that waits go live, or ends it. The same decision once more is answered alike; refused with a sentence when the attempt does not
+   * wait (any more). Answers when it is in the journal, not when the deploy is live.
+   */
+  decide(decision: Decision): Promise<{ ok: true; answer: ApprovalAnswer } | { ok: false; error: string }>;
   /** Newest first. */
   attempts(limit: number): AttemptView[];
   attempt(id: string): AttemptView | undefined;
@@ -58,7 +75,18 @@ export interface Service {
   memory(): number;
 }
 
-export function createService({ app, version, port, humanBranch, ports, runner, journal, forge, agentBusy }: ServiceOptions): Service {
+export function createService({
+  app,
+  version,
+  port,
+  humanBranch,
+  ports,
+  runner,
+  previews,
+  journal,
+  forge,
+  agentBusy,
+}: ServiceOptions): Service {
   const { clock, instances, prober, repo, slots } = ports;
   let health: { instance: string; at: number; answer: Promise<string> } | null = null;
 
@@ -119,7 +147,7 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
       version,
       port,
       slots: [slotView(state, 'a'), slotView(state, 'b')],
-      attempt: (state.attempt && runner.history().get(state.attempt.id)) ?? null,
+      attempt: (state.attempt && attempt(state.attempt.id)) ?? null,
       queue: state.queue.map(({ id, kind, commit, branch, trigger, at }) => ({
         id,
         kind,
@@ -179,7 +207,24 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
   }
 
   function attempts(limit: number): AttemptView[] {
-    return [...runner.history().values()].reverse().slice(0, limit);
+    return [...runner.history().values()].reverse().slice(0, limit).map(previews.show);
+  }
+
+  function attempt(id: string): AttemptView | undefined {
+    const view = runner.history().get(id);
+    return view && previews.show(view);
+  }
+
+  async function decide({ id, state, by, reason, caller }: Decision): ReturnType<Service['decide']> {
+    if (runner.history().get(id)?.approval?.state === 'waiting') {
+      await runner.dispatch(
+        state === 'approved' ? { type: state, attempt: id, by, caller } : { type: state, attempt: id, by, reason, caller },
+      );
+    }
+    // Read again: somebody else, or the time, may have been first.
+    const view = runner.history().get(id);
+    if (view?.approval?.state === state) return { ok: true, answer: { success: true, id, state } };
+    return { ok: false, error: whyNotWaiting(id, view) };
   }
 
   return {
@@ -194,12 +239,27 @@ export function createService({ app, version, port, humanBranch, ports, runner, 
       return frozen;
     },
     attempts,
-    attempt: (id) => runner.history().get(id),
+    attempt,
+    decide,
     logs,
     state: () => runner.state(),
     healthy,
     memory: () => process.memoryUsage.rss(),
   };
+}
+
+function whyNotWaiting(id: string, view: AttemptView | undefined): string {
+  if (!view) return `There is no attempt ${JSON.stringify(id)}; "greenroom status" shows the one that waits.`;
+  const { approval } = view;
+  if (!approval) return `The ${view.kind} ${id} does not wait for approval: it is ${view.status}.`;
+  const ends = {
+    waiting: 'could not be decided',
+    approved: `was approved by ${approval.by}`,
+    denied: `was denied by ${approval.by}`,
+    expired: 'was given up, because nobody decided in time',
+    withdrawn: `ended before anybody decided: ${view.error ?? 'it is being undone.'}`,
+  };
+  return `The ${view.kind} ${id} ${ends[approval.state]}${ends[approval.state].endsWith('.') ? '' : '.'}`;
 }
 
 function describe({ kind, commit, slot, steps, aftermath, warm }: Plan): DryRun {

@@ -29,6 +29,8 @@ export interface Ports {
   pushGated(commit: string): void;
   /** Tells the world of a promoted commit. Empty, or why it could not be told. */
   pushPromoted(commit: string): Promise<string>;
+  /** Secret that shows an attempt's candidate, while it waits for approval. */
+  previewToken(attempt: string): string;
   /** Loopback address that a port of ours answers on. */
   findHost(port: number): Promise<string>;
 }
@@ -60,6 +62,8 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   const restarts = new Map<string, { controller: AbortController; done: Promise<void> }>();
   const timers = new Set<() => void>();
   let running: RunningStep | null = null;
+  /** What waits for approval, and is shown to whoever decides. */
+  let shown: { attempt: string; controller: AbortController } | null = null;
   let lastPublish: Promise<void> = Promise.resolve();
 
   function carryOut(command: Exclude<Command, { type: 'finish' | 'shut_down' }>): void {
@@ -71,6 +75,8 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     switch (command.type) {
       case 'run_step':
         return runStep(command);
+      case 'await_approval':
+        return awaitApproval(command);
       case 'abort_step':
         return abortStep(command.attempt);
       case 'undo':
@@ -149,7 +155,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
       case 'probe':
         return probe(instance, signal);
       case 'promote':
-        return promote(instance);
+        return promote(attempt, instance);
       default:
         throw new Error(`${command.step} is not a step that an attempt runs`);
     }
@@ -169,17 +175,38 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     return described(report, (it) => ({ detail: it.detail }));
   }
 
-  async function promote(instance: string): Promise<Result<StepData>> {
+  async function promote(attempt: string, instance: string): Promise<Result<StepData>> {
     const problem = await catchUp();
     if (problem) return fail({ code: 'promote_failed', error: `Not promoted, because it could not be recorded: ${problem}` });
     const found = instances.get(instance);
     if (!found) return fail({ code: 'boot_exited', error: `The instance ${instance} ended just before it was promoted.` });
-    return described(await router.switchTo(await targetOf(found)), () => ({ detail: `requests go to ${instance}` }));
+    const switched = await router.switchTo(await targetOf(found));
+    if (switched.ok) void endPreview(attempt);
+    return described(switched, () => ({ detail: `requests go to ${instance}` }));
   }
 
   async function targetOf(found: Instance): Promise<RouteTarget> {
     const host = hosts.get(found.instance) ?? (await ports.findHost(found.port));
     return { instance: found.instance, host, port: found.port, internalPort: found.internalPort };
+  }
+
+  async function awaitApproval({ attempt, instance, until }: Extract<Command, { type: 'await_approval' }>): Promise<void> {
+    const controller = new AbortController();
+    shown = { attempt, controller };
+    const found = instances.get(instance);
+    const target = found && (await targetOf(found).catch(() => undefined));
+    if (target && !controller.signal.aborted) await router.preview({ token: ports.previewToken(attempt), target });
+    await sleepUntil(until, controller.signal);
+    if (!controller.signal.aborted) await dispatch({ type: 'approval_expired', attempt });
+  }
+
+  /** Answers whether it had been shown. */
+  async function endPreview(attempt: string): Promise<boolean> {
+    if (shown?.attempt !== attempt) return false;
+    shown.controller.abort();
+    shown = null;
+    await router.preview(null);
+    return true;
   }
 
   async function abortStep(attempt: string): Promise<void> {
@@ -188,9 +215,15 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
 
   async function undo({ attempt, candidate, slot, touched, restore }: Extract<Command, { type: 'undo' }>): Promise<void> {
     if (running?.attempt === attempt) await running.done;
+    if ((await endPreview(attempt)) && candidate !== null) await letViewersGo(candidate);
     if (candidate !== null) await instances.stop(candidate, CANDIDATE_GRACE_MS);
     const slotReady = touched && restore !== '' ? await slots.restore(slot, restore) : false;
     await dispatch({ type: 'undone', attempt, slot_ready: slotReady });
+  }
+
+  async function letViewersGo(candidate: string): Promise<void> {
+    const timeoutMs = Math.min(ports.drainTimeoutMs, CANDIDATE_GRACE_MS);
+    await router.drain(candidate, { timeoutMs, streamTimeoutMs: 0, signal: new AbortController().signal });
   }
 
   async function drain({ instance, since }: Extract<Command, { type: 'drain' }>): Promise<void> {

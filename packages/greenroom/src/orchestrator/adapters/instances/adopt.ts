@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
 import { environHas, isRunning, type ProcessStat, parseEnviron, processTable, readEnviron } from '../../../proc.ts';
 import type { InstanceRecord, Records } from './records.ts';
+import type { Sparing } from './spared.ts';
 
 /** `USER_HZ`, which every Linux has at 100. */
 const TICK_MS = 10;
@@ -16,6 +17,14 @@ export interface Findings {
   orphans: string[];
 }
 
+interface Search {
+  records: Records;
+  entries: readonly string[];
+  bootId: string;
+  logs: string;
+  spare: Sparing;
+}
+
 interface Marked {
   stat: ProcessStat;
   environ: Map<string, string>;
@@ -26,9 +35,9 @@ interface Marked {
  * unreadable or was written before the process existed, by its environment. `entries` are environment entries that only this app in this
  * data directory has, so that another orchestrator's app of the same name is never touched.
  */
-export function findEarlierInstances(records: Records, entries: readonly string[], bootId: string, logs: string): Findings {
+export function findEarlierInstances({ records, entries, bootId, logs, spare }: Search): Findings {
   const table = processTable();
-  const marked = findMarked(table, entries);
+  const marked = findMarked(table, entries, spare);
   const findings: Findings = { living: [], gone: [], orphans: [] };
   for (const id of new Set([...records.ids(), ...marked.keys()])) {
     const record = records.read(id);
@@ -82,12 +91,15 @@ function byEnviron(carriers: Marked[], record: InstanceRecord | undefined, bootI
   };
 }
 
-function findMarked(table: Map<number, ProcessStat>, entries: readonly string[]): Map<string, Marked[]> {
+function findMarked(table: Map<number, ProcessStat>, entries: readonly string[], spare: Sparing): Map<string, Marked[]> {
+  const isSpared = spare(table, 0);
   const found = new Map<string, Marked[]>();
   for (const stat of table.values()) {
     if (!isRunning(stat) || stat.pid === process.pid) continue;
     const raw = readEnviron(stat.pid);
     if (raw === undefined || !entries.every((entry) => environHas(raw, entry))) continue;
+    // Started by the app with all of its environment, but the agent's.
+    if (isSpared(stat)) continue;
     const environ = parseEnviron(raw);
     const id = environ.get(INSTANCE_ENV.instance);
     if (id !== undefined) found.set(id, [...(found.get(id) ?? []), { stat, environ }]);

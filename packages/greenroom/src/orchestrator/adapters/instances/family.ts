@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environHas, isRunning, type ProcessStat, processTable, readEnviron, runsStill } from '../../../proc.ts';
+import { environHas, isRunning, type ProcessStat, processTable, readCommandLine, readEnviron, runsStill } from '../../../proc.ts';
+import { ownProcesses, type Sparing, spareNobody } from './spared.ts';
 
 /** A started process and all that came of it. */
 export interface Family {
@@ -8,6 +9,8 @@ export interface Family {
   marker: string;
   /** Members seen so far: pid to start time. Keeps those known that later cut every tie. */
   known: Map<number, number>;
+  /** Never members, whatever ties them to it. */
+  spare: Sparing;
 }
 
 export interface Ending {
@@ -24,11 +27,13 @@ const MAX_POLL_MS = 50;
 const FULL_LOOK_EVERY_MS = 250;
 const FIRST_OBSERVATION_MS = 100;
 const MAX_OBSERVATION_MS = 5_000;
+/** So long may a fork take to become another program. */
+const FORK_MS = 100;
 /** A process in uninterruptible sleep cannot be killed; nobody is helped by waiting for it for ever. */
 const KILL_PATIENCE_MS = 10_000;
 
-export function createFamily(pid: number, startTicks: number, marker: string): Family {
-  return { leader: { pid, startTicks }, marker, known: new Map([[pid, startTicks]]) };
+export function createFamily(pid: number, startTicks: number, marker: string, spare: Sparing = spareNobody): Family {
+  return { leader: { pid, startTicks }, marker, known: new Map([[pid, startTicks]]), spare };
 }
 
 /**
@@ -39,6 +44,7 @@ export function createFamily(pid: number, startTicks: number, marker: string): F
 export function findMembers(family: Family, table: Map<number, ProcessStat> = processTable()): ProcessStat[] {
   const own = ownProcesses(table);
   const { pid, startTicks } = family.leader;
+  const isSpared = family.spare(table, pid);
   const holder = table.get(pid);
   // The kernel does not give a pid away while a group or session carries its number: another holder means that ours is empty.
   const groupIsOurs = pid > 0 && (holder === undefined || holder.startTicks === startTicks);
@@ -46,6 +52,7 @@ export function findMembers(family: Family, table: Map<number, ProcessStat> = pr
   const sessions = new Set<number>();
   const add = (stat: ProcessStat): boolean => {
     if (members.has(stat.pid) || own.has(stat.pid)) return false;
+    if (isSpared(stat)) return false;
     members.set(stat.pid, stat);
     if (stat.session > 0 && stat.session !== table.get(process.pid)?.session) sessions.add(stat.session);
     return true;
@@ -87,7 +94,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
   };
   const run = async (): Promise<{ killed: boolean; left: number[] }> => {
     let members = findMembers(family);
-    if (graceMs > 0) signalMembers(family, members, 'SIGTERM');
+    if (graceMs > 0) await tellToEnd(family, members);
     let killed = false;
     let lastFullLook = performance.now();
     for (let delay = FIRST_POLL_MS; ; delay = Math.min(delay * 1.5, MAX_POLL_MS)) {
@@ -102,7 +109,11 @@ export function endFamily(family: Family, graceMs: number): Ending {
         if (now >= deadline + KILL_PATIENCE_MS) return { killed, left: members.map((stat) => stat.pid) };
         if (!killed) delay = FIRST_POLL_MS;
         killed = true;
-        signalMembers(family, members, 'SIGKILL');
+        signalMembers(
+          family,
+          now < deadline + FORK_MS ? members.filter((stat) => !isBetweenForkAndExec(family, stat)) : members,
+          'SIGKILL',
+        );
       }
       const wait = overdue ? delay : Math.max(0, Math.min(delay, deadline - performance.now()));
       await interruptibleSleep(wait, alarm.signal);
@@ -124,14 +135,47 @@ export function endFamily(family: Family, graceMs: number): Ending {
   };
 }
 
+async function tellToEnd(family: Family, members: readonly ProcessStat[]): Promise<void> {
+  const unsure = new Set(members.filter((stat) => isBetweenForkAndExec(family, stat)).map(({ pid }) => pid));
+  signalMembers(
+    family,
+    members.filter(({ pid }) => !unsure.has(pid)),
+    'SIGTERM',
+  );
+  if (unsure.size === 0) return;
+  await sleep(FORK_MS);
+  signalMembers(
+    family,
+    findMembers(family).filter(({ pid }) => unsure.has(pid)),
+    'SIGTERM',
+  );
+}
+
+/**
+ * A process with the command line of its parent, in a session of its own, is about to become another program: only then does it show whether that
+ * is one to be spared.
+ */
+function isBetweenForkAndExec({ leader }: Family, { pid, parent, group, session }: ProcessStat): boolean {
+  if (pid === leader.pid || group === leader.pid || session !== pid) return false;
+  const words = readCommandLine(pid);
+  return words.length > 0 && words.join('\0') === readCommandLine(parent).join('\0');
+}
+
 function signalMembers(family: Family, members: readonly ProcessStat[], signal: NodeJS.Signals): void {
   const { pid } = family.leader;
   // One signal to the group reaches also what it forks this very moment; the rest is signalled one by one.
-  const inGroup = members.filter((stat) => stat.group === pid);
-  if (pid > 0 && inGroup.length > 0) send(-pid, signal);
+  const asGroup = pid > 0 && members.some((stat) => stat.group === pid) && !sharesGroup(family);
+  if (asGroup) send(-pid, signal);
   for (const stat of members) {
-    if (stat.group !== pid && runsStill(stat.pid, stat.startTicks)) send(stat.pid, signal);
+    if (!(asGroup && stat.group === pid) && runsStill(stat.pid, stat.startTicks)) send(stat.pid, signal);
   }
+}
+
+/** Whether somebody who is spared is in the group, as when an app started a runner without a session of its own. */
+function sharesGroup({ leader, spare }: Family): boolean {
+  const table = processTable();
+  const isSpared = spare(table, leader.pid);
+  return [...table.values()].some((stat) => stat.group === leader.pid && isRunning(stat) && isSpared(stat));
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
@@ -146,13 +190,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
 function isMarked(pid: number, marker: string): boolean {
   const environ = readEnviron(pid);
   return environ !== undefined && environHas(environ, marker);
-}
-
-/** This process and its ancestors: never members, even when they were started from inside an instance. */
-function ownProcesses(table: Map<number, ProcessStat>): Set<number> {
-  const own = new Set<number>();
-  for (let pid = process.pid; pid > 0 && !own.has(pid); pid = table.get(pid)?.parent ?? 0) own.add(pid);
-  return own;
 }
 
 async function interruptibleSleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -15,6 +15,7 @@ import { createFamily, type Ending, endFamily, type Family, observeFamily } from
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
+import { spareAgent } from './spared.ts';
 import { type Spawned, type SpawnRequest, spawnDetached } from './spawn.ts';
 import { parseStartCommand } from './start-command.ts';
 
@@ -66,6 +67,7 @@ export function createInstances({
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   const records = openRecords(layout.instances);
   const bootId = readBootId();
+  const spare = spareAgent(layout);
   const entries = new Map<string, Entry>();
   const listeners = new Set<(exit: InstanceExit) => void>();
   const stablePorts = [contract.port, contract.internal_port ?? 0];
@@ -77,7 +79,7 @@ export function createInstances({
   let closed = false;
 
   function watch(record: InstanceRecord, isChild: boolean): Entry {
-    const family = createFamily(record.pid, record.startTicks, markerOf(record.instance));
+    const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare);
     const entry: Entry = {
       record,
       family,
@@ -206,7 +208,7 @@ export function createInstances({
 
   async function adopt(): Promise<Instance[]> {
     const known = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
-    const look = (): Findings => findEarlierInstances(records, known, bootId, layout.logs);
+    const look = (): Findings => findEarlierInstances({ records, entries: known, bootId, logs: layout.logs, spare });
     let found = look();
     // Between its fork and its exec a child cannot be told from the orchestrator that was killed just then: its record alone says that it comes.
     for (let looks = 1; looks < UNSTARTED_LOOKS && found.gone.some((record) => record.pid === 0); looks += 1) {
@@ -223,7 +225,7 @@ export function createInstances({
       const exit = unknownExit('ended while the orchestrator was away');
       save({ ...record, ended: { at: clock.now(), exit } });
     }
-    await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id)), 0).done));
+    await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id), spare), 0).done));
     return adopted.map(instanceOf);
   }
 

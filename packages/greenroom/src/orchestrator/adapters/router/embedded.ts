@@ -1,4 +1,12 @@
-import type { ProxyAppBody, ProxyDrainBody, ProxyDrainResult, ProxyStatus, ProxyTarget } from '@greenroom/sdk/proxy';
+import type {
+  ProxyAppBody,
+  ProxyChat,
+  ProxyDrainBody,
+  ProxyDrainResult,
+  ProxyPreview,
+  ProxyStatus,
+  ProxyTarget,
+} from '@greenroom/sdk/proxy';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { DrainReport, Router, RouteTarget } from '../../ports.ts';
 import { endHungProxy } from './hung-proxy.ts';
@@ -30,6 +38,8 @@ export interface EmbeddedRouterOptions {
   app: string;
   port: number;
   internalPort?: number;
+  /** Leads past the app to the chat service; absent for an app without a chat. */
+  chat?: ProxyChat;
   /** How long the proxy may take over one call before it counts as hung, in milliseconds. */
   answerLimitMs?: number;
   log: (line: string) => void;
@@ -43,12 +53,17 @@ export interface EmbeddedRouterOptions {
 export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   const { proxyDir, app, log, answerLimitMs = ANSWER_LIMIT_MS } = options;
   const path = `/apps/${encodeURIComponent(app)}`;
-  const body: ProxyAppBody = { port: options.port, ...(options.internalPort ? { internal_port: options.internalPort } : {}) };
+  const body: ProxyAppBody = {
+    port: options.port,
+    ...(options.internalPort ? { internal_port: options.internalPort } : {}),
+    ...(options.chat ? { chat: options.chat } : {}),
+  };
   let stopWatching: (() => void) | null = null;
   /** Set while registered. */
   let registered = false;
   /** The last route that the proxy confirmed; undefined until this process has set one. */
   let confirmed: ProxyTarget | null | undefined;
+  let shown: ProxyPreview | null = null;
   let lastSwitch: Promise<unknown> = Promise.resolve();
   let reviving: Promise<void> | null = null;
 
@@ -111,13 +126,16 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
     return reviving;
   }
 
-  /** Sets the confirmed route again if the restarted proxy has another: its saved routes may have been damaged. */
+  /** Sets the confirmed route, and what is shown, again if the restarted proxy has another: its saved routes may have been damaged. */
   function assertRoute(): Promise<unknown> {
     return serially(async () => {
-      if (confirmed === undefined) return;
+      if (confirmed === undefined && !shown) return;
       const status = await attempt<ProxyStatus>('GET', '/');
-      const routed = status.ok ? status.value.apps.find((each) => each.app === app)?.target : undefined;
-      if (status.ok && JSON.stringify(routed ?? null) !== JSON.stringify(confirmed)) await attempt('PUT', `${path}/target`, confirmed);
+      if (!status.ok) return;
+      const found = status.value.apps.find((each) => each.app === app);
+      const routed = JSON.stringify(found?.target ?? null) === JSON.stringify(confirmed);
+      if (confirmed !== undefined && !routed) await attempt('PUT', `${path}/target`, confirmed);
+      if (found?.preview !== shown?.target.instance) await attempt('PUT', `${path}/preview`, shown);
     });
   }
 
@@ -180,6 +198,13 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
           evidence: { log_file: `${proxyDir}/proxy.log` },
         });
       }),
+    preview: (wanted) =>
+      serially(async () => {
+        const target = wanted && toProxyTarget(wanted.target);
+        shown = wanted && target ? { token: wanted.token, target } : null;
+        const outcome = await call<unknown>('PUT', `${path}/preview`, shown);
+        if (!outcome.ok) log(`the preview could not be ${shown ? 'opened' : 'closed'}: ${outcome.error}`);
+      }).catch((error: Error) => log(`the preview could not be changed: ${error.message}`)),
     async current() {
       const outcome = await call<ProxyStatus>('GET', '/');
       if (!outcome.ok) throw new RouterError(outcome.code, outcome.error);

@@ -1,4 +1,4 @@
-import type { Failure } from '@greenroom/sdk/wire';
+import type { Failure, FailureCode } from '@greenroom/sdk/wire';
 import type { MachineEvent } from '../events.ts';
 import type { Attempt, Request, State } from '../state.ts';
 import type { Draft, Ignored } from './draft.ts';
@@ -60,9 +60,12 @@ export function rateLimited(state: State, request: Request, at: number): Failure
   };
 }
 
+/** Ends of an attempt that say nothing about its commit. */
+export const NOT_ITS_FAULT: readonly FailureCode[] = ['aborted', 'interrupted', 'shutting_down', 'frozen', 'superseded', 'not_approved'];
+
 /** The loop does not try a commit again that failed of itself. */
 export function noteFailed(state: State, attempt: Attempt, { code }: Failure): void {
-  if (attempt.kind !== 'deploy' || attempt.resolved === '' || ['aborted', 'interrupted', 'shutting_down', 'frozen'].includes(code)) return;
+  if (attempt.kind !== 'deploy' || attempt.resolved === '' || NOT_ITS_FAULT.includes(code)) return;
   state.failed_commits = [...state.failed_commits.filter((it) => it !== attempt.resolved), attempt.resolved].slice(-FAILED_COMMITS_KEPT);
 }
 

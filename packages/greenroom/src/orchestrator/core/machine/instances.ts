@@ -33,8 +33,8 @@ const STAY_IN_FOREGROUND =
   'Code 0 says that nothing went wrong: if start_command starts the server in the background (a daemon), have it stay in the foreground.';
 
 function candidateExited(draft: Draft, attempt: Attempt, event: Extract<MachineEvent, { type: 'instance_exited' }>): Ignored {
-  if (attempt.phase !== 'running') return `attempt ${attempt.id} is being undone`;
-  if (attempt.step === 'promote') {
+  if (attempt.phase === 'undoing') return `attempt ${attempt.id} is being undone`;
+  if (attempt.phase === 'running' && attempt.step === 'promote') {
     attempt.candidate_exit = event.exit.description;
     return undefined;
   }
@@ -49,7 +49,8 @@ function candidateExited(draft: Draft, attempt: Attempt, event: Extract<MachineE
     log_file: event.log_file,
     ...(event.exit.code === 0 ? { remedy: STAY_IN_FOREGROUND } : {}),
   };
-  abort(draft, attempt, { code: 'boot_exited', error: `The app ${event.exit.description} before it was healthy.`, evidence });
+  const when = attempt.phase === 'waiting' ? 'while it waited for approval' : 'before it was healthy';
+  abort(draft, attempt, { code: 'boot_exited', error: `The app ${event.exit.description} ${when}.`, evidence });
   return undefined;
 }
 

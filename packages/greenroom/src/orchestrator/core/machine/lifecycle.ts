@@ -1,6 +1,7 @@
 import type { Failure, StepName } from '@greenroom/sdk/wire';
 import type { AliveInstance, MachineEvent } from '../events.ts';
 import type { Attempt } from '../state.ts';
+import { awaitApproval } from './await.ts';
 import { type Draft, type Ignored, refuse, shuttingDown, stop } from './draft.ts';
 import { promoted } from './promote.ts';
 import { resumePublish } from './publish.ts';
@@ -62,16 +63,26 @@ function resumeAttempt(draft: Draft, attempt: Attempt, route: string | null, can
     draft.commands.push(undo(draft.state, attempt));
     return;
   }
-  if (attempt.step === 'promote' && candidateRuns && route === attempt.candidate) {
+  if (attempt.phase === 'waiting' && candidateRuns) {
+    draft.commands.push(awaitApproval(attempt));
+    return;
+  }
+  if (attempt.phase === 'running' && attempt.step === 'promote' && candidateRuns && route === attempt.candidate) {
     promoted(draft, attempt);
     return;
   }
-  abort(draft, attempt, interrupted(attempt.step));
+  abort(draft, attempt, attempt.phase === 'waiting' ? endedMeanwhile() : interrupted(attempt.step));
 }
 
 const interrupted = (step: StepName): Failure => ({
   code: 'interrupted',
   error: `The orchestrator ended during ${step}; nothing was promoted and the attempt was undone.`,
+  evidence: { remedy: 'Ask for the deploy again.' },
+});
+
+const endedMeanwhile = (): Failure => ({
+  code: 'interrupted',
+  error: 'The instance that waited for approval ended while the orchestrator was away; nothing was promoted.',
   evidence: { remedy: 'Ask for the deploy again.' },
 });
 
@@ -100,7 +111,8 @@ export function stopRequested(draft: Draft, detach: boolean): Ignored {
   // Whoever leaves the app running wants it running: a restart under way goes on, and the next start takes over what came of it.
   if (state.restart && !detach) abandonRestart(draft, '');
   const { attempt } = state;
-  if (attempt?.phase === 'running' && attempt.step !== 'promote') abort(draft, attempt, shuttingDown());
+  const promoting = attempt?.phase === 'running' && attempt.step === 'promote';
+  if (attempt && attempt.phase !== 'undoing' && !promoting) abort(draft, attempt, shuttingDown());
   return undefined;
 }
 

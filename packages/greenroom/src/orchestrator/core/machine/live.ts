@@ -41,7 +41,7 @@ export function rollBackByItself(draft: Draft, watched: string, why: string): bo
     at,
     overtaken: 0,
   });
-  if (attempt?.phase === 'running')
+  if (attempt && attempt.phase !== 'undoing')
     abort(draft, attempt, { code: 'aborted', error: `The live release failed (${why}); the automatic rollback went first.` });
   return true;
 }

@@ -39,7 +39,7 @@ export function rollbackRequested(draft: Draft, request: Request): Ignored {
   const impossible = promoting ? null : rollbackImpossible(state);
   if (impossible) return refuse(draft, request, impossible);
   state.queue.unshift({ ...request, overtaken: 0, ...(promoting ? { against: attempt.id } : {}) });
-  if (attempt?.phase === 'running' && !promoting)
+  if (attempt && attempt.phase !== 'undoing' && !promoting)
     abort(draft, attempt, { code: 'aborted', error: `Rollback ${request.id} ended this deploy before it was promoted.` });
   return undefined;
 }

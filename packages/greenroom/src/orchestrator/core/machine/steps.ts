@@ -1,6 +1,7 @@
 import type { Failure, StepName } from '@greenroom/sdk/wire';
 import type { StepData } from '../events.ts';
 import type { Attempt } from '../state.ts';
+import { needsApproval, wait } from './await.ts';
 import { type Draft, type Ignored, nameInstance, stop } from './draft.ts';
 import { promoted } from './promote.ts';
 import { abort } from './undo.ts';
@@ -8,6 +9,7 @@ import { abort } from './undo.ts';
 export function whileRunning(draft: Draft, event: { attempt: string; step: StepName }, act: (attempt: Attempt) => void): Ignored {
   const { attempt } = draft.state;
   if (attempt?.id !== event.attempt) return `attempt ${event.attempt} is over`;
+  if (attempt.phase === 'waiting') return `attempt ${event.attempt} waits for approval`;
   if (attempt.phase !== 'running') return `attempt ${event.attempt} is being undone`;
   if (attempt.step !== event.step) return `attempt ${event.attempt} is at step ${attempt.step}, not ${event.step}`;
   if (attempt.waiting_for.length > 0) return `attempt ${event.attempt} waits for its slot`;
@@ -61,7 +63,8 @@ export function stepSucceeded(draft: Draft, attempt: Attempt, data: StepData): v
   }
   if (attempt.step === 'prepare') draft.state.slots[attempt.slot] = { commit: attempt.resolved, ready: true };
   const next = attempt.steps[attempt.steps.indexOf(attempt.step) + 1];
-  if (next) enter(draft, attempt, next);
+  if (next === 'promote' && needsApproval(draft.state, attempt)) wait(draft, attempt);
+  else if (next) enter(draft, attempt, next);
 }
 
 export function stepFailed(draft: Draft, attempt: Attempt, failure: Failure): void {

@@ -2,7 +2,7 @@ import type { Failure } from '@greenroom/sdk/wire';
 import type { Command } from '../commands.ts';
 import type { Attempt, State } from '../state.ts';
 import { type Draft, finish, type Ignored, refuse } from './draft.ts';
-import { noteFailed } from './governance.ts';
+import { NOT_ITS_FAULT, noteFailed } from './governance.ts';
 import { scheduleRestart } from './restart.ts';
 import { restorable } from './rules.ts';
 
@@ -39,7 +39,7 @@ export function undone(draft: Draft, event: { attempt: string; slot_ready: boole
   return undefined;
 }
 
-const countsAsFailure = ({ code }: Failure): boolean => !['aborted', 'interrupted', 'shutting_down'].includes(code);
+const countsAsFailure = ({ code }: Failure): boolean => !NOT_ITS_FAULT.includes(code);
 
 /** What was to be undone did not happen: going back now would go one release too far. */
 function dropRollbacksAgainst(draft: Draft, attempt: string): void {
