@@ -65,6 +65,9 @@ async function example(file: string): Promise<string> {
   return found ?? assert.fail(`the guide has no ${file}`);
 }
 
+/** What each app wrote to its error output. */
+const said = new Map<ChildProcess, string>();
+
 interface Program {
   file: string;
   code: string;
@@ -83,12 +86,8 @@ async function start(t: TestContext, world: World, { file, code, program, env }:
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...world.env, ...env, ANN_KEY: 'long-and-random' },
   });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
+  child.stderr.on('data', (chunk: Buffer) => said.set(child, `${said.get(child) ?? ''}${chunk}`));
   t.after(async () => {
-    if (!t.passed) t.diagnostic(said);
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL');
       await once(child, 'exit');
@@ -99,7 +98,7 @@ async function start(t: TestContext, world: World, { file, code, program, env }:
 
 async function listens(port: number, app: ChildProcess): Promise<void> {
   for (;;) {
-    assert.equal(app.exitCode, null, 'the app ended');
+    assert.equal(app.exitCode, null, `the app ended: ${said.get(app)}`);
     const socket = connect(port, '127.0.0.1');
     const open = await new Promise((done) => socket.once('connect', () => done(true)).once('error', () => done(false)));
     socket.destroy();
