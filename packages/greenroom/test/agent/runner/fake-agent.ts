@@ -6,7 +6,15 @@ import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { type AgentContext, agent, methods, ndJsonStream, RequestError, type SessionUpdate } from '@agentclientprotocol/sdk';
+import {
+  type AgentContext,
+  agent,
+  methods,
+  ndJsonStream,
+  RequestError,
+  type RequestPermissionRequest,
+  type SessionUpdate,
+} from '@agentclientprotocol/sdk';
 
 export type Step =
   | { say: string }
@@ -107,11 +115,12 @@ async function play(
     else if ('think' in step) await update({ sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text: step.think } });
     else if ('update' in step) await update(step.update);
     else if ('ask' in step) {
-      const { outcome } = await client.request(methods.client.session.requestPermission, {
+      const question: RequestPermissionRequest = {
         sessionId,
         toolCall: { toolCallId: 'ask1', title: step.title, kind: 'execute', rawInput: { command: 'rm -rf build' } },
         options: step.ask.map(({ id, name, kind }) => ({ optionId: id, name, kind })),
-      });
+      };
+      const { outcome } = await client.request(methods.client.session.requestPermission, question);
       await say(`answer: ${outcome.outcome === 'selected' ? outcome.optionId : outcome.outcome}`);
     } else if ('commit' in step) {
       const call = `c${step.commit}`;
