@@ -47,6 +47,12 @@ export function readEnviron(pid: number): Buffer | undefined {
   return readProc(`/proc/${pid}/environ`);
 }
 
+/** What a process was started with, program first; empty when it may not be read or is gone, and for kernel threads. */
+export function readCommandLine(pid: number): string[] {
+  const words = readProc(`/proc/${pid}/cmdline`)?.toString('utf8').split('\0') ?? [];
+  return words.slice(0, -1);
+}
+
 /** Whether the environment has exactly this `NAME=value`. */
 export function environHas(environ: Buffer, entry: string): boolean {
   return environ.includes(`\0${entry}\0`) || environ.subarray(0, Buffer.byteLength(entry) + 1).equals(Buffer.from(`${entry}\0`));

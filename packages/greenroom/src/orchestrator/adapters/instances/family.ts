@@ -94,8 +94,18 @@ export function endFamily(family: Family, graceMs: number): Ending {
   };
   const run = async (): Promise<{ killed: boolean; left: number[] }> => {
     let members = findMembers(family);
-    if (graceMs > 0) await tellToEnd(family, members);
-    let killed = false;
+    const first = graceMs > 0 ? 'SIGTERM' : 'SIGKILL';
+    let killed = first === 'SIGKILL' && members.length > 0;
+    // Those may yet turn out to be spared: they are told when that shows.
+    const unsure = new Set(members.filter((stat) => isBetweenForkAndExec(family, stat)).map(({ pid }) => pid));
+    const isSure = ({ pid }: ProcessStat): boolean => !unsure.has(pid);
+    signalMembers(family, members.filter(isSure), first);
+    if (unsure.size > 0) {
+      await sleep(FORK_MS);
+      members = findMembers(family);
+      const told = members.filter((stat) => !isSure(stat));
+      signalMembers(family, told, first);
+    }
     let lastFullLook = performance.now();
     for (let delay = FIRST_POLL_MS; ; delay = Math.min(delay * 1.5, MAX_POLL_MS)) {
       const now = performance.now();
@@ -109,11 +119,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
         if (now >= deadline + KILL_PATIENCE_MS) return { killed, left: members.map((stat) => stat.pid) };
         if (!killed) delay = FIRST_POLL_MS;
         killed = true;
-        signalMembers(
-          family,
-          now < deadline + FORK_MS ? members.filter((stat) => !isBetweenForkAndExec(family, stat)) : members,
-          'SIGKILL',
-        );
+        signalMembers(family, members, 'SIGKILL');
       }
       const wait = overdue ? delay : Math.max(0, Math.min(delay, deadline - performance.now()));
       await interruptibleSleep(wait, alarm.signal);
@@ -133,22 +139,6 @@ export function endFamily(family: Family, graceMs: number): Ending {
       wake();
     },
   };
-}
-
-async function tellToEnd(family: Family, members: readonly ProcessStat[]): Promise<void> {
-  const unsure = new Set(members.filter((stat) => isBetweenForkAndExec(family, stat)).map(({ pid }) => pid));
-  signalMembers(
-    family,
-    members.filter(({ pid }) => !unsure.has(pid)),
-    'SIGTERM',
-  );
-  if (unsure.size === 0) return;
-  await sleep(FORK_MS);
-  signalMembers(
-    family,
-    findMembers(family).filter(({ pid }) => unsure.has(pid)),
-    'SIGTERM',
-  );
 }
 
 /**
