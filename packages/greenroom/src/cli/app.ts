@@ -9,10 +9,12 @@ import {
 import { VERSION } from '../version.ts';
 import { agentRun } from './commands/agent-run.ts';
 import { alert } from './commands/alert.ts';
+import { approve } from './commands/approve.ts';
 import { chat } from './commands/chat.ts';
 import { completion } from './commands/completion.ts';
 import { conversations } from './commands/conversations.ts';
 import { demoAgent } from './commands/demo-agent.ts';
+import { deny } from './commands/deny.ts';
 import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { freeze } from './commands/freeze.ts';
@@ -47,6 +49,8 @@ export function buildCli(): Application<Cli> {
       freeze,
       thaw,
       override,
+      approve,
+      deny,
       reconcile,
       pr,
       doctor,

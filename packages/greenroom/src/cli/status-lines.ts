@@ -2,6 +2,7 @@ import type { AttemptView, ChecksView, Status } from '@greenroom/sdk/wire';
 import { driftRows } from './drift-rows.ts';
 import { ago, duration, shortCommit, table } from './format.ts';
 import { type Paint, plain } from './terminal.ts';
+import { waitingLines } from './waiting.ts';
 
 const SHOWN_DEPLOYS = 5;
 
@@ -14,6 +15,7 @@ export function statusLines(status: Status, paint: Paint, now: number): string[]
     ['port', String(status.port)],
   ];
   if (status.attempt) facts.push(['now', atWork(status.attempt)]);
+  if (status.attempt) for (const line of waitingLines(status.attempt, status)) facts.push(['approval', paint('yellow', line)]);
   if (status.agent.busy) facts.push(['agent', 'at work']);
   if (status.watch) facts.push(['watch', `until ${status.watch.until}; a crash until then rolls back by itself`]);
   for (const item of status.queue)

@@ -58,10 +58,12 @@ test('what only the operator may do, against the real orchestrator', async (t) =
         await client.override({ commit: 'main', code: 'gate_secret', reason: 'r' }),
         await client.reconcile({ dry_run: true }),
         await client.pullRequest(),
+        await client.approve({ id: 'any', by: 'me' }),
+        await client.deny({ id: 'any', by: 'me' }),
       ];
       assert.deepEqual(
         refused.map((it) => !it.success && it.code),
-        Array(5).fill('forbidden'),
+        Array(7).fill('forbidden'),
       );
     }
     assert.equal((await rig.status()).freeze, null);

@@ -2,6 +2,7 @@ import type { AttemptView } from '@greenroom/sdk/wire';
 import type { Cli } from '../context.ts';
 import { duration } from '../format.ts';
 import { cut, json } from '../terminal.ts';
+import { waitingLines } from '../waiting.ts';
 import type { FollowView } from './follow.ts';
 import { currentWork, isFinal, stepLine } from './lines.ts';
 
@@ -34,14 +35,26 @@ function eachStepOnce(print: (attempt: AttemptView, step: AttemptView['steps'][n
   };
 }
 
+/** Calls back once, when the attempt has come to wait for a person. */
+function onceWaiting(tell: (attempt: AttemptView) => void): (attempt: AttemptView) => void {
+  let told = false;
+  return (attempt) => {
+    if (told || attempt.approval?.state !== 'waiting') return;
+    told = true;
+    tell(attempt);
+  };
+}
+
 function jsonProgress(cli: Cli): Progress {
   let status = '';
   const steps = eachStepOnce((attempt, step) => cli.say(json({ type: 'step', id: attempt.id, ...step })));
+  const waits = onceWaiting(({ id, approval }) => cli.say(json({ type: 'waiting', id, ...approval })));
   return {
     update(attempt) {
       if (attempt.status !== status && attempt.status === 'queued') cli.say(json({ type: 'queued', id: attempt.id }));
       status = attempt.status;
       steps(attempt);
+      waits(attempt);
     },
     lost: () => cli.say(json({ type: 'orchestrator_lost' })),
     found: () => cli.say(json({ type: 'orchestrator_back' })),
@@ -52,11 +65,15 @@ function jsonProgress(cli: Cli): Progress {
 function plainProgress(cli: Cli): Progress {
   let toldQueued = false;
   const steps = eachStepOnce((_attempt, step) => cli.say(stepLine(step, cli.paint)));
+  const waits = onceWaiting((attempt) => {
+    for (const line of waitingLines(attempt)) cli.say(`${cli.paint('yellow', '?')} ${line}`);
+  });
   return {
     update(attempt) {
       if (attempt.status === 'queued' && !toldQueued) cli.say(`${cli.paint('dim', '·')} ${currentWork(attempt).text}`);
       toldQueued ||= attempt.status === 'queued';
       steps(attempt);
+      waits(attempt);
     },
     lost: () => cli.say(LOST),
     found: () => cli.say(FOUND),
@@ -81,6 +98,9 @@ function movingProgress(cli: Cli): Progress {
     cli.stdout.write(`${CLEAR_LINE}${line}\n`);
   };
   const steps = eachStepOnce((_attempt, step) => above(stepLine(step, cli.paint)));
+  const waits = onceWaiting((attempt) => {
+    for (const line of waitingLines(attempt)) above(`${cli.paint('yellow', '?')} ${line}`);
+  });
   const timer = setInterval(() => {
     frame++;
     draw();
@@ -89,6 +109,7 @@ function movingProgress(cli: Cli): Progress {
   return {
     update(attempt) {
       steps(attempt);
+      waits(attempt);
       work = currentWork(attempt);
       draw();
     },
