@@ -1,12 +1,14 @@
 /** The orchestrator's composition root: the only file that sees every part. */
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
-import { readContract, writeContractCopy } from './orchestrator/adapters/contract-file.ts';
+import { readContract, writeContractCopy, writeHandOver } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
 import { createGate } from './orchestrator/adapters/gate/gate.ts';
 import { environmentCredentials } from './orchestrator/adapters/git/credentials.ts';
@@ -106,6 +108,7 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
     await options.remember();
     await writePidFile(layout, options.apiPort);
     await writeContractCopy(layout, read.text);
+    await writeHandOver(layout, handOverOf(options.app, contract, layout));
     await serve(options, say, layout, contract, stopAsked);
   } finally {
     await rm(layout.pidFile, { force: true });
@@ -323,6 +326,15 @@ async function describeDamage(layout: Layout, damaged: boolean): Promise<string>
   const { problems } = await verifyJournal(layout);
   const [first] = problems;
   return first ? `line ${first.line} ${first.problem}${problems.length > 1 ? `, and ${problems.length - 1} more` : ''}` : '';
+}
+
+/** What the app is told of its agent; null while the contract has none. */
+function handOverOf(app: string, { agent }: Contract, { data, chatAppSocket }: Layout): string | null {
+  if (!agent) return null;
+  const cli = join(import.meta.dirname, 'cli', import.meta.filename.endsWith('.ts') ? 'main.ts' : 'main.js');
+  const command = [process.execPath, cli];
+  const handOver: HandOver = { version: 1, command, data, app, chat_path: agent.chat_path, chat_socket: chatAppSocket };
+  return `${JSON.stringify(handOver, null, 2)}\n`;
 }
 
 async function writePidFile(layout: Layout, apiPort: number): Promise<void> {

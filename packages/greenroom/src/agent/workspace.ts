@@ -83,7 +83,7 @@ async function begin(
   if (unfinished !== null) {
     const { name, abort } = unfinished;
     const human = await commitOf(git, remoteRef(humanBranch));
-    const firstTask = `Before anything else: the workspace holds a ${name} that is not finished. Look at it with "git status", then finish it or give it up with "${abort}". After that run "git merge ${human}", so that the newest work on ${humanBranch} is in ${agentBranch}.`;
+    const firstTask = `The workspace holds a ${name} that is not finished. Look at it with "git status", then finish it or give it up with "${abort}". After that run "git merge ${human}", so that the newest work on ${humanBranch} is in ${agentBranch}.`;
     return { notes: [warning(`The workspace holds a ${name} that is not finished.`)], firstTask, conflict: '' };
   }
   const { onBranch, notes } = await checkOutAgentBranch(git, options);

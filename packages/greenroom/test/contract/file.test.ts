@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { readContract, writeContractCopy } from '../../src/orchestrator/adapters/contract-file.ts';
+import { readContract, writeContractCopy, writeHandOver } from '../../src/orchestrator/adapters/contract-file.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 
 let folder: string;
@@ -164,5 +164,17 @@ test('what a crash left half-written is no obstacle', async () => {
   mkdirSync(dirname(layout.contractCopy), { recursive: true });
   writeFileSync(join(dirname(layout.contractCopy), `.app.contract.json.${process.pid}.tmp`), 'half');
   await writeContractCopy(layout, good);
+  assertCopy(good);
+});
+
+test('the hand-over lies beside the copy, is readable for all, and goes when the contract has no agent', async () => {
+  const layout = layoutOf(data);
+  await writeContractCopy(layout, good);
+  await writeHandOver(layout, '{ "version": 1 }\n');
+  assert.equal(dirname(layout.handOver), dirname(layout.contractCopy));
+  assert.equal(readFileSync(layout.handOver, 'utf8'), '{ "version": 1 }\n');
+  assert.equal(lstatSync(layout.handOver).mode & 0o777, 0o444);
+  await writeHandOver(layout, null);
+  await writeHandOver(layout, null);
   assertCopy(good);
 });

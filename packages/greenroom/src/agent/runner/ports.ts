@@ -28,7 +28,7 @@ export type PreparedWorkspace =
       ok: true;
       /** What the chat says of it: merged commits, what could not be done. */
       notes: WorkspaceNote[];
-      /** What the agent has to do before what it was asked, as a sentence to it, such as a conflict to resolve. */
+      /** What the agent has to do before what it was asked, as sentences to it, such as a conflict to resolve. */
       firstTask?: string;
       /** Variables that the agent gets, such as git's configuration for the trailers. */
       environment: Record<string, string>;

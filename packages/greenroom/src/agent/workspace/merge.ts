@@ -52,7 +52,7 @@ export async function tryMerge(
 /** What the agent has to do about a conflict before anything else. File names are quoted: they are whatever somebody called them. */
 export function conflictTask({ human, files }: { human: string; files: string[] }, { humanBranch, agentBranch }: WorkspaceOptions): string {
   return [
-    `Before anything else: ${humanBranch}, the branch of the people, is at commit ${short(human)} and conflicts with ${agentBranch} in ${named(files)}.`,
+    `${humanBranch}, the branch of the people, is at commit ${short(human)} and conflicts with ${agentBranch} in ${named(files)}.`,
     `Run "git merge ${human}", resolve each conflict so that what both sides meant is kept, check that the app still works, and commit.`,
     'Commit or finish first what is not committed. If you cannot resolve it, run "git merge --abort", say why, and go on without it: a person is then told.',
   ].join(' ');

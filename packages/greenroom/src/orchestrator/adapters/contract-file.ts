@@ -30,19 +30,29 @@ export async function readContract(file: string): Promise<ReadContract> {
  * was put in its place (another text, a link, a folder, other permissions) is replaced and never followed. Durable and atomic: a reader sees
  * the old text or the new one. Repeatable. Answers whether there was anything to do.
  */
-export async function writeContractCopy(layout: Layout, rawText: string): Promise<'written' | 'unchanged'> {
-  const path = dirname(layout.contractCopy);
-  const name = basename(layout.contractCopy);
+export async function writeContractCopy(layout: Pick<Layout, 'contractCopy'>, rawText: string): Promise<'written' | 'unchanged'> {
+  return await show(layout.contractCopy, rawText);
+}
+
+/** How the app finds its agent, a `HandOver` as JSON beside the contract's copy and written like it; null takes it away. */
+export async function writeHandOver(layout: Pick<Layout, 'handOver'>, text: string | null): Promise<void> {
+  if (text !== null) await show(layout.handOver, text);
+  else await rm(layout.handOver, { recursive: true, force: true });
+}
+
+async function show(file: string, text: string): Promise<'written' | 'unchanged'> {
+  const path = dirname(file);
+  const name = basename(file);
   await makeRealFolder(path);
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     // By way of the open folder, so that one swapped for a link from here on diverts nothing.
     const inside = (entry: string): string => join('/proc/self/fd', String(folder.fd), entry);
     await folder.chmod(FOLDER_MODE);
-    if (await holds(inside(name), rawText)) return 'unchanged';
+    if (await holds(inside(name), text)) return 'unchanged';
     const temporary = inside(`.${name}.${process.pid}.tmp`);
     await rm(temporary, { recursive: true, force: true });
-    await writeDurably(temporary, rawText);
+    await writeDurably(temporary, text);
     if ((await lstat(inside(name)).catch(absent))?.isDirectory()) await rm(inside(name), { recursive: true });
     await rename(temporary, inside(name));
     await folder.sync();
