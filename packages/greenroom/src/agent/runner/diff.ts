@@ -22,7 +22,7 @@ export function diffContent(path: string, before: string | null, after: string):
   let added = 0;
   let removed = 0;
   for (const hunk of patch.hunks) {
-    lines.push(`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`);
+    lines.push(`@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`);
     for (const line of hunk.lines) {
       if (line.startsWith('+')) added += 1;
       else if (line.startsWith('-')) removed += 1;
@@ -31,6 +31,11 @@ export function diffContent(path: string, before: string | null, after: string):
   }
   const { text, omitted } = cutAtLines(lines);
   return { type: 'diff', path, change, diff: text, added, removed, ...(omitted === undefined ? {} : { omitted }) };
+}
+
+/** As diff programs write it: an empty range names the line before it. */
+function range(start: number, lines: number): string {
+  return `${lines === 0 ? start - 1 : start},${lines}`;
 }
 
 /** Only the begin of a long diff is kept, whole lines of it: hunks without their begin say nothing. */

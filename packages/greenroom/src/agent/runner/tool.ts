@@ -1,5 +1,6 @@
 import type { ContentBlock, ToolCallContent, ToolCallUpdate } from '@agentclientprotocol/sdk';
 import type { ChatEventBody, ToolContent } from '@greenroom/sdk/chat';
+import { type CommandOutput, createCommandOutput } from './command-output.ts';
 import { diffContent } from './diff.ts';
 import { oneLine, shorten, showPath } from './text.ts';
 
@@ -20,6 +21,7 @@ const MAX_LOCATIONS = 50;
 interface Known {
   /** What was said last, as JSON, by field. */
   said: Map<string, string>;
+  printed: CommandOutput;
   hasContent: boolean;
   done: boolean;
 }
@@ -31,7 +33,7 @@ export function createToolMapper(workspace: string): ToolMapper {
     map(update) {
       const call = oneLine(update.toolCallId, TITLE_CHARACTERS);
       const first = !calls.has(call);
-      const known = calls.get(call) ?? { said: new Map(), hasContent: false, done: false };
+      const known = calls.get(call) ?? { said: new Map(), printed: createCommandOutput(), hasContent: false, done: false };
       calls.set(call, known);
       known.done = update.status == null ? known.done : update.status === 'completed' || update.status === 'failed';
       const event: ToolEvent = { kind: 'tool', call };
@@ -57,12 +59,21 @@ export function createToolMapper(workspace: string): ToolMapper {
         event.content = contents(update.content ?? [], workspace);
         known.hasContent ||= event.content.length > 0;
       }
+      known.printed.add(update._meta);
+      const printed = known.printed.show(known.done);
+      if (printed) {
+        event.content = [...(event.content ?? []), printed];
+        known.hasContent = true;
+      }
       if (!known.hasContent && isNew('output', update.rawOutput)) {
         const output = outputText(update.rawOutput);
         if (output) event.content = [{ type: 'text', ...shorten(output) }];
       }
       // Only what is compared is kept, and not the large of a call that is over.
-      if (known.done) for (const field of ['content', 'output', 'input']) known.said.delete(field);
+      if (known.done) {
+        for (const field of ['content', 'output', 'input']) known.said.delete(field);
+        known.printed = createCommandOutput();
+      }
       return Object.keys(event).length > 2 ? event : null;
     },
     open: () => [...calls].filter(([, { done }]) => !done).map(([call]) => call),
@@ -106,6 +117,8 @@ function inputText(input: unknown): string {
 
 function outputText(output: unknown): string {
   if (typeof output === 'string') return output;
+  const result = member(member(output, 'result'), 'content');
+  if (Array.isArray(result)) return result.map((block) => textOf(block, 'text')).join('\n');
   for (const name of ['output', 'formatted_output', 'aggregated_output', 'stdout', 'text', 'error']) {
     const text = textOf(output, name);
     if (text !== '') return text;
