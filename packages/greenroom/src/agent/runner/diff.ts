@@ -1,36 +1,42 @@
 import type { ToolContent } from '@greenroom/sdk/chat';
-import { structuredPatch } from 'diff';
+import { type StructuredPatchHunk, structuredPatch } from 'diff';
 import { takeMarks } from '../acp/shorten.ts';
 import { clean, KEPT_BYTES, shorten } from './text.ts';
 
 export type DiffContent = Extract<ToolContent, { type: 'diff' }>;
 
 const CONTEXT_LINES = 3;
-/** A comparison that takes longer shows the new text only by its size. */
-const PATIENCE_MS = 250;
+/** With more changed lines than that it is shown as a rewrite: finding what stayed would take long and say little. */
+const MAX_CHANGED_LINES = 1_000;
 
 /** What an edit changed, as hunks. `before` is null for a file that is made. */
 export function diffContent(path: string, before: string | null, after: string): DiffContent {
   const change = before === null ? 'added' : 'changed';
-  const left = before ?? '';
-  const missing = takeMarks(left).omitted + takeMarks(after).omitted;
-  const patch =
-    missing > 0 ? undefined : structuredPatch('', '', clean(left), clean(after), '', '', { context: CONTEXT_LINES, timeout: PATIENCE_MS });
-  if (!patch)
-    return { type: 'diff', path, change, diff: '', added: 0, removed: 0, omitted: Math.max(1, missing + left.length + after.length) };
-  const lines: string[] = [];
-  let added = 0;
-  let removed = 0;
-  for (const hunk of patch.hunks) {
-    lines.push(`@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`);
-    for (const line of hunk.lines) {
-      if (line.startsWith('+')) added += 1;
-      else if (line.startsWith('-')) removed += 1;
-      lines.push(line);
-    }
-  }
+  const missing = takeMarks(before ?? '').omitted + takeMarks(after).omitted;
+  if (missing > 0) return { type: 'diff', path, change, diff: '', added: 0, removed: 0, omitted: missing };
+  const left = clean(before ?? '');
+  const right = clean(after);
+  const options = { context: CONTEXT_LINES, maxEditLength: MAX_CHANGED_LINES };
+  const hunks = structuredPatch('', '', left, right, '', '', options)?.hunks ?? [rewrite(left, right)];
+  const lines = hunks.flatMap((hunk) => [
+    `@@ -${range(hunk.oldStart, hunk.oldLines)} +${range(hunk.newStart, hunk.newLines)} @@`,
+    ...hunk.lines,
+  ]);
+  const count = (sign: string): number => hunks.reduce((sum, hunk) => sum + hunk.lines.filter((line) => line.startsWith(sign)).length, 0);
   const { text, omitted } = cutAtLines(lines);
-  return { type: 'diff', path, change, diff: text, added, removed, ...(omitted === undefined ? {} : { omitted }) };
+  return { type: 'diff', path, change, diff: text, added: count('+'), removed: count('-'), ...(omitted === undefined ? {} : { omitted }) };
+}
+
+/** Everything goes, everything comes. */
+function rewrite(left: string, right: string): StructuredPatchHunk {
+  const before = linesOf(left);
+  const after = linesOf(right);
+  const lines = [...before.map((line) => `-${line}`), ...after.map((line) => `+${line}`)];
+  return { oldStart: 1, oldLines: before.length, newStart: 1, newLines: after.length, lines };
+}
+
+function linesOf(text: string): string[] {
+  return text === '' ? [] : text.replace(/\n$/, '').split('\n');
 }
 
 /** As diff programs write it: an empty range names the line before it. */
