@@ -25,6 +25,7 @@ import { createHumanPush } from '../orchestrator/runner/human-push.ts';
 import type { PullRequestAnswer, Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
 import { type Checks, createChecks } from './checks.ts';
+import { createGaveUp } from './gave-up.ts';
 
 const REPORTED_AGAIN_MS = 86_400_000;
 /** Reports to GitHub that wait no longer than this are on their way, and no drift. */
@@ -176,6 +177,12 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     const alert = alerts.send.bind(alerts);
     const policy = contract.on_human_push;
     const humanBranch = contract.human_branch;
+    const gaveUp = createGaveUp({ layout, repo, contract, alert, log });
+    const lookAtGivenUp = (): void => {
+      gaveUp.look(ended.signal).catch((error: Error) => {
+        if (!ended.signal.aborted) log(`what the agent gave up could not be looked at: ${error.message}`);
+      });
+    };
     const humanPush = createHumanPush({
       policy,
       humanBranch,
@@ -210,11 +217,15 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
       onDrift(drift) {
         for (const it of driftAlerts(EVERY_DRIFT, drift)) alerts.send(it);
         if (!drift.some((it) => it.name === 'human_ahead' && it.action === 'alert')) humanPush.untell();
+        lookAtGivenUp();
         checks?.look();
       },
       log,
     });
     const webhook = await openWebhook(reconcile);
+    const unwatch = gaveUp.watch(() => {
+      reconcile.run(false).catch((error: Error) => log(`what the agent reported could not be looked at: ${error.message}`));
+    });
     checks?.look();
     reconcile.start();
     return {
@@ -227,6 +238,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
       async close() {
         stopAlerts();
         stopReports?.();
+        unwatch();
         ended.abort();
         cancelDelivery();
         await webhook?.close();
