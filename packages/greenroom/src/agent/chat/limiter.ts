@@ -11,7 +11,7 @@ export interface Limiter {
   wait(key: string): number;
 }
 
-/** Keys beyond which those that have all of their share again are forgotten. */
+/** In a flood of keys those that were quiet for longest are forgotten, so that memory stays bounded. */
 const KEYS_KEPT = 10_000;
 
 /** A bucket per key, which fills up again evenly. */
@@ -19,25 +19,15 @@ export function createLimiter({ count, windowMs }: Limit, now: () => number = ()
   const buckets = new Map<string, { left: number; at: number }>();
   const perMs = count / windowMs;
 
-  function bucketOf(key: string): { left: number; at: number } {
+  function bucketOf(key: string): { left: number } {
     const at = now();
     const known = buckets.get(key);
-    const left = known ? Math.min(count, known.left + (at - known.at) * perMs) : count;
-    const bucket = { left, at };
+    const bucket = { left: known ? Math.min(count, known.left + (at - known.at) * perMs) : count, at };
+    // Always put last, so that the first is the one that was quiet for longest.
+    buckets.delete(key);
     buckets.set(key, bucket);
-    if (buckets.size > KEYS_KEPT) forget(at, key);
+    if (buckets.size > KEYS_KEPT) buckets.delete(buckets.keys().next().value ?? key);
     return bucket;
-  }
-
-  function forget(at: number, current: string): void {
-    for (const [key, { left, at: then }] of buckets) {
-      if (key !== current && left + (at - then) * perMs >= count) buckets.delete(key);
-    }
-    // A flood of addresses: the oldest give way, so that memory stays bounded.
-    for (const key of buckets.keys()) {
-      if (buckets.size <= KEYS_KEPT) return;
-      if (key !== current) buckets.delete(key);
-    }
   }
 
   const secondsUntilOne = (left: number): number => (left >= 1 ? 0 : Math.max(1, Math.ceil((1 - left) / perMs / 1000)));

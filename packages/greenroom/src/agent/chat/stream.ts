@@ -4,8 +4,9 @@ import type { Changes } from './changes.ts';
 
 /** A comment now and then, so that nothing on the way takes the connection for dead. */
 const HEARTBEAT_MS = 15_000;
-/** Events read at once: all that a stream ever holds in memory, however slowly its reader takes them. */
+/** Read at once: about all that a stream ever holds in memory, however slowly its reader takes it. */
 const EVENTS_AT_ONCE = 50;
+const CHARACTERS_AT_ONCE = 128 * 1024;
 const RETRY_MS = 1_000;
 
 export interface StreamOptions {
@@ -29,6 +30,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   const { transcript, conversation, changes, heartbeatMs = HEARTBEAT_MS } = options;
   const encoder = new TextEncoder();
   let last = options.after;
+  let limit = EVENTS_AT_ONCE;
   let shown = '';
   let cancelled = false;
   let pending = `retry: ${RETRY_MS}\n\n`;
@@ -42,9 +44,11 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
       const state = JSON.stringify(options.state());
       if (state !== shown) text += `event: state\ndata: ${state}\n\n`;
       shown = state;
-      const events = transcript.eventsAfter(conversation, last, EVENTS_AT_ONCE);
+      const events = transcript.eventsAfter(conversation, last, limit);
       for (const event of events) text += eventText(event);
       last = events.at(-1)?.seq ?? last;
+      // Large ones are followed by large ones.
+      limit = Math.max(1, Math.min(EVENTS_AT_ONCE, Math.floor((CHARACTERS_AT_ONCE * events.length) / text.length) || EVENTS_AT_ONCE));
       if (text !== '') return text;
       if (transcript.conversation(conversation) === null) return null;
       const before = performance.now();

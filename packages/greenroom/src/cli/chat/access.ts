@@ -22,7 +22,7 @@ export async function readAccess({ layout }: Target, contract: Contract, env: No
 /** Throws `CliError` unless somebody can be let in, and nobody who should not be. */
 export function requireAccess(
   { tokens, askApp }: ChatAccess,
-  { noLogin, host, port, file }: { noLogin: boolean; host: string; port: number | undefined; file: string },
+  { noLogin, host, port, secrets }: { noLogin: boolean; host: string; port: number | undefined; secrets: string },
 ): void {
   if (noLogin && (port === undefined || !isLoopback(host))) {
     throw new CliError(
@@ -37,7 +37,7 @@ export function requireAccess(
     'no_authorization',
     [
       'Nothing says who may chat, and whoever may chat can change the app: the chat is not started. Choose a way:',
-      `- a token, for you and those you give it to: put ${CHAT_TOKEN}=… into ${file} (make one with: openssl rand -hex 24)`,
+      `- a token, for you and those you give it to: put ${CHAT_TOKEN}=… into ${secrets} (make one with: openssl rand -hex 24)`,
       `  Those who may also approve deploys and roll back can have one of their own: ${APPROVE_TOKEN}=…`,
       "- your app's own log-in: name a path on its internal port in the contract, for example",
       '  "agent": { "authorize_endpoint": "/greenroom-authorize" }',

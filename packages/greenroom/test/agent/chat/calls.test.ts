@@ -4,7 +4,7 @@ import type { ChatEvent, ChatPage } from '@greenroom/sdk/chat';
 import { createLimiter } from '../../../src/agent/chat/limiter.ts';
 import type { ProcessIdentity } from '../../../src/agent/transcript.ts';
 import { readBootId, readStat } from '../../../src/proc.ts';
-import { ADA, BOB, codeOf, openRig, PATH } from './rig.ts';
+import { ADA, BOB, codeOf, fill, openRig, PATH } from './rig.ts';
 
 const THIS_PROCESS: ProcessIdentity = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
 
@@ -225,7 +225,11 @@ test('approve, deny and roll back go to the orchestrator, in the name of the per
 test('a conversation of 100,000 events opens with one small page, and the others follow', async (t) => {
   const rig = await openRig(t);
   const id = rig.conversation();
-  fill(rig.root, id, 100_000);
+  fill(
+    rig,
+    id,
+    Array.from({ length: 100_000 }, (_, number) => `Notice ${number}`),
+  );
   const begun = performance.now();
   const answer = await rig.call(ADA, 'GET', `/api/conversations/${id}/events`);
   t.diagnostic(`first page of 100,000 events: ${(performance.now() - begun).toFixed(1)} ms, ${answer.body.length} bytes`);
@@ -270,17 +274,3 @@ test('below another path, and at the top', async (t) => {
     assert.equal((await rig.call(ADA, 'GET', `/../..${PATH}/api/session`)).status, 404, path);
   }
 });
-
-/** Short events of many kinds, written at once. */
-function fill(root: string, conversation: string, count: number): void {
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
-  const sql = new DatabaseSync(`${root}/agent/transcript.db`);
-  const insert = sql.prepare('INSERT INTO events (conversation, turn, kind, time, body) VALUES (?, ?, ?, ?, ?)');
-  sql.exec('BEGIN');
-  for (let number = 0; number < count; number += 1) {
-    const body = { kind: 'notice', level: 'info', text: `Notice ${number}` };
-    insert.run(conversation, 't', body.kind, Date.now(), JSON.stringify(body));
-  }
-  sql.exec('COMMIT');
-  sql.close();
-}

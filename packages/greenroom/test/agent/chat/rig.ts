@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { TestContext } from 'node:test';
 import type { ChatCaller, ChatEvent, ChatState } from '@greenroom/sdk/chat';
 import { createClient } from '@greenroom/sdk/client';
@@ -178,3 +179,13 @@ export async function openStream(
 }
 
 export const codeOf = ({ body }: Answer): string => String((JSON.parse(body) as { code?: string }).code);
+
+/** Appends notices all at once. */
+export function fill({ root }: Rig, conversation: string, texts: readonly string[]): void {
+  const sql = new DatabaseSync(join(root, 'agent', 'transcript.db'));
+  const insert = sql.prepare("INSERT INTO events (conversation, turn, kind, time, body) VALUES (?, 't', 'notice', ?, ?)");
+  sql.exec('BEGIN');
+  for (const text of texts) insert.run(conversation, Date.now(), JSON.stringify({ kind: 'notice', level: 'info', text }));
+  sql.exec('COMMIT');
+  sql.close();
+}

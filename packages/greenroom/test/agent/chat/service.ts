@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { type Layout, layoutOf } from '../../../src/orchestrator/layout.ts';
+import { CHAT_TOKEN } from './rig.ts';
+
+const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts');
+
+/** A data directory with a contract, without an orchestrator. */
+export interface AppData {
+  layout: Layout;
+  /** Runs `greenroom chat` to its end. */
+  run(args: readonly string[], secrets?: Record<string, string>): Promise<{ code: number | null; output: string }>;
+  /** Starts `greenroom chat`; resolves when it says that it is ready. The test ends it. */
+  start(args?: readonly string[]): Promise<RunningChat>;
+}
+
+export interface RunningChat {
+  pid: number;
+  kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>;
+}
+
+export function appData(t: TestContext, contract: Record<string, unknown> = { agent: {} }): AppData {
+  const root = mkdtempSync(join(tmpdir(), 'chat-service-'));
+  const layout = layoutOf(join(root, 'data'));
+  mkdirSync(layout.data);
+  const app = { name: 'shop', data: layout.data, repo: root, contract: layout.contract, api_port: 9_199 };
+  writeFileSync(layout.app, JSON.stringify(app));
+  writeFileSync(layout.contract, JSON.stringify({ start_command: 'node app.js', port: 9_198, health_endpoint: '/', ...contract }));
+  const children: ChildProcess[] = [];
+  t.after(async () => {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  function spawnChat(args: readonly string[], secrets: Record<string, string>) {
+    const { PATH = '' } = process.env;
+    const env = { PATH, HOME: root, GREENROOM_HOME: join(root, 'home'), ...secrets };
+    const child = spawn(process.execPath, [MAIN, 'chat', '--data', layout.data, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    return child;
+  }
+
+  return {
+    layout,
+    async run(args, secrets = {}) {
+      const child = spawnChat(args, secrets);
+      const exited = once(child, 'exit');
+      const output = (await Promise.all([text(child.stdout), text(child.stderr)])).join('');
+      const [code] = await exited;
+      return { code, output };
+    },
+    async start(args = []) {
+      const child = spawnChat(args, { GREENROOM_CHAT_TOKEN: CHAT_TOKEN });
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString('utf8');
+      });
+      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+        said += chunk.toString('utf8');
+        if (said.includes(' is ready ')) break;
+      }
+      if (!said.includes(' is ready ')) throw new Error(`greenroom chat ended: ${said}`);
+      return {
+        pid: child.pid ?? 0,
+        async kill(signal) {
+          const exited = once(child, 'exit');
+          child.kill(signal);
+          const [code, by] = await exited;
+          return { code, signal: by };
+        },
+      };
+    },
+  };
+}
