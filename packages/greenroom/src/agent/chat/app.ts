@@ -2,7 +2,7 @@ import type { ChatSession, ChatState } from '@greenroom/sdk/chat';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Transcript } from '../transcript.ts';
-import { type Access, identify, type Listener } from './access.ts';
+import { type Access, type Identified, identify, type Listener } from './access.ts';
 import { answerRefusal, type ChatContext, type ChatEnv, type Refused, refused, tooMany } from './answers.ts';
 import type { Assets } from './assets.ts';
 import type { Changes } from './changes.ts';
@@ -24,6 +24,8 @@ export interface ChatLimits {
   /** Of a caller. */
   calls: Limiter;
   messages: Limiter;
+  /** Of an address. */
+  wrongTokens: Limiter;
   streams: StreamCount;
 }
 
@@ -84,10 +86,10 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
     await next();
     return undefined;
   });
-  addLoginCalls(api, { listener, tokens: access.tokens, chatPath: options.chatPath });
+  addLoginCalls(api, { listener, tokens: access.tokens, chatPath: options.chatPath, wrongTokens: limits.wrongTokens });
 
   api.use('/api/*', async (c, next) => {
-    const known = await identify(c, listener, access);
+    const known = await identifyOnce(c);
     if (!known.ok) return answerRefusal(c, known);
     const seconds = limits.calls.take(known.caller.user.id);
     if (seconds > 0) return answerRefusal(c, tooMany('Too many calls.', seconds));
@@ -118,6 +120,13 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
     answerRefusal(c, refused(404, 'not_found', `There is no ${c.req.method} ${new URL(c.req.url).pathname} in this chat.`)),
   );
   api.onError((error, c) => {
+    if ('errcode' in error) {
+      log(`${c.req.method} ${c.req.path}: the transcript cannot be used: ${error.message}`);
+      return answerRefusal(
+        c,
+        refused(503, 'unavailable', `The transcript cannot be used (${error.message}): nothing was done. Try again.`),
+      );
+    }
     log(`${c.req.method} ${c.req.path} failed: ${error.stack ?? error.message}`);
     return answerRefusal(c, refused(500, 'internal_error', "Something broke in the chat service; the service's log says more."));
   });
@@ -136,6 +145,17 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
     if (listener === 'app') return null;
     const seconds = limits.requests.take(addressOf(c, listener));
     return seconds > 0 ? tooMany('Too many requests.', seconds) : null;
+  }
+
+  /** A token may be guessed here as well as by logging in. With an app to ask, it may be a token of the app's. */
+  async function identifyOnce(c: ChatContext): Promise<Identified> {
+    const guessable = listener !== 'app' && access.tokens && !access.askApp && c.req.header('authorization') !== undefined;
+    const address = addressOf(c, listener);
+    const seconds = guessable ? limits.wrongTokens.wait(address) : 0;
+    if (seconds > 0) return tooMany('Too many wrong tokens.', seconds);
+    const known = await identify(c, listener, access);
+    if (guessable && !known.ok) limits.wrongTokens.take(address);
+    return known;
   }
 
   function mayPost(user: string): Refused | null {
@@ -192,8 +212,16 @@ function pathBelow(chatPath: string, path: string): string {
 
 export function createLimits({ messagesPerMinute = 20, requestsPerMinute = 3_000 }: Partial<Record<LimitName, number>> = {}): ChatLimits {
   const minute = (count: number): Limiter => createLimiter({ count, windowMs: 60_000 });
-  return { requests: minute(requestsPerMinute), calls: minute(1_500), messages: minute(messagesPerMinute), streams: countStreams() };
+  return {
+    requests: minute(requestsPerMinute),
+    calls: minute(1_500),
+    messages: minute(messagesPerMinute),
+    wrongTokens: minute(WRONG_TOKENS),
+    streams: countStreams(),
+  };
 }
+
+const WRONG_TOKENS = 10;
 
 type LimitName = 'messagesPerMinute' | 'requestsPerMinute';
 

@@ -5,36 +5,29 @@ import type { Listener } from './access.ts';
 import { answerRefusal, type ChatContext, type ChatEnv, type Refused, readBody, refused, tooMany } from './answers.ts';
 import { CHAT_COOKIE } from './endpoint.ts';
 import { addressOf } from './guard.ts';
-import { createLimiter } from './limiter.ts';
+import type { Limiter } from './limiter.ts';
 import type { Tokens } from './tokens.ts';
-
-/** Wrong tokens: from one address, and from all of them together. */
-const WRONG_PER_ADDRESS = { count: 10, windowMs: 60_000 };
-const WRONG_IN_ALL = { count: 200, windowMs: 60_000 };
 
 export interface LoginCalls {
   listener: Listener;
   tokens: Tokens | null;
   chatPath: string;
+  wrongTokens: Limiter;
 }
 
 const tokenBody = z.object({ token: z.string().max(1_000) });
 
 /** Logging in with a token, and out again. */
-export function addLoginCalls(api: Hono<ChatEnv>, { listener, tokens, chatPath }: LoginCalls): void {
-  const fromAddress = createLimiter(WRONG_PER_ADDRESS);
-  const inAll = createLimiter(WRONG_IN_ALL);
-
+export function addLoginCalls(api: Hono<ChatEnv>, { listener, tokens, chatPath, wrongTokens }: LoginCalls): void {
   /** Sets the cookie for whoever has a token. */
   function logIn(c: ChatContext, token: string): Refused | null {
     if (!tokens || listener === 'app' || listener === 'open') return refused(404, 'not_found', 'This chat knows no tokens.');
     const address = addressOf(c, listener);
-    const seconds = Math.max(fromAddress.wait(address), inAll.wait(''));
+    const seconds = wrongTokens.wait(address);
     if (seconds > 0) return tooMany('Too many wrong tokens.', seconds);
     const given = tokens.login(token);
     if (!given) {
-      fromAddress.take(address);
-      inAll.take('');
+      wrongTokens.take(address);
       return refused(401, 'unauthorized', 'This is not the token of this chat.');
     }
     setCookie(c, CHAT_COOKIE, given.cookie, { ...cookieOptions(c), maxAge: given.maxAgeSeconds });

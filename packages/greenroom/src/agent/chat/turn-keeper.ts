@@ -24,6 +24,8 @@ export interface TurnKeeper {
 export function keepTurns({ transcript, reap, startRunner, log }: TurnKeeperOptions): TurnKeeper {
   let patienceMs = PATIENCE_MS;
   let waitingSince: number | undefined;
+  /** Said once, until it is another. */
+  let complaint = '';
   let busy = true;
   let looking: Promise<void> = look();
   const timer = setInterval(() => {
@@ -40,8 +42,11 @@ export function keepTurns({ transcript, reap, startRunner, log }: TurnKeeperOpti
         waitingSince = undefined;
         patienceMs = PATIENCE_MS;
       } else waited();
+      complaint = '';
     } catch (error) {
-      log(`Turns cannot be looked after: ${error instanceof Error ? error.message : String(error)}`);
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== complaint) log(`Turns cannot be looked after: ${message}`);
+      complaint = message;
     } finally {
       busy = false;
     }
