@@ -16,8 +16,10 @@ export interface RealAgent {
   programs: Record<string, string>;
   /** Reaches Greenroom's tools over MCP; the others use the command. */
   mcp: boolean;
-  /** Keeps a session that a later process can go on with. */
-  resumes: boolean;
+  /** What becomes of its session in the next turn. */
+  sessions: ('resumed' | 'summarised')[];
+  /** Tells what its commands print. */
+  tellsOutput: boolean;
   /** Variable with the model's key. */
   keyVariable: string;
   /** Writes what it needs below its home, and answers its variables. */
@@ -32,7 +34,8 @@ export const realAgents: Record<AgentName, RealAgent> = {
     // The launcher of the package is replaced by this very file when install scripts run.
     programs: { opencode: `node_modules/opencode-linux-${process.arch === 'x64' ? 'x64-baseline' : process.arch}/bin/opencode` },
     mcp: true,
-    resumes: true,
+    sessions: ['resumed'],
+    tellsOutput: true,
     keyVariable: 'STAND_IN_KEY',
     configure: (_home, model) => ({
       OPENCODE_CONFIG_CONTENT: JSON.stringify({
@@ -60,7 +63,9 @@ export const realAgents: Record<AgentName, RealAgent> = {
     says: /gemini.*0\.61\.0/i,
     programs: { gemini: 'node_modules/.bin/gemini' },
     mcp: true,
-    resumes: true,
+    // To load a session of the same minute overwrites it first, in this version: then there is nothing to load.
+    sessions: ['resumed', 'summarised'],
+    tellsOutput: false,
     keyVariable: 'GEMINI_API_KEY',
     configure(home, model) {
       write(join(home, '.gemini/settings.json'), {
@@ -78,7 +83,8 @@ export const realAgents: Record<AgentName, RealAgent> = {
     says: /codex.*2\.6\.0/i,
     programs: { 'codex-acp': 'node_modules/.bin/codex-acp' },
     mcp: true,
-    resumes: true,
+    sessions: ['resumed'],
+    tellsOutput: true,
     keyVariable: 'STAND_IN_KEY',
     configure(home, model) {
       const lines = [
@@ -103,7 +109,8 @@ export const realAgents: Record<AgentName, RealAgent> = {
     says: /pi.*0\.0\.34/i,
     programs: { 'pi-acp': 'node_modules/.bin/pi-acp', pi: 'node_modules/.bin/pi' },
     mcp: false,
-    resumes: true,
+    sessions: ['resumed'],
+    tellsOutput: true,
     keyVariable: 'STAND_IN_KEY',
     configure(home, model) {
       const local = { baseUrl: `${model}/v1`, api: 'openai-completions', apiKey: 'STAND_IN_KEY', models: [{ id: MODEL_NAME }] };
@@ -117,7 +124,8 @@ export const realAgents: Record<AgentName, RealAgent> = {
     says: /claude.*0\.101\.0/i,
     programs: { 'claude-agent-acp': 'claude/node_modules/.bin/claude-agent-acp' },
     mcp: true,
-    resumes: true,
+    sessions: ['resumed'],
+    tellsOutput: true,
     keyVariable: 'ANTHROPIC_API_KEY',
     configure: (home, model) => ({
       ANTHROPIC_BASE_URL: model,
