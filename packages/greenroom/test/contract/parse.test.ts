@@ -167,6 +167,13 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     { human_branch: 'machine' },
     ['human_branch: "machine" is not allowed; another branch than agent_branch, which is "machine".'],
   ],
+  [
+    'agent in a slot',
+    { agent: { workspace: 'inactive-slot' } },
+    [
+      'agent.workspace: "inactive-slot" is not allowed; "own". The slot that is not live is another folder after each deploy, which no agent survives, and it holds the release to roll back to. Leave it out: the agent then has a clone of its own (docs/adr/0014).',
+    ],
+  ],
   ['branch like an option', { human_branch: '--force' }, ['human_branch: "--force" is not allowed; a git branch name such as "main".']],
   ['list for an object', { run_as: ['www'] }, ['run_as: a list of 1 is not allowed; an object with "user" and perhaps "group".']],
   [

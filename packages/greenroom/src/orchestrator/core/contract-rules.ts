@@ -16,6 +16,7 @@ export function crossFieldProblems(contract: Fields): ContractProblem[] {
     ...headerProblems(contract),
     ...patternProblems(contract),
     ...alertTargetProblems(contract),
+    ...agentProblems(contract),
   ];
 }
 
@@ -31,6 +32,13 @@ function branchProblems(contract: Fields): ContractProblem[] {
   const field = Object.hasOwn(contract, 'agent_branch') ? 'agent_branch' : 'human_branch';
   const other = field === 'agent_branch' ? 'human_branch' : 'agent_branch';
   return [problemAt([field], human, `another branch than ${other}, which is ${JSON.stringify(human)}`)];
+}
+
+function agentProblems({ agent }: Fields): ContractProblem[] {
+  if (!isObject(agent) || agent['workspace'] !== 'inactive-slot') return [];
+  const hint =
+    'The slot that is not live is another folder after each deploy, which no agent survives, and it holds the release to roll back to. Leave it out: the agent then has a clone of its own (docs/adr/0014).';
+  return [problemAt(['agent', 'workspace'], 'inactive-slot', '"own"', hint)];
 }
 
 function sharedPathProblems({ shared_paths }: Fields): ContractProblem[] {

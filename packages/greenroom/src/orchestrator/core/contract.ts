@@ -171,7 +171,9 @@ const agentSettings = z.object(
     workspace: z
       .enum(['own', 'inactive-slot'], { error: '"own" or "inactive-slot"' })
       .default('own')
-      .describe('Where the agent works: in a clone of its own, or in the slot that is not live.'),
+      .describe(
+        'Where the agent works: in a clone of its own. `inactive-slot` is refused: that slot changes with each deploy, and is the way back.',
+      ),
     approval: z
       .boolean({ error: 'true or false' })
       .default(false)
