@@ -134,7 +134,7 @@ test('an orchestrator that is there by TCP only is told apart, and never asked',
   const record = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks, boot_id: readBootId() };
   const { pidFile, operatorSocket } = layoutOf(machine.app.data);
   await writeFile(pidFile, JSON.stringify({ ...record, api_port: (server.address() as AddressInfo).port }));
-  for (const args of [['freeze', '--reason', 'r'], ['thaw'], ['reconcile'], ['pr']]) {
+  for (const args of [['freeze', '--reason', 'r'], ['thaw'], ['reconcile'], ['pr'], ['approve', 'x'], ['deny', 'x']]) {
     const ran = await machine.greenroom([...args, '--json']);
     assert.equal(ran.code, 3, ran.stderr);
     assert.equal((JSON.parse(ran.stdout) as { code: string }).code, 'operator_socket_missing');
