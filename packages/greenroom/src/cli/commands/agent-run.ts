@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { buildCommand } from '@stricli/core';
+import { createInstructions } from '../../agent/instructions.ts';
 import { ownIdentity, runTurn } from '../../agent/runner.ts';
 import { createTools } from '../../agent/tools.ts';
 import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
@@ -28,7 +29,7 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
         self: ownIdentity(),
         agent: await setup.find(),
         workspace: setup.workspace,
-        instructions: async () => '',
+        instructions: createInstructions({ app: setup.target.app.name, rules: contract, paths: layout, settings }),
         openTools: createTools({ paths: layout, settings, branch: contract.agent_branch, log }),
         secrets: values,
         env: cli.env,
