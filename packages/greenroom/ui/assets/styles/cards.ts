@@ -3,10 +3,9 @@ export const cards = `
 .tool-head, .thought-head {
   display: flex; align-items: center; gap: 9px; width: 100%; min-height: 34px; padding: 4px 10px; font-size: 13.5px; line-height: 20px; border-radius: 8px; color: var(--text);
 }
-.item.tool, .item.thought { margin-top: 4px; }
-.item.text + .item.tool, .item.text + .item.thought, .item.start + .item { margin-top: 10px; }
+.item:is(.is-tool, .is-thought) + .item:is(.is-tool, .is-thought) { margin-top: 4px; }
 .tool { border-radius: 8px; }
-.tool:has(.tool-body) { border: 1px solid var(--line); background: var(--ground); }
+.tool:has(.tool-body) { box-shadow: inset 0 0 0 1px var(--line); }
 .tool-head { background: var(--surface); }
 .tool-head:hover, .thought-head:hover { background: light-dark(#eceef0, #262b30); }
 .tool-head > .icon, .thought-head > .icon { color: var(--faint); }
@@ -20,7 +19,7 @@ export const cards = `
 [aria-expanded="true"] > .chevron .icon { rotate: 90deg; }
 [dir="rtl"] .chevron .icon { scale: -1 1; }
 .tool-body { display: grid; gap: 8px; padding: 10px 12px 12px; min-width: 0; }
-.tool-body h4, .proof h4 { font-size: 12px; line-height: 18px; font-weight: 600; color: var(--faint); }
+.label { font-size: 12px; line-height: 18px; font-weight: 600; color: var(--faint); }
 .locations { font-size: 12.5px; }
 .thought-head { color: var(--faint); padding-inline: 10px; }
 .thought-head .peek { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: 0.95; font-style: italic; }
@@ -80,7 +79,7 @@ export const cards = `
 .failure { font-size: 14px; overflow-wrap: anywhere; }
 .failure code { color: var(--faint); }
 .proof { display: grid; gap: 8px; padding: 10px 12px; border-radius: 8px; background: var(--bad-ground); font-size: 13px; min-width: 0; }
-.proof h4 { color: var(--text); }
+.proof .label { color: var(--text); }
 .proof dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; }
 .proof dt { color: light-dark(#5c4644, #c9b3b1); }
 .proof dd { overflow-wrap: anywhere; font-family: var(--mono); font-size: 12.5px; }
@@ -99,5 +98,6 @@ export const cards = `
   .log-content { padding-inline: 14px; }
   .composer { padding-inline: 10px; }
   .bubble { max-width: 92%; }
+  .from { display: none; }
 }
 `;

@@ -1,11 +1,11 @@
 /** The element's box and what surrounds the conversation: header, banners, list, composer. */
 export const frame = `
 :host {
-  display: block; height: var(--greenroom-height, min(720px, 100dvh)); min-width: 0; container: chat / inline-size; overflow: hidden;
+  display: block; height: var(--greenroom-height, min(720px, 100dvh)); min-width: 0; container: chat / inline-size; overflow: clip;
   border: 1px solid var(--line); border-radius: var(--radius); background: var(--ground); text-align: start;
 }
 :host([floating]), :host([standalone]) { height: 100%; border: 0; border-radius: inherit; }
-.chat { display: flex; flex-direction: column; height: 100%; background: var(--ground); overflow: hidden; position: relative; }
+.chat { display: flex; flex-direction: column; height: 100%; background: var(--ground); overflow: clip; position: relative; }
 
 .top {
   display: flex; align-items: center; gap: 4px; padding: 8px 10px; border-bottom: 1px solid var(--line); flex: none;
@@ -79,6 +79,7 @@ export const frame = `
 .send { background: var(--accent-ground); color: var(--on-accent); }
 .send:disabled { background: light-dark(#e4e7ea, #363d44); color: var(--faint); opacity: 1; }
 .stop { border: 1px solid var(--line); color: var(--bad); }
+.stop path { fill: currentColor; }
 .stop:hover { background: var(--bad-ground); }
 @media (pointer: coarse) {
   .field textarea { font-size: 16px; }
@@ -90,7 +91,7 @@ export const frame = `
 @container chat (min-width: 860px) {
   .list, .list-open .list { display: flex; position: static; width: 264px; flex: none; border-inline-end: 1px solid var(--line); }
   .list-open .talk { visibility: visible; }
-  .list-toggle { display: none; }
-  .list .entry:not(:hover, :focus-within) .entry-actions { opacity: 0; }
+  .list-toggle, .new-top { display: none; }
+  .list .entry:not(:hover, :focus-within) .entry-actions { width: 0; overflow: hidden; opacity: 0; }
 }
 `;

@@ -1,7 +1,7 @@
 /** The conversation: its column, messages, markdown, and the small lines between. */
 export const log = `
 .log-frame { flex: 1; min-height: 0; position: relative; }
-.log { height: 100%; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; overscroll-behavior: contain; scrollbar-width: thin; }
+.log { position: relative; height: 100%; overflow-y: auto; overflow-x: hidden; overflow-anchor: none; overscroll-behavior: contain; scrollbar-width: thin; }
 .log:focus-visible { outline-offset: -3px; }
 .log-content { max-width: 808px; margin-inline: auto; padding: 16px 20px 20px; padding-inline: max(20px, env(safe-area-inset-left)) max(20px, env(safe-area-inset-right)); }
 .chunk, .log-content { display: flex; flex-direction: column; }
@@ -13,7 +13,7 @@ export const log = `
 }
 .jump .icon { rotate: 180deg; }
 
-.message { display: flex; flex-direction: column; align-items: flex-end; margin-top: 22px; }
+.item.is-message { display: flex; flex-direction: column; align-items: flex-end; margin-top: 22px; }
 .bubble { max-width: min(85%, 60ch); padding: 8px 14px; border-radius: 14px 14px 4px 14px; background: var(--bubble); white-space: pre-wrap; }
 .under { font-size: 12px; line-height: 18px; color: var(--faint); padding: 3px 4px 0; }
 .under.problem { color: var(--bad); }
@@ -40,8 +40,8 @@ export const log = `
 .markdown th { background: var(--surface); font-weight: 600; }
 
 .start-line, .end-line, .working { font-size: 13px; color: var(--faint); }
-.item.start { margin-top: 16px; }
-.item.end { margin-top: 12px; }
+.item.is-start { margin-top: 16px; }
+.item.is-end { margin-top: 12px; }
 .working { display: flex; align-items: center; gap: 9px; margin-top: 14px; }
 .pulse { display: inline-flex; gap: 4px; }
 .pulse i { width: 6px; height: 6px; border-radius: 50%; background: var(--accent); animation: pulse 1.2s infinite ease-in-out; }

@@ -1,5 +1,5 @@
 import type { Store } from '../store/store.ts';
-import { useMemo, useRef, useState } from '../vendor/hooks.ts';
+import { useEffect, useMemo, useRef, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
 import { Banners } from './banners.ts';
 import { Composer } from './composer.ts';
@@ -24,10 +24,20 @@ function Chat(): VNode {
     if (listOpen) listButton.current?.focus();
     setListOpen(false);
   };
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (listOpen) list.current?.querySelector<HTMLElement>('nav button')?.focus();
+  }, [listOpen]);
+  const keyDown = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape' || !listOpen) return;
+    // Not for the panel around it, which would close.
+    event.stopPropagation();
+    closeList();
+  };
   const { open } = store;
   const isEmpty = !open || (open.loaded && open.timeline.size === 0 && open.outbox.messages.length === 0);
   return html`<${SurroundingsContext.Provider} value=${useSurroundings(store)}>
-    <div class=${`chat ${listOpen ? 'list-open' : ''}`} part="chat">
+    <div class=${`chat ${listOpen ? 'list-open' : ''}`} part="chat" ref=${list} onKeyDown=${keyDown}>
       <${Header} listOpen=${listOpen} toggleList=${() => setListOpen(!listOpen)} listButton=${listButton} />
       <${Banners} />
       <div class="main">

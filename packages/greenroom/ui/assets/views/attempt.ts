@@ -28,6 +28,7 @@ const ICONS: Record<StepStatus, { icon: IconName; word: string }> = {
   failed: { icon: 'close', word: 'failed' },
   skipped: { icon: 'minus', word: 'skipped' },
 };
+const NOT_REACHED = { icon: 'minus', word: 'not reached' } as const;
 
 export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
   const [open, setOpen] = useState<boolean | null>(null);
@@ -35,15 +36,15 @@ export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
   const failed = attempt.status === 'failed' || attempt.status === 'rolled_back';
   const isOpen = open ?? (active || failed);
   const { word, tone } = outcome(attempt);
-  return html`<section class=${`card attempt ${tone}`} part="deploy" aria-label=${`${nameOf(attempt)}: ${word}`}>
+  return html`<section class=${`card attempt ${tone}`} part="deploy" role="group" aria-label=${`${nameOf(attempt)}: ${word}`}>
     <header>
       <${Icon} name=${attempt.kind === 'rollback' ? 'back' : 'deploy'} />
       <h3>${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} <span class="mono">${attempt.commit ? shortCommit(attempt.commit) : ''}</span></h3>
-      ${attempt.branch ? html`<span class="faint">from <${Line} text=${attempt.branch} /></span>` : null}
+      ${attempt.branch ? html`<span class="faint from">from <${Line} text=${attempt.branch} /></span>` : null}
       <span class=${`chip ${tone}`}>${word}</span>
     </header>
     <${Bar} steps=${attempt.steps} />
-    ${isOpen ? html`<ol class="steps">${attempt.steps.map((step) => html`<${Step} key=${step.step} step=${step} />`)}</ol>` : null}
+    ${isOpen ? html`<ol class="steps">${attempt.steps.map((step) => html`<${Step} key=${step.step} step=${step} over=${failed} />`)}</ol>` : null}
     ${attempt.error ? html`<p class="failure"><strong><${Line} text=${attempt.error} /></strong>${attempt.code ? html` <code>${attempt.code}</code>` : null}</p>` : null}
     ${attempt.evidence ? html`<${Proof} evidence=${attempt.evidence} />` : null}
     ${attempt.approval ? html`<${ApprovalBar} attempt=${attempt.id} approval=${attempt.approval} />` : null}
@@ -81,8 +82,8 @@ function Bar({ steps }: { steps: StepView[] }): VNode {
   return html`<div class="bar" aria-hidden="true">${steps.map((step) => html`<i class=${step.status} />`)}</div>`;
 }
 
-function Step({ step }: { step: StepView }): VNode {
-  const { icon, word } = ICONS[step.status];
+function Step({ step, over }: { step: StepView; over: boolean }): VNode {
+  const { icon, word } = over && step.status === 'pending' ? NOT_REACHED : ICONS[step.status];
   return html`<li class=${step.status}>
     <${Icon} name=${icon} />
     <span class="step-name">${step.step}<span class="sr"> ${word}</span></span>
@@ -109,8 +110,8 @@ function Proof({ evidence }: { evidence: Evidence }): VNode {
   return html`<div class="proof">
     ${evidence.remedy ? html`<p class="remedy"><${Icon} name="info" /> <${Line} text=${evidence.remedy} /></p>` : null}
     <dl>${rows.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${inertLine(value)}</bdi></dd>`)}</dl>
-    ${request?.body ? html`<h4>Answer</h4><${Output} text=${request.body} label="Answer to the request" />` : null}
-    ${log && log.length > 0 ? html`<h4>Last lines of its output</h4><${Output} text=${log.join('\n')} label="Last lines of the log" />` : null}
+    ${request?.body ? html`<p class="label">Answer</p><${Output} text=${request.body} label="Answer to the request" />` : null}
+    ${log && log.length > 0 ? html`<p class="label">Last lines of its output</p><${Output} text=${log.join('\n')} label="Last lines of the log" />` : null}
   </div>`;
 }
 

@@ -1,7 +1,7 @@
 /** What every view of one element shares. */
 
 import type { Store } from '../store/store.ts';
-import { useContext, useEffect, useReducer } from '../vendor/hooks.ts';
+import { useContext, useLayoutEffect, useReducer } from '../vendor/hooks.ts';
 import { createContext } from '../vendor/preact.ts';
 
 export interface Look {
@@ -32,7 +32,12 @@ export function useShared(): Shared {
 export function useStore(): Store {
   const { store } = useShared();
   const [, draw] = useReducer((count: number, _: undefined) => count + 1, 0);
-  useEffect(() => store.subscribe(() => draw(undefined)), [store]);
+  useLayoutEffect(() => {
+    const end = store.subscribe(() => draw(undefined));
+    // What changed between the drawing and this was not heard.
+    draw(undefined);
+    return end;
+  }, [store]);
   return store;
 }
 

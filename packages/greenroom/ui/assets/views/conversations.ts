@@ -15,11 +15,7 @@ export function Conversations({ done }: { done: () => void }): VNode {
     done();
   };
   const { phase } = store;
-  return html`<nav class="list" part="conversations" aria-label="Conversations" onKeyDown=${(event: KeyboardEvent) => {
-    if (event.key !== 'Escape') return;
-    event.stopPropagation();
-    done();
-  }}>
+  return html`<nav class="list" part="conversations" aria-label="Conversations">
     <button type="button" class="button new" onClick=${() => choose('')}><${Icon} name="plus" /> New conversation</button>
     ${store.conversations.length === 0 ? html`<p class="faint">No conversations yet.</p>` : null}
     <ul>${store.conversations.map((one) => html`<${Entry} key=${one.id} conversation=${one} current=${one.id === store.open?.id} choose=${() => choose(one.id)} />`)}</ul>

@@ -17,7 +17,7 @@ export function Diff({ diff }: { diff: Extract<ToolContent, { type: 'diff' }> })
   return html`<figure class="diff" part="diff">
     <figcaption><${Line} mono=${true} text=${diff.path} /> <span class="faint">${diff.change === 'added' ? 'new file' : ''}</span>
       <span class="count"><span class="plus">+${diff.added}</span> <span class="less">−${diff.removed}</span></span></figcaption>
-    <pre tabindex="0" role="region" aria-label="Changes of the file" dir="ltr"><code>${shown.map((line) => html`<span class=${`line ${KINDS[line[0] ?? ''] ?? ''}`}>${inert(line)}\n</span>`)}</code></pre>
+    <pre tabindex="0" role="group" aria-label="Changes of the file" dir="ltr"><code>${shown.map((line) => html`<span class=${`line ${KINDS[line[0] ?? ''] ?? ''}`}>${inert(line)}\n</span>`)}</code></pre>
     ${
       lines.length > SHORT_LINES || diff.omitted
         ? html`<div class="output-foot">

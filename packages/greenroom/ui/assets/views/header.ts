@@ -13,7 +13,7 @@ export function Header(props: { listOpen: boolean; toggleList: () => void; listB
   return html`<header class="top" part="header">
     ${ready ? html`<${IconButton} icon="menu" label="Conversations" expanded=${props.listOpen} onClick=${props.toggleList} class="list-toggle" innerRef=${props.listButton} />` : null}
     <div class="title"><h2><bdi>${title}</bdi></h2><${Status} /></div>
-    ${ready ? html`<${IconButton} icon="plus" label="New conversation" onClick=${() => store.select('')} />` : null}
+    ${ready ? html`<${IconButton} icon="plus" label="New conversation" class="new-top" onClick=${() => store.select('')} />` : null}
     ${look.floating ? html`<${IconButton} icon="close" label="Close the chat" onClick=${look.close} />` : null}
   </header>`;
 }

@@ -26,7 +26,7 @@ export class ItemView extends Component<Props> {
 
   override render(): VNode {
     const { item, turn } = this.props;
-    return html`<div class=${`item ${item.kind}`} data-key=${item.key} part=${item.kind}><${Body} item=${item} turn=${turn} /></div>`;
+    return html`<div class=${`item is-${item.kind}`} data-key=${item.key} part=${item.kind}><${Body} item=${item} turn=${turn} /></div>`;
   }
 }
 
@@ -62,7 +62,7 @@ function Message({ item, turn }: { item: ItemOf<'message'>; turn: TurnSummary | 
   const { queuedTurns, ownName } = useContext(SurroundingsContext);
   const { store } = useShared();
   const place = queuedTurns.split(' ').indexOf(item.turn);
-  const waits = item.turn !== '' && (place >= 0 || turn?.status === 'queued');
+  const waits = turn ? turn.status === 'queued' : place >= 0;
   return html`<div class="bubble" dir="auto">${inert(item.text)}</div>
     <p class="under">${item.user.name !== ownName ? html`<${Line} text=${item.user.name} /> · ` : null}<${Time} value=${item.time} />
       ${waits ? html` · <span class="waits">waits for its turn</span> · <button type="button" class="link" onClick=${() => void store.act((api) => api.cancelTurn(item.turn))}>Withdraw</button>` : null}
@@ -87,7 +87,7 @@ const PLAN_ICONS = {
 
 function Plan({ item }: { item: ItemOf<'plan'> }): VNode {
   const done = item.entries.filter((entry) => entry.status === 'completed').length;
-  return html`<section class="card plan" aria-label="Plan">
+  return html`<section class="card plan" role="group" aria-label="Plan">
     <header><${Icon} name="plan" /><h3>Plan</h3><span class="faint">${done} of ${item.entries.length}</span></header>
     <ol>${item.entries.map((entry) => {
       const [icon, word] = PLAN_ICONS[entry.status];

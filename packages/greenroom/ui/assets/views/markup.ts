@@ -75,6 +75,8 @@ export function createMarkup(): Markup {
       purifier.sanitize(marked.parse(text, { async: false }), {
         ALLOWED_TAGS: TAGS,
         ALLOWED_ATTR: ATTRIBUTES,
+        // The rest are no addresses, and are not measured by the pattern for them.
+        ADD_URI_SAFE_ATTR: ATTRIBUTES.filter((name) => name !== 'href'),
         ALLOW_DATA_ATTR: false,
         ALLOW_ARIA_ATTR: false,
         ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|\/(?![/\\]))/i,

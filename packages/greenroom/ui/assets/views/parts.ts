@@ -78,7 +78,7 @@ export function Output({ text, omitted = 0, label }: { text: string; omitted?: n
   const isLong = whole.length > SHORT_LENGTH || lines.length > SHORT_LINES;
   const shown = all || !isLong ? whole : lines.slice(0, SHORT_LINES).join('\n').slice(0, SHORT_LENGTH);
   return html`<div class="output">
-    <pre tabindex="0" role="region" aria-label=${label} dir="ltr">${inert(shown)}</pre>
+    <pre tabindex="0" role="group" aria-label=${label} dir="ltr">${inert(shown)}</pre>
     ${
       isLong || missing > 0
         ? html`<div class="output-foot">

@@ -6,7 +6,7 @@ import { html } from './html.ts';
 /** A message that is on its way. It is shown at once, and says so when it does not get through. */
 export function PendingMessage({ message, outbox }: { message: Pending; outbox: Outbox }): VNode {
   const stuck = message.state === 'refused' || (message.state === 'waiting' && message.problem !== '');
-  return html`<div class="item message pending">
+  return html`<div class="item is-message pending">
     <div class="bubble" dir="auto">${inert(message.text)}</div>
     <p class=${`under ${stuck ? 'problem' : ''}`} role=${stuck ? 'alert' : undefined}>
       ${

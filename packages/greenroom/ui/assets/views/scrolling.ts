@@ -15,7 +15,7 @@ const NEAR_PX = 32;
 
 export function createScrolling(box: HTMLElement, content: HTMLElement, moved: () => void): Scrolling {
   let following = true;
-  let anchor: { element: Element; top: number } | null = null;
+  let anchors: { element: Element; top: number }[] = [];
   let top = box.scrollTop;
 
   const atEnd = (): boolean => box.scrollHeight - box.clientHeight - box.scrollTop <= NEAR_PX;
@@ -24,15 +24,16 @@ export function createScrolling(box: HTMLElement, content: HTMLElement, moved: (
     top = box.scrollTop;
   };
 
+  /** The first item in sight, and the chunk around it: an item that is not drawn any more still has its chunk. */
   function remember(): void {
     const edge = box.getBoundingClientRect().top;
-    anchor = null;
-    for (const element of content.querySelectorAll('.item')) {
-      const place = element.getBoundingClientRect();
-      if (place.bottom <= edge + 1) continue;
-      anchor = { element, top: place.top - edge };
-      return;
-    }
+    const firstIn = (elements: Iterable<Element>): Element | undefined => {
+      for (const element of elements) if (element.getBoundingClientRect().bottom > edge + 1) return element;
+      return undefined;
+    };
+    const chunk = firstIn(content.querySelectorAll('.chunk'));
+    const item = chunk && firstIn(chunk.children);
+    anchors = [item, chunk].flatMap((element) => (element ? [{ element, top: element.getBoundingClientRect().top - edge }] : []));
   }
 
   function scrolled(): void {
@@ -46,8 +47,9 @@ export function createScrolling(box: HTMLElement, content: HTMLElement, moved: (
 
   /** After layout and before painting, so that nobody sees a jump. */
   function settle(): void {
+    const anchor = anchors.find(({ element }) => element.isConnected);
     if (following) toEnd();
-    else if (anchor?.element.isConnected) {
+    else if (anchor) {
       const shift = anchor.element.getBoundingClientRect().top - box.getBoundingClientRect().top - anchor.top;
       if (Math.abs(shift) >= 1) box.scrollTop += shift;
       top = box.scrollTop;

@@ -67,11 +67,11 @@ function Body({ item, content }: { item: ItemOf<'tool'>; content: ToolContent[] 
         ? html`<p class="faint locations">${item.locations.map(({ path, line }, index) => html`${index > 0 ? ', ' : ''}<${Line} mono=${true} text=${line ? `${path}:${line}` : path} />`)}</p>`
         : null
     }
-    ${item.input ? html`<h4>Input</h4><${Output} text=${item.input} label="Input of the tool" />` : null}
+    ${item.input ? html`<p class="label">Input</p><${Output} text=${item.input} label="Input of the tool" />` : null}
     ${content.map((one, index) =>
       one.type === 'diff'
         ? html`<${Diff} key=${index} diff=${one} />`
-        : html`<div key=${index}>${item.input ? html`<h4>Output</h4>` : null}<${Output} text=${one.text} omitted=${one.omitted ?? 0} label="Output of the tool" /></div>`,
+        : html`<div key=${index}>${item.input ? html`<p class="label">Output</p>` : null}<${Output} text=${one.text} omitted=${one.omitted ?? 0} label="Output of the tool" /></div>`,
     )}
     ${empty ? html`<p class="faint">Nothing to show yet.</p>` : null}
   </div>`;

@@ -1,0 +1,14 @@
+/** The chat element in a real browser. One file, because a browser takes longer to start than these tests to run. */
+
+import { setStage } from './stage.ts';
+import { access } from './suites/access.ts';
+import { actions } from './suites/actions.ts';
+import { connection } from './suites/connection.ts';
+import { conversations } from './suites/conversations.ts';
+import { embedding } from './suites/embedding.ts';
+import { hostile } from './suites/hostile.ts';
+import { large } from './suites/large.ts';
+import { streaming } from './suites/streaming.ts';
+
+const play = setStage();
+for (const suite of [streaming, connection, actions, conversations, hostile, embedding, access, large]) suite(play);
