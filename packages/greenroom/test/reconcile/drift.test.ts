@@ -143,6 +143,7 @@ describe('a head that is not live is left alone', () => {
     ['another head was known', { settled_head: MERGE }],
     ['the agent is frozen', frozen('agent')],
     ['somebody deploys another version without knowing it', { attempt: byHand(attempt(MERGE), LIVE) }],
+    ['its deploy by the agent waits for approval: the push is one', { attempt: { ...attempt(HEAD, HEAD), phase: 'waiting' } }],
     ['something else is being deployed', { attempt: attempt(MERGE, MERGE), queue: [queued(MERGE)] }],
   ];
   for (const [name, state] of goesOn) {
