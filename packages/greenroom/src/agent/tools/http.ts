@@ -57,6 +57,7 @@ function say(status: number, error: string, headers: Record<string, string> = {}
 }
 
 async function close(server: Server, closeHandler: () => Promise<void>): Promise<void> {
+  if (!server.listening) return;
   const closed = once(server, 'close');
   server.close();
   await closeHandler();

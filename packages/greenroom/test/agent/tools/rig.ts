@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { McpServer } from '@agentclientprotocol/sdk';
@@ -107,4 +109,17 @@ export function greenroom(tools: Tools, args: readonly string[], env: Record<str
 /** Origins of all attempts, newest first, as `conversation/turn`, or `-`. */
 export async function origins(rig: Rig): Promise<string[]> {
   return (await rig.client.deploys()).map(({ origin }) => (origin ? `${origin.conversation}/${origin.turn}` : '-'));
+}
+
+/** Tools without an orchestrator, below a folder of this name. The test ends them. */
+export async function openDeadTools(t: TestContext, name = 'data'): Promise<Tools> {
+  const root = mkdtempSync(join(tmpdir(), 'tools-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const paths = layoutOf(join(root, name));
+  mkdirSync(paths.run, { recursive: true });
+  const settings = { failed_deploys_per_turn: 5 };
+  const log = (message: string): void => t.diagnostic(message);
+  const tools = await createTools({ paths, settings, branch: 'machine', log })({ conversation: 'conversation-1', turn: 'turn-1' });
+  t.after(() => tools.close());
+  return tools;
 }
