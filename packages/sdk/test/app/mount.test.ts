@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
+import { connect, createServer as createHttp2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -273,6 +275,36 @@ suite('around the chat', () => {
       assert.equal(status < 300, named !== undefined, JSON.stringify(answer));
       assert.deepEqual(callerOf(service.seen[before]), named);
     }
+  });
+
+  test('it speaks HTTP/2 where the app does', async (t) => {
+    const world = await createWorld(t);
+    const service = await createStandIn(t, world.socket);
+    const chat = createChat({ env: world.env, authorize: anybody });
+    const server = createHttp2Server((request, response) => {
+      chat.handle(request as never, response as never);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    t.after(async () => {
+      session.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const posted = session.request({ ':method': 'POST', ':path': '/chat/api/x', 'content-type': 'application/json', 'content-length': 2 });
+    posted.end('{}');
+    const [head] = await once(posted, 'response');
+    assert.equal(head[':status'], 201);
+    assert.equal(service.seen[0]?.body, '{}');
+    assert.match(service.seen[0]?.headers.host ?? '', /^127\.0\.0\.1:/);
+    posted.resume();
+    const stream = session.request({ ':path': '/chat/stream' });
+    const upstream = await service.stream();
+    upstream.write('data: 1\n\n');
+    const [chunk] = await once(stream, 'data');
+    assert.equal(String(chunk), 'data: 1\n\n');
+    chat.close();
+    stream.resume();
+    await once(stream, 'end');
   });
 
   test('fetch answers 404 for what lies elsewhere', async () => {
