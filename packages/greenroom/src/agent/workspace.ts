@@ -14,7 +14,6 @@ import { commitsSince, stateOf, unfinishedOperation } from './workspace/state.ts
 
 export type { WorkspaceOptions } from './workspace/place.ts';
 export { askToFetch } from './workspace/refresh.ts';
-export type { AgentReport } from './workspace/report.ts';
 
 const MOST_COMMITS_LOOKED_AT = 1_000;
 const TURN_ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -32,8 +31,8 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
         return { ok: false, problem: `The agent's workspace ${path} cannot be used: ${error.message}.` };
       }
     },
-    state: async () => await stateOf(await inertGit(path)),
-    commitsSince: async (since, limit) => await commitsSince(await inertGit(path), since, limit),
+    state: () => orElse({ head: '', uncommitted: [] }, async () => await stateOf(await inertGit(path))),
+    commitsSince: (since, limit) => orElse([], async () => await commitsSince(await inertGit(path), since, limit)),
     async close(turn) {
       try {
         return await close(options, turn);
@@ -165,6 +164,16 @@ function gitEnvironment({ paths, agentEnvironment = {} }: WorkspaceOptions): Rec
 }
 
 const warning = (text: string): WorkspaceNote => ({ level: 'warning', text, tellAgent: false });
+
+/** Of a clone that is not there, or cannot be read now, nothing is known. */
+async function orElse<T>(nothing: T, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    return nothing;
+  }
+}
 
 /** What git or the system refused, as opposed to a bug. */
 const isExpected = (error: unknown): error is Error => error instanceof GitError || (error instanceof Error && 'syscall' in error);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Git on the agent's clone, run so that nothing which the clone's files or configuration name is executed. */
@@ -147,7 +148,8 @@ function runGit(
   child.stdin.end(options.input ?? '');
   child.once('error', (error: NodeJS.ErrnoException) => {
     clearTimeout(timer);
-    reject(new GitError(error.code === 'ENOENT' ? 'git cannot be started: is it installed and on PATH?' : error.message));
+    const missing = existsSync(path) ? 'git cannot be started: is it installed and on PATH?' : `${path} does not exist`;
+    reject(new GitError(error.code === 'ENOENT' ? missing : error.message));
   });
   child.once('close', (code) => {
     clearTimeout(timer);

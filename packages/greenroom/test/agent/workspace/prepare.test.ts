@@ -156,6 +156,7 @@ test('another branch and a detached head are left by themselves only when that l
 
 test('what is no clone is set aside; without a repository or a commit it says so', async (t) => {
   const rig = await workspaceRig(t);
+  assert.deepEqual([await rig.workspace.state(), await rig.workspace.commitsSince(rig.first, 5)], [{ head: '', uncommitted: [] }, []]);
   mkdirSync(rig.workspace.path);
   writeFileSync(join(rig.workspace.path, 'notes.txt'), 'precious');
   const said = texts(await rig.prepare()).join();
