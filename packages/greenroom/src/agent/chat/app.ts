@@ -187,6 +187,7 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
         return known.ok || known.status === 503;
       },
       ended: limits.streams.once(user.id),
+      log,
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     });
     return c.body(body, 200, STREAM_HEADERS);

@@ -16,9 +16,10 @@ export interface StreamOptions {
   after: number;
   changes: Changes;
   state(): ChatState;
-  /** Looked at with every heartbeat: false ends the stream. */
+  /** Asked every 15 seconds, however busy the stream is: false ends it. */
   mayStay(): Promise<boolean>;
   ended(): void;
+  log(message: string): void;
   heartbeatMs?: number;
 }
 
@@ -32,6 +33,7 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
   let last = options.after;
   let limit = EVENTS_AT_ONCE;
   let shown = '';
+  let checkedAt = performance.now();
   let cancelled = false;
   let pending = `retry: ${RETRY_MS}\n\n`;
 
@@ -39,6 +41,10 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
     for (;;) {
       const version = changes.version();
       if (cancelled || changes.closed()) return null;
+      if (performance.now() - checkedAt >= heartbeatMs) {
+        if (!(await options.mayStay())) return null;
+        checkedAt = performance.now();
+      }
       let text = pending;
       pending = '';
       const state = JSON.stringify(options.state());
@@ -54,18 +60,28 @@ export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> 
       const before = performance.now();
       await changes.after(version, heartbeatMs);
       if (performance.now() - before < heartbeatMs || changes.closed()) continue;
-      if (!(await options.mayStay())) return null;
       pending = ': still here\n\n';
+    }
+  }
+
+  /** A transcript that cannot be read ends the stream as well: the browser comes back and finds out. */
+  async function nextOrEnd(): Promise<string | null> {
+    try {
+      return await next();
+    } catch (error) {
+      options.log(`A stream ended early: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
     }
   }
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const text = await next();
+        const text = await nextOrEnd();
+        if (cancelled) return;
         if (text !== null) return controller.enqueue(encoder.encode(text));
         options.ended();
-        if (!cancelled) controller.close();
+        controller.close();
       },
       cancel() {
         cancelled = true;

@@ -13,7 +13,7 @@ import { readAccess, requireAccess } from './access.ts';
 import type { Held } from './hold.ts';
 
 /** How soon a contract that the orchestrator took up is noticed. */
-const LOOK_FOR_CONTRACT_MS = 5_000;
+const LOOK_FOR_CONTRACT_MS = 1_000;
 
 export interface ServiceFlags {
   readonly port?: number;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createTokens, MIN_TOKEN_CHARACTERS, tokenProblems } from '../../../src/agent/chat.ts';
-import { ADA, APPROVE_TOKEN, BOB, CHAT_TOKEN, codeOf, openRig, PATH, type Rig, type Where } from './rig.ts';
+import { ADA, APPROVE_TOKEN, BOB, CHAT_TOKEN, codeOf, openRig, openStream, PATH, type Rig, type Where } from './rig.ts';
 
 /** Every call that needs a caller, with what makes it a right one, and whether it needs `can_approve`. */
 const CALLS: { method: string; path: (conversation: string) => string; body?: (conversation: string) => object; decides?: true }[] = [
@@ -219,6 +219,21 @@ test('the app is asked who calls, with what the browser sent and nothing of ours
   assert.deepEqual([away.status, codeOf(away)], [503, 'unavailable']);
 });
 
+test('who may not chat any more is shown nothing more', async (t) => {
+  const app = await appThatAuthorizes(t);
+  const rig = await openRig(t, { endpoint: { port: app.port, path: '/who' }, heartbeatMs: 50 });
+  const id = rig.conversation();
+  const stream = await openStream(rig.socket, id, { headers: { cookie: 'session=ada' } });
+  assert.equal(stream.response.statusCode, 200);
+  app.knows = false;
+  // However much there is to show.
+  const busy = setInterval(() => rig.transcript.append({ conversation: id, turn: 't' }, { kind: 'notice', level: 'info', text: 'x' }), 10);
+  t.after(() => clearInterval(busy));
+  while (await stream.next());
+  clearInterval(busy);
+  assert.equal(stream.response.complete, true);
+});
+
 test('a loopback port is not for pages of other names; without log-in it is for everybody on this machine', async (t) => {
   const rig = await openRig(t, { tcp: 'open' });
   assert.equal(await matrix(rig, 'tcp'), 'in');
@@ -278,6 +293,8 @@ const cookieOf = (headers: Record<string, string | string[] | undefined>): strin
 interface AuthorizingApp {
   port: number;
   asked: IncomingMessage[];
+  /** Whether it knows anybody. */
+  knows: boolean;
   close(): Promise<void>;
 }
 
@@ -286,7 +303,7 @@ async function appThatAuthorizes(t: TestContext): Promise<AuthorizingApp> {
   const asked: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     asked.push(request);
-    const who = /session=(\w+)/.exec(request.headers.cookie ?? '')?.[1];
+    const who = app.knows ? /session=(\w+)/.exec(request.headers.cookie ?? '')?.[1] : undefined;
     if (who === 'ada') response.end(JSON.stringify(ADA));
     else if (who === 'bob') response.end(JSON.stringify({ user: BOB.user }));
     else if (who === 'banned') response.writeHead(403).end();
@@ -306,5 +323,6 @@ async function appThatAuthorizes(t: TestContext): Promise<AuthorizingApp> {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
   t.after(close);
-  return { port: (server.address() as AddressInfo).port, asked, close };
+  const app: AuthorizingApp = { port: (server.address() as AddressInfo).port, asked, knows: true, close };
+  return app;
 }

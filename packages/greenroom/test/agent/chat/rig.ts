@@ -140,7 +140,7 @@ export interface Reader {
 export async function openStream(
   socket: string,
   conversation: string,
-  { lastEventId, query = '', caller = ADA }: { lastEventId?: number; query?: string; caller?: ChatCaller } = {},
+  { lastEventId, query = '', headers = callerHeader(ADA) }: { lastEventId?: number; query?: string; headers?: Record<string, string> } = {},
 ): Promise<Reader> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = request(
@@ -148,7 +148,7 @@ export async function openStream(
       socketPath: socket,
       path: `${PATH}/api/conversations/${conversation}/stream${query}`,
       agent: false,
-      headers: { ...callerHeader(caller), ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }) },
+      headers: { ...headers, ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }) },
     },
     resolve,
   );

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { openTranscript } from '../../../src/agent/transcript.ts';
 import { ask } from '../../e2e/ask.ts';
@@ -85,6 +85,32 @@ test("beside one that the app's mount started, the public one is served by anoth
   await full.kill('SIGTERM');
   assert.ok(existsSync(layout.chatAppSocket));
   assert.deepEqual(await mounted.kill('SIGTERM'), { code: 0, signal: null });
+});
+
+test('when the orchestrator takes up another contract it begins anew; with one that it cannot use it ends', async (t) => {
+  const { layout, start } = appData(t);
+  const take = (agent: Record<string, unknown> | undefined): void => {
+    const contract = { ...JSON.parse(readFileSync(layout.contract, 'utf8')), agent };
+    writeFileSync(layout.contract, JSON.stringify(contract));
+    mkdirSync(dirname(layout.contractCopy), { recursive: true });
+    writeFileSync(layout.contractCopy, JSON.stringify(contract));
+  };
+  take({});
+  const service = await start();
+  const transcript = openTranscript(layout.transcript);
+  t.after(() => transcript.close());
+  const { id } = transcript.createConversation({ title: '', user: ADA.user });
+  const stream = await openStream(layout.chatAppSocket, id);
+  take({ chat_path: '/talk' });
+  while (await stream.next());
+  assert.ok(stream.response.complete);
+  await service.says(/beginning anew.*is ready at \/talk\//s);
+  assert.equal((await ask({ socket: layout.chatSocket, path: '/talk/' })).status, 200);
+  assert.equal((await ask({ socket: layout.chatSocket, path: `${PATH}/` })).status, 404);
+  take(undefined);
+  assert.deepEqual(await service.ended(), { code: 1, signal: null });
+  await service.says(/has no coding agent/);
+  assert.ok(!existsSync(join(layout.run, 'chat.json')));
 });
 
 test('closed by default: without a way to know who calls it does not start, and says what to do', async (t) => {

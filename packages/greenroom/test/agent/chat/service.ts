@@ -21,7 +21,15 @@ export interface AppData {
 
 export interface RunningChat {
   pid: number;
-  kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }>;
+  kill(signal: NodeJS.Signals): Promise<Ended>;
+  ended(): Promise<Ended>;
+  /** Resolves when its whole output so far has this. */
+  says(what: RegExp): Promise<void>;
+}
+
+interface Ended {
+  code: number | null;
+  signal: string | null;
 }
 
 export function appData(t: TestContext, contract: Record<string, unknown> = { agent: {} }): AppData {
@@ -61,22 +69,33 @@ export function appData(t: TestContext, contract: Record<string, unknown> = { ag
     },
     async start(args = []) {
       const child = spawnChat(args, { GREENROOM_CHAT_TOKEN: CHAT_TOKEN });
+      const ended: Promise<Ended> = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
       let said = '';
-      child.stderr.on('data', (chunk: Buffer) => {
-        said += chunk.toString('utf8');
-      });
-      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-        said += chunk.toString('utf8');
-        if (said.includes(' is ready ')) break;
+      let wanted: { what: RegExp; resolve(): void } | undefined;
+      const tell = (): void => {
+        if (wanted?.what.test(said)) wanted.resolve();
+      };
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          said += chunk.toString('utf8');
+          tell();
+        });
       }
-      if (!said.includes(' is ready ')) throw new Error(`greenroom chat ended: ${said}`);
+      const says = async (what: RegExp): Promise<void> => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        wanted = { what, resolve };
+        tell();
+        child.once('close', () => reject(new Error(`greenroom chat ended without saying ${what}: ${said}`)));
+        await promise;
+      };
+      await says(/ is ready /);
       return {
         pid: child.pid ?? 0,
+        says,
+        ended: () => ended,
         async kill(signal) {
-          const exited = once(child, 'exit');
           child.kill(signal);
-          const [code, by] = await exited;
-          return { code, signal: by };
+          return await ended;
         },
       };
     },

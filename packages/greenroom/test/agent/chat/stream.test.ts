@@ -133,6 +133,25 @@ test('quiet streams say that they are there, and end when their caller may not s
   assert.equal(last.response.complete, true);
 });
 
+test('a transcript that cannot be read ends the stream and is said; the service stays', async (t) => {
+  const rig = await openRig(t);
+  const id = rig.conversation();
+  const stream = await openStream(rig.appSocket, id);
+  await stream.next();
+  t.mock.method(rig.transcript, 'eventsAfter', () => {
+    throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+  });
+  rig.transcript.rename(id, 'Another title');
+  while (await stream.next());
+  assert.deepEqual([stream.response.complete, rig.logged], [true, ['A stream ended early: disk I/O error']]);
+  t.mock.method(rig.transcript, 'conversations', () => {
+    throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+  });
+  const answer = await rig.call(ADA, 'GET', '/api/conversations');
+  assert.deepEqual([answer.status, codeOf(answer)], [503, 'unavailable']);
+  assert.equal((await rig.call(ADA, 'GET', '/api/session')).status, 200);
+});
+
 test('a user has so many streams, and a closed one makes room', async (t) => {
   const rig = await openRig(t);
   const id = rig.conversation();
