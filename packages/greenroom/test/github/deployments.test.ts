@@ -25,6 +25,28 @@ test('a promotion becomes one deployment, in progress and then live, and the one
   assert.equal(outbox.pending().waiting, 0);
 });
 
+test('what waits for approval, or was not given it, is no deployment; what was approved becomes one', async (t) => {
+  const { gitHub, report, drain } = await world(t);
+  gitHub.commits.add(sha('a')).add(sha('b'));
+  const asked = { since: '', until: '', preview_path: '/.greenroom/preview/secret', by: '', reason: '' };
+  const waiting = { status: 'running', promoted: false, approval: { ...asked, state: 'waiting' } } as const;
+  await report(attemptOf({ id: 'one', commit: sha('a'), ...waiting }, 'promote'));
+  const denied = {
+    status: 'failed',
+    promoted: false,
+    code: 'not_approved',
+    approval: { ...asked, state: 'denied', reason: 'no' },
+  } as const;
+  await report(attemptOf({ id: 'one', commit: sha('a'), ...denied }, 'promote'));
+  await report(attemptOf({ id: 'two', commit: sha('b'), ...waiting }, 'promote'));
+  await drain();
+  assert.deepEqual([gitHub.deployments, gitHub.statuses.get(sha('a')) ?? []], [[], []]);
+  await report(attemptOf({ id: 'two', commit: sha('b'), approval: { ...asked, state: 'approved', by: 'Ada' } }));
+  await drain();
+  assert.deepEqual(gitHub.deployments.map(states), [['in_progress', 'success']]);
+  assert.doesNotMatch(JSON.stringify(gitHub.seen), /secret|Ada/);
+});
+
 test('reporting an attempt again, also after a restart, changes nothing', async (t) => {
   const it = await world(t);
   it.gitHub.commits.add(sha('a'));

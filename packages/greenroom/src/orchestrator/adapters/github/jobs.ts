@@ -59,12 +59,14 @@ export function jobsOf(attempt: AttemptView): NewJob[] {
   const jobs: NewJob[] = [];
   const { id, commit, kind, promoted, status } = attempt;
   const what = `${kind === 'rollback' ? 'Rollback to' : 'Deploy of'} ${commit.slice(0, 10)}`;
-  const reached = attempt.steps.find((it) => it.step === 'promote');
-  if (promoted || hasBegun(reached)) deployment('in_progress', `${what} begun by ${attempt.trigger}`);
+  const undecided = attempt.approval !== undefined && attempt.approval.state !== 'approved';
+  // What a person has not let pass was not going anywhere.
+  const begun = !undecided && hasBegun(attempt.steps.find((it) => it.step === 'promote'));
+  if (promoted || begun) deployment('in_progress', `${what} begun by ${attempt.trigger}`);
   if (promoted) {
     deployment('success', `${what} is live in slot ${attempt.slot}`);
     if (status !== 'rolled_back') commitStatus('success', 'It is live.');
-  } else if (status === 'failed' && hasBegun(reached)) {
+  } else if (status === 'failed' && begun) {
     deployment('failure', `${what} could not be promoted`);
   }
   if (status === 'rolled_back') deployment('failure', `${what} was rolled back: it failed soon after it went live`);
