@@ -23,6 +23,8 @@ const generator = join(root, 'scripts', 'generate.ts');
 
 const checks: Check[] = [
   { name: 'types', run: () => tool('tsc', '-p', '.') },
+  { name: 'types of the chat element', run: () => tool('tsc', '-p', 'packages/greenroom/ui') },
+  { name: 'types of its tests', run: () => tool('tsc', '-p', 'packages/greenroom/test/ui') },
   { name: 'lint, format and import directions', run: () => tool('biome', 'check', '--error-on-warnings', '--max-diagnostics=100') },
   { name: 'unused files, exports and dependencies', run: () => tool('knip', '--no-progress') },
   ...(existsSync(generator) ? [{ name: 'generated files are fresh', run: () => command(process.execPath, [generator, '--check']) }] : []),

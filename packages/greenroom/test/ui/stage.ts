@@ -1,5 +1,7 @@
 /** One browser for all tests of a file; each test has a service, a page and nothing left over from another. */
 import { strict as assert } from 'node:assert';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { after, before } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import { type Fixture, startFixture } from './fixture.ts';
@@ -13,7 +15,6 @@ export interface Stage {
 
 export type Play = (work: (stage: Stage) => Promise<void>, options?: BrowserContextOptions) => () => Promise<void>;
 
-const CHROMIUM = '/usr/bin/chromium';
 /** What a page may take to show something. Long, because machines of CI are slow; nothing waits for it to pass. */
 const PATIENCE_MS = 15_000;
 
@@ -21,7 +22,7 @@ const PATIENCE_MS = 15_000;
 export function setStage(): Play {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+    browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
   });
   after(() => browser?.close());
   return (work, options = {}) =>
@@ -48,6 +49,17 @@ export function setStage(): Play {
         await fixture.close();
       }
     };
+}
+
+/** Debian's, which `npm test` installs where it can. */
+function findChromium(): string {
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'chromium'))
+    .find((file) => existsSync(file));
+  if (!found)
+    throw new Error('These tests need the program chromium. Install it (on Debian: apt-get install chromium) and run them again.');
+  return found;
 }
 
 /** Waits until there is no such element. */

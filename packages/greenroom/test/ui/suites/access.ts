@@ -1,13 +1,10 @@
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { ADA } from '../fixture.ts';
 import { composer, type Play, read, until } from '../stage.ts';
 import { STORY, UNDER_WAY } from '../story.ts';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Keyboard, screen reader, contrast, small screens. */
 export function access(play: Play): void {
@@ -120,7 +117,7 @@ export function access(play: Play): void {
 }
 
 async function assertAccessible(page: Page, where: string): Promise<void> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const found = await page.evaluate<{ id: string; nodes: { html: string; failureSummary: string }[] }[]>(
     'axe.run(document).then((result) => result.violations)',
   );
