@@ -23,7 +23,7 @@ export interface Said {
 }
 
 /** Calls a tool by the official client. */
-export type UseTool = (name: string, input?: Record<string, unknown>) => Promise<Said>;
+export type UseTool = (name: string, input?: Record<string, unknown>, onProgress?: (message: string) => void) => Promise<Said>;
 
 export interface ToolsRig extends Rig {
   layout: Layout;
@@ -60,11 +60,17 @@ export async function connect(t: TestContext, server: McpServer | null): Promise
   const client = new Client({ name: 'test-agent', version: '1' });
   await client.connect(transportOf(server));
   t.after(() => client.close());
-  const use: UseTool = async (name, input = {}) => {
+  const use: UseTool = async (name, input = {}, onProgress = () => undefined) => {
     const progress: string[] = [];
     const result = await client.callTool(
       { name, arguments: input },
-      { timeout: COMMAND_LIMIT_MS, onprogress: ({ message = '' }) => void progress.push(message) },
+      {
+        timeout: COMMAND_LIMIT_MS,
+        onprogress: ({ message = '' }) => {
+          progress.push(message);
+          onProgress(message);
+        },
+      },
     );
     const [content] = result.content;
     assert.ok(content?.type === 'text', JSON.stringify(result));
