@@ -58,8 +58,10 @@ function run(
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', log, log] });
   child.once('error', (error) => resolve(error.message));
   if (wait) child.once('exit', (code, signal) => resolve(code === 0 ? '' : `${file} ended with ${signal ?? code}`));
-  else child.once('spawn', () => resolve(''));
-  child.unref();
+  else {
+    child.once('spawn', () => resolve(''));
+    child.unref();
+  }
   return promise;
 }
 

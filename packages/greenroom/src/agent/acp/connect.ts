@@ -84,13 +84,17 @@ export interface SessionWish {
 }
 
 /** Takes the saved session up, or opens a new one when that does not work. Throws as `greet` does. */
-export async function openSession({ connection, about }: AgentLink, wish: SessionWish): Promise<{ id: string; resumed: boolean }> {
+export async function openSession(
+  { connection, about }: AgentLink,
+  wish: SessionWish,
+  timeoutMs = SESSION_MS,
+): Promise<{ id: string; resumed: boolean }> {
   const { agent } = connection;
   const { cwd, mcpServers, saved } = wish;
   const can = about.agentCapabilities;
   const again = saved === null ? null : await takeUp(saved);
   if (again) return again;
-  const opened = await within(SESSION_MS, 'session/new', agent.request(methods.agent.session.new, { cwd, mcpServers }));
+  const opened = await within(timeoutMs, 'session/new', agent.request(methods.agent.session.new, { cwd, mcpServers }));
   await setMode(opened.sessionId, opened.modes);
   return { id: opened.sessionId, resumed: false };
 
@@ -103,7 +107,7 @@ export async function openSession({ connection, about }: AgentLink, wish: Sessio
     for (const way of ways) {
       wish.replaying(true);
       try {
-        const answer = await within(SESSION_MS, 'session/load', way());
+        const answer = await within(timeoutMs, 'session/load', way());
         // What it told before its answer is handled by now.
         await new Promise((resolve) => setImmediate(resolve));
         await setMode(sessionId, answer?.modes);
@@ -121,14 +125,14 @@ export async function openSession({ connection, about }: AgentLink, wish: Sessio
   async function setMode(sessionId: string, modes: SessionModeState | null | undefined): Promise<void> {
     const has = modes?.availableModes.some(({ id }) => id === wish.mode);
     if (!has || modes?.currentModeId === wish.mode) return;
-    await within(SESSION_MS, 'session/set_mode', agent.request(methods.agent.session.setMode, { sessionId, modeId: wish.mode }));
+    await within(timeoutMs, 'session/set_mode', agent.request(methods.agent.session.setMode, { sessionId, modeId: wish.mode }));
   }
 }
 
 /** Sends a message and waits until the agent is done with it, however long that takes. */
-export async function prompt({ connection }: AgentLink, sessionId: string, text: string): Promise<string> {
+export async function prompt({ connection }: AgentLink, sessionId: string, blocks: readonly string[]): Promise<string> {
   try {
-    const request: PromptRequest = { sessionId, prompt: [{ type: 'text', text }] };
+    const request: PromptRequest = { sessionId, prompt: blocks.map((text) => ({ type: 'text', text })) };
     const { stopReason } = await connection.agent.request(methods.agent.session.prompt, request);
     return stopReason;
   } catch (error) {

@@ -14,8 +14,8 @@ export interface PromptParts {
   resumed: boolean;
 }
 
-/** What the agent is sent: what it has to know first, the person's message last. */
-export function promptText({ instructions, summary, turn, prepared, transcript, resumed }: PromptParts): string {
+/** What the agent is sent, block by block: what it has to know first, if anything, and the person's message last, by itself. */
+export function promptBlocks({ instructions, summary, turn, prepared, transcript, resumed }: PromptParts): string[] {
   const parts: string[] = [];
   if (!resumed && instructions !== '') parts.push(instructions);
   if (summary !== '') {
@@ -27,8 +27,7 @@ export function promptText({ instructions, summary, turn, prepared, transcript, 
   ].filter((text) => text !== '');
   if (news.length > 0) parts.push(`Since your last turn:\n${news.map((text) => `- ${text.replaceAll('\n', '\n- ')}`).join('\n')}`);
   if (prepared.firstTask) parts.push(`Before anything else: ${prepared.firstTask}`);
-  if (parts.length > 0) parts.push('The message:');
-  return [...parts, turn.message].join('\n\n');
+  return parts.length === 0 ? [turn.message] : [`${parts.join('\n\n')}\n\nThe message:\n\n`, turn.message];
 }
 
 /** Set apart, so that what was said once is not taken for an order now. */

@@ -9,7 +9,7 @@ import { createMasker } from './mask.ts';
 import type { RunnerOptions } from './options.ts';
 import { createPermissions, type Permissions } from './permissions.ts';
 import type { PreparedWorkspace, Tools, TurnPlace } from './ports.ts';
-import { promptText } from './prompt.ts';
+import { promptBlocks } from './prompt.ts';
 import { summarise } from './summary.ts';
 import { oneLine } from './text.ts';
 import { createToolMapper } from './tool.ts';
@@ -125,8 +125,8 @@ async function converse(all: Conversation): Promise<void> {
 
   const place = { conversation: turn.conversation, turn: turn.id };
   const instructions = session.resumed ? '' : await options.instructions({ ...place, hasTools: server !== null });
-  const text = promptText({ instructions, summary, turn, prepared, transcript, resumed: session.resumed });
-  const answered = prompt(link, session.id, text);
+  const blocks = promptBlocks({ instructions, summary, turn, prepared, transcript, resumed: session.resumed });
+  const answered = prompt(link, session.id, blocks);
   answered.catch(() => undefined);
   try {
     fate.decide(verdictOf(await wait(answered), agent));
@@ -209,8 +209,9 @@ async function soon(exited: Promise<string> | undefined): Promise<string> {
 }
 
 function nameOf(agent: AgentProgram, { about }: AgentLink): string {
-  const version = about.agentInfo?.version;
-  return oneLine(version ? `${agent.name} ${version}` : agent.name, 100);
+  const { title, version } = about.agentInfo ?? {};
+  const name = title ? title : agent.name;
+  return oneLine(version ? `${name} ${version}` : name, 100);
 }
 
 function tellLeft(writer: Writer, left: readonly string[]): void {

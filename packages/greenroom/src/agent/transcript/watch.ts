@@ -14,7 +14,7 @@ export interface Watching {
   close(): void;
 }
 
-/** Tells when any process has written to the database: by its write-ahead log, which every commit touches. Keeps no process alive. */
+/** Tells when any process has written to the database: by its write-ahead log, which every commit touches. Whoever listens keeps the process alive. */
 export function createWatching(file: string, sql: DatabaseSync): Watching {
   const listeners = new Set<() => void>();
   const log = `${basename(file)}-wal`;
@@ -33,7 +33,7 @@ export function createWatching(file: string, sql: DatabaseSync): Watching {
 
   function start(): void {
     version = Number(dataVersion.get()?.['data_version']);
-    watcher = watch(dirname(file), { persistent: false }, (_, name) => {
+    watcher = watch(dirname(file), (_, name) => {
       if (name === null || name === log) tell();
     });
     // The folder went away, or the limit of watches is reached: looking goes on.
@@ -43,7 +43,7 @@ export function createWatching(file: string, sql: DatabaseSync): Watching {
       if (now === version) return;
       version = now;
       tell();
-    }, LOOK_EVERY_MS).unref();
+    }, LOOK_EVERY_MS);
   }
 
   function stop(): void {
