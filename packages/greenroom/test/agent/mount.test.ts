@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ChatConversation, ChatPosted, ChatSession } from '@greenroom/sdk/chat';
+import { startTurn } from '@greenroom/sdk/agent';
+import type { ChatConversation, ChatPage, ChatPosted, ChatSession } from '@greenroom/sdk/chat';
 import { CLI } from '../../../../bench/harness/greenroom.ts';
 import { parseEventStream, type ServerSentEvent } from '../../../sdk/src/client/sse.ts';
 import { runsStill } from '../../src/proc.ts';
@@ -81,10 +82,14 @@ test('a chat that the app mounts is started by its first request, and survives t
     assert.equal(again.status, 200, again.body);
     assert.match(again.body, /"Hello"/);
     assert.notDeepEqual(serviceOf(rig), service);
-    await until(
-      async () => !(await turnUnderWay(rig)),
-      () => 'the turn is not over',
-    );
+    // The app's own code asks the agent too, and a second message with the same id is the same turn.
+    const env = { GREENROOM_CONTRACT: join(rig.data, 'run', 'contract', 'app.contract.json') };
+    const task = { text: 'Hello again', user: { id: 'cron', name: 'Nightly job' }, id: 'm2', conversation: conversation.id, env };
+    const started = await startTurn(task);
+    assert.deepEqual(await startTurn(task), started);
+    const { turn } = JSON.parse(posted.body) as ChatPosted;
+    assert.deepEqual(await finalsOf(rig, place, 2), [turn, started.turn]);
+    await assert.rejects(startTurn({ ...task, id: 'm3', conversation: 'no-such' }), { name: 'AgentRefusal', code: 'not_found' });
   } finally {
     const service = serviceOf(rig);
     if (service && runsStill(service.pid, service.start_ticks)) {
@@ -101,9 +106,18 @@ function call(rig: Rig, method: string, path: string, body?: unknown, headers: R
   return ask({ port: rig.port, method, path: `/chat${path}`, headers, ...(body === undefined ? {} : { body }) });
 }
 
-async function turnUnderWay(rig: Rig): Promise<boolean> {
-  const { agent } = await rig.status();
-  return agent.busy;
+/** The turns of a conversation that are over, in order, once there are so many. */
+async function finalsOf(rig: Rig, place: string, count: number): Promise<string[]> {
+  let over: string[] = [];
+  await until(
+    async () => {
+      const { events } = JSON.parse((await call(rig, 'GET', `${place}/events`)).body) as ChatPage;
+      over = events.flatMap((it) => (it.kind === 'turn' && it.status !== 'queued' && it.status !== 'running' ? [it.turn] : []));
+      return over.length >= count;
+    },
+    () => `${over.length} of ${count} turns are over`,
+  );
+  return over;
 }
 
 interface Service {
