@@ -7,6 +7,7 @@ import {
   text_en,
 } from '@stricli/core';
 import { VERSION } from '../version.ts';
+import { agent } from './commands/agent.ts';
 import { agentRun } from './commands/agent-run.ts';
 import { alert } from './commands/alert.ts';
 import { approve } from './commands/approve.ts';
@@ -54,6 +55,7 @@ export function buildCli(): Application<Cli> {
       reconcile,
       pr,
       doctor,
+      agent,
       conversations,
       alert,
       chat,

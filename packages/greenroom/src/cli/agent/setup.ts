@@ -9,7 +9,7 @@ import { startRunner } from '../../agent/start.ts';
 import { openTranscript, type Transcript } from '../../agent/transcript.ts';
 import { askToFetch, createWorkspace } from '../../agent/workspace.ts';
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
-import { parseStartCommand } from '../../orchestrator/adapters/instances/start-command.ts';
+import { parseStartCommand, type StartCommand } from '../../orchestrator/adapters/instances/start-command.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
 import { type Cli, CliError, EXIT } from '../context.ts';
@@ -66,8 +66,10 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     startRunner: start,
     async reap(transcript, log) {
       const options: ReapOptions = { transcript, paths: layout, workspace, log };
-      await reap(options);
-      if (transcript.queued().length > 0 && !transcript.running()) await start();
+      const ended = await reap(options);
+      if (!ended || transcript.queued().length === 0) return;
+      const problem = await start();
+      if (problem) log(problem);
     },
   };
 }
@@ -80,8 +82,15 @@ export function agentSettings({ agent }: Contract): AgentSettings | undefined {
 }
 
 export async function findInstalledAgent(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<FoundAgent> {
-  const command = settings.command === '' ? null : parseStartCommand(settings.command);
+  const command = settings.command === '' ? null : ownProgram(parseStartCommand(settings.command));
   return await findAgent({ settings, command, env: { ...baseEnvironment(env), ...settings.env } });
+}
+
+/** `greenroom …` is this Greenroom, wherever it is installed. */
+function ownProgram({ file, args }: StartCommand): StartCommand {
+  if (file !== 'greenroom') return { file, args };
+  const [program = file, ...first] = greenroomCommand();
+  return { file: program, args: [...first, ...args] };
 }
 
 /** How this command is run again: by the same Node, from the same files. */

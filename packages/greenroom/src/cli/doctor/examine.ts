@@ -7,6 +7,7 @@ import { VERSION } from '../../version.ts';
 import type { Cli } from '../context.ts';
 import type { AppFlags } from '../flags.ts';
 import { type PidFile, runningOrchestrator, type Target } from '../target.ts';
+import { checkAgent } from './agent.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkPorts, checkProxy } from './network.ts';
@@ -74,6 +75,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkWebhook(patient, forge),
     checkPorts(patient),
     checkProxy(patient),
+    checkAgent(patient, cli.env),
   ]);
   return [...findings, ...results.flat()];
 }
