@@ -33,6 +33,7 @@ try {
   for (const one of PACKAGES) {
     const folder = join(stage, one.name);
     await emit(one.name, folder);
+    if (one.name === 'greenroom') await emitElement(folder);
     await describe(one.name, one.extra, folder);
     await npm(['pack', '--pack-destination', output], folder);
   }
@@ -64,6 +65,26 @@ async function emit(name: string, folder: string): Promise<void> {
   await writeFile(configFile, JSON.stringify(config));
   await runOrThrow(join(root, 'node_modules', '.bin', 'tsc'), ['-p', configFile], root);
   await rm(configFile);
+}
+
+/** The chat element's modules as browsers load them, and its files that are not code. */
+async function emitElement(folder: string): Promise<void> {
+  const source = join(root, 'packages', 'greenroom', 'ui');
+  const target = join(folder, 'dist', 'ui');
+  const compilerOptions = {
+    noEmit: false,
+    rootDir: source,
+    outDir: target,
+    paths: { '@greenroom/sdk/*': [join(stage, 'sdk', 'dist', '*.d.ts')] },
+  };
+  const configFile = join(folder, 'tsconfig.json');
+  await writeFile(
+    configFile,
+    JSON.stringify({ extends: join(source, 'tsconfig.json'), compilerOptions, include: [join(source, '**', '*.ts')] }),
+  );
+  await runOrThrow(join(root, 'node_modules', '.bin', 'tsc'), ['-p', configFile], root);
+  await rm(configFile);
+  for (const file of ['index.html', join('assets', 'page.css')]) await cp(join(source, file), join(target, file));
 }
 
 /** package.json, README, licence and files that are not code. */

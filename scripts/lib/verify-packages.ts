@@ -37,6 +37,11 @@ export async function verifyPackages(tarballs: string[], version: string): Promi
         install,
       ),
     );
+    await step('the chat element is there', async () => {
+      const assets = join(install, 'node_modules', 'greenroom', 'dist', 'agent', 'chat', 'assets.js');
+      const look = `const { openAssets } = await import(${JSON.stringify(assets)}); console.log(openAssets().get('chat.js').body.toString());`;
+      assert.match(await runOrThrow(process.execPath, ['--input-type=module', '-e', look], install), /element\.js/);
+    });
     await step('greenroom-conformance --list', async () => assert.match(await command('greenroom-conformance', '--list'), /START-1/));
 
     const [port = 0, apiPort = 0] = await freePorts(2);

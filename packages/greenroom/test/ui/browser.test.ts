@@ -1,5 +1,6 @@
 /** The chat element in a real browser. One file, because a browser takes longer to start than these tests to run. */
 
+import { describe } from 'node:test';
 import { setStage } from './stage.ts';
 import { access } from './suites/access.ts';
 import { actions } from './suites/actions.ts';
@@ -11,4 +12,8 @@ import { large } from './suites/large.ts';
 import { streaming } from './suites/streaming.ts';
 
 const play = setStage();
-for (const suite of [streaming, connection, actions, conversations, hostile, embedding, access, large]) suite(play);
+// Two pages at a time: they mostly wait.
+describe('in the browser', { concurrency: 2 }, () => {
+  for (const suite of [streaming, connection, actions, conversations, hostile, embedding, access]) suite(play);
+});
+large(play);
