@@ -118,7 +118,8 @@ async function foreignOwner(workspace: string): Promise<number | undefined> {
 
 async function configure(git: Git, options: WorkspaceOptions): Promise<void> {
   const { hooks } = gitPlace(options.paths);
-  const own = await localSetting(git, 'core.hooksPath');
+  const settings = await localSettings(git);
+  const own = settings.get('core.hookspath') ?? '';
   const wanted: [string, string][] = [
     ['user.name', options.author.name],
     ['user.email', options.author.email],
@@ -136,11 +137,18 @@ async function configure(git: Git, options: WorkspaceOptions): Promise<void> {
   // The project's own hooks, set up by its tools since (husky and its like): ours forward to them.
   if (own !== '' && own !== hooks) wanted.unshift(['greenroom.hooksPath', own]);
   for (const [name, value] of wanted) {
-    if ((await localSetting(git, name)) !== value) await git.text(['config', '--local', '--replace-all', name, value]);
+    // Git shows names in lower case but for their middle part, of which ours have none with capitals.
+    if (settings.get(name.toLowerCase()) !== value) await git.text(['config', '--local', '--replace-all', name, value]);
   }
 }
 
-async function localSetting(git: Git, name: string): Promise<string> {
-  const { code, stdout } = await git.run(['config', '--local', '--null', '--get', name]);
-  return code === 0 ? (stdout.toString('utf8').split('\0')[0] ?? '') : '';
+/** What the clone's own configuration says; of several values of one name the last one. Names without a value, which are true, are left out. */
+async function localSettings(git: Git): Promise<Map<string, string>> {
+  const fields = await git.fields(['config', '--local', '--null', '--list']);
+  return new Map(
+    fields.flatMap((field): [string, string][] => {
+      const end = field.indexOf('\n');
+      return end < 0 ? [] : [[field.slice(0, end), field.slice(end + 1)]];
+    }),
+  );
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentPaths } from '../settings.ts';
 import { kindOf, writeDurably } from './files.ts';
@@ -29,7 +29,7 @@ const FORWARDED = [
 const MESSAGE_HOOKS = ['prepare-commit-msg', 'applypatch-msg'];
 
 /** Each name with its whole text. */
-export function hookTexts(paths: Pick<AgentPaths, 'agent' | 'workspace'>): Map<string, string> {
+function hookTexts(paths: Pick<AgentPaths, 'agent' | 'workspace'>): Map<string, string> {
   return new Map(FORWARDED.map((name) => [name, hookText(name, paths)]));
 }
 
@@ -39,8 +39,16 @@ export async function writeHooks(paths: Pick<AgentPaths, 'agent' | 'workspace'>)
   if ((await kindOf(hooks)) !== 'directory') await rm(hooks, { force: true });
   await mkdir(hooks, { recursive: true });
   await chmod(hooks, 0o755);
-  for (const [name, text] of hookTexts(paths)) await writeDurably(join(hooks, name), text, 0o755);
+  for (const [name, text] of hookTexts(paths)) {
+    const file = join(hooks, name);
+    if (!(await holds(file, text))) await writeDurably(file, text, 0o755);
+  }
   await chmod(hooks, 0o555);
+}
+
+async function holds(file: string, text: string): Promise<boolean> {
+  if ((await kindOf(file)) !== 'file' || ((await stat(file)).mode & 0o777) !== 0o755) return false;
+  return (await readFile(file, 'utf8')) === text;
 }
 
 /**
