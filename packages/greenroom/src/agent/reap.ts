@@ -7,6 +7,8 @@ import type { Transcript, Turn } from './transcript.ts';
 
 /** How long what a dead runner left behind may take to end by itself. */
 const GRACE_MS = 2_000;
+/** The agent waits for an answer: little comes after its question. */
+const ASKED_WITHIN_EVENTS = 500;
 
 export interface ReapOptions {
   transcript: Transcript;
@@ -29,11 +31,23 @@ export async function reap({ transcript, paths, workspace, log }: ReapOptions): 
   if (!turn || (turn.runner && isAlive(turn.runner))) return null;
   await endProcesses(turn.id, file?.turn === turn.id && file.boot_id === readBootId() ? file.agent : undefined, log);
   const uncommitted = await readUncommitted(workspace, log);
+  withdrawQuestions(transcript, turn);
   if (file?.turn === turn.id) await removeTurnFile(paths.agentTurn, file);
   const detail = 'The process that ran this turn ended before its time. What was done is kept, and the turn can be continued.';
   if (!transcript.finish(turn.id, 'interrupted', { detail, uncommitted })) return null;
   log(`Turn ${turn.id} was interrupted: its runner is gone.`);
   return transcript.turn(turn.id);
+}
+
+/** Nobody waits for an answer any more. */
+function withdrawQuestions(transcript: Transcript, turn: Turn): void {
+  const { events } = transcript.page(turn.conversation, { limit: ASKED_WITHIN_EVENTS });
+  const asked = new Map<string, Extract<(typeof events)[number], { kind: 'permission' }>>();
+  for (const event of events) if (event.kind === 'permission' && event.turn === turn.id) asked.set(event.request, event);
+  for (const { status, kind, request, call, title, options } of asked.values()) {
+    if (status === 'asked')
+      transcript.append({ conversation: turn.conversation, turn: turn.id }, { kind, request, call, title, options, status: 'withdrawn' });
+  }
 }
 
 async function endProcesses(

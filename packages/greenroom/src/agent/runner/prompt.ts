@@ -26,7 +26,7 @@ export function promptBlocks({ instructions, summary, turn, prepared, transcript
     ...(resumed ? [sinceLastTurn(transcript, turn.conversation, turn.id)] : []),
   ].filter((text) => text !== '');
   if (news.length > 0) parts.push(`Since your last turn:\n${news.map((text) => `- ${text.replaceAll('\n', '\n- ')}`).join('\n')}`);
-  if (prepared.firstTask) parts.push(`Before anything else: ${prepared.firstTask}`);
+  if (prepared.firstTask) parts.push(`Your first task, before what the message asks. ${prepared.firstTask}`);
   return parts.length === 0 ? [turn.message] : [`${parts.join('\n\n')}\n\nThe message:\n\n`, turn.message];
 }
 

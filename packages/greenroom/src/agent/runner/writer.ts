@@ -54,7 +54,6 @@ export function createWriter(options: { transcript: Transcript; place: TurnPlace
     const delta = words.text.slice(0, words.text.length - held);
     words.text = words.text.slice(words.text.length - held);
     if (delta !== '' && room(delta.length)) append({ kind: words.kind, block: words.block, delta });
-    if (words.text !== '') gather();
   };
   const gather = (): void => {
     gathering ??= setTimeout(() => {

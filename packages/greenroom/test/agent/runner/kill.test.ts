@@ -62,6 +62,19 @@ test('a runner that is killed at any moment: its turn is interrupted, nothing is
   assert.equal(world.transcript.session(world.conversation)?.session, session);
 });
 
+test('a question that waits when its runner is killed is withdrawn', async (t) => {
+  const world = createWorld(t);
+  writeContract(world, { permissions: 'ask' });
+  const turn = world.post([{ ask: [{ id: 'yes', name: 'Yes', kind: 'allow_once' }], title: 'Run it' }]);
+  const runner = spawnRunner(world);
+  await world.until((event) => event.turn === turn && event.kind === 'permission');
+  runner.kill();
+  await runner.exited;
+  assert.equal((await reap(world.options()))?.status, 'interrupted');
+  const states = world.events().flatMap((event) => (event.kind === 'permission' ? [event.status] : []));
+  assert.deepEqual(states, ['asked', 'withdrawn']);
+});
+
 test('three messages are worked one after another, each by a runner of its own that the one before started', async (t) => {
   const world = createWorld(t);
   writeContract(world);
