@@ -34,6 +34,13 @@ test('every way of committing carries the two trailers once', async (t) => {
   commit('three', '-F', 'message');
   assert.match(message(rig), new RegExp(`${OURS}$`));
 
+  commit('shown', '--verbose', '-m', 'With the diff below');
+  assert.equal(message(rig), `With the diff below\n\n${OURS}`);
+  prepared.environment['GIT_EDITOR'] = `sh -c 'echo "Written in an editor" > "$1.new"; cat "$1" >> "$1.new"; mv "$1.new" "$1"' sh`;
+  commit('edited');
+  assert.equal(message(rig), `Written in an editor\n\n${OURS}`);
+  prepared.environment['GIT_EDITOR'] = 'true';
+
   agent('switch', '-q', '-c', 'side', rig.first);
   commit('four', '-m', 'Four');
   commit('five', '-m', 'Five');

@@ -12,6 +12,7 @@ export const spareNobody: Sparing = () => () => false;
  * The coding agent, which an app may have started: it finishes on its own, and no stop of an instance touches it. Known by the files that name its
  * runner and its chat service, by a command line with `--data` and this data directory (Greenroom's own commands: so from its first moment on, before
  * it has written any file), by the agent's socket in the environment; and whatever descends from one of these, or is in a session that one of them leads.
+ * An app that wants to can pass for it, and lives on by that: it gains nothing that a daemon without ties has not got.
  */
 export function spareAgent(layout: Pick<Layout, 'data' | 'run' | 'agentTurn' | 'agentSocket'>): Sparing {
   const folders = new Set([layout.data, realPath(layout.data)]);
