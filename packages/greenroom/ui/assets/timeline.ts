@@ -218,20 +218,18 @@ function itemOf(event: ChatEvent): Item | null {
     case 'text':
     case 'thought':
       return { ...place, key: `${event.kind}:${event.turn}:${event.block}`, kind: event.kind, text: event.delta, until: event.time };
-    case 'tool': {
-      const { seq: _seq, first_seq: _first, conversation: _conversation, ...body } = event;
-      return { ...body, ...place, key: `tool:${event.turn}:${event.call}`, until: event.time };
-    }
+    case 'tool':
+      return { ...bodyOf(event), ...place, key: `tool:${event.turn}:${event.call}`, until: event.time };
     case 'plan':
       return { ...place, key: `plan:${event.turn}`, kind: 'plan', entries: event.entries };
     case 'permission':
-      return { ...event, ...place, key: `permission:${event.request}` };
+      return { ...bodyOf(event), ...place, key: `permission:${event.request}` };
     case 'commit':
-      return { ...event, ...place, key: `commit:${event.commit}` };
+      return { ...bodyOf(event), ...place, key: `commit:${event.commit}` };
     case 'attempt':
-      return { ...event, ...place, key: `attempt:${event.attempt.id}` };
+      return { ...bodyOf(event), ...place, key: `attempt:${event.attempt.id}` };
     case 'notice':
-      return { ...event, ...place, key: `notice:${event.seq}` };
+      return { ...bodyOf(event), ...place, key: `notice:${event.seq}` };
     case 'turn':
       if (event.status === 'queued') return null;
       if (event.status === 'running')
@@ -250,6 +248,12 @@ function itemOf(event: ChatEvent): Item | null {
       return unknown && null;
     }
   }
+}
+
+/** What an event says, without its place among others. */
+function bodyOf<E extends ChatEvent>(event: E): Omit<E, 'seq' | 'first_seq' | 'conversation'> {
+  const { seq: _seq, first_seq: _first, conversation: _conversation, ...body } = event;
+  return body;
 }
 
 /** The later one of two says more; the place stays that of the earlier one. */

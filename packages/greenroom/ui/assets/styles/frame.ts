@@ -92,6 +92,6 @@ export const frame = `
   .list, .list-open .list { display: flex; position: static; width: 264px; flex: none; border-inline-end: 1px solid var(--line); }
   .list-open .talk { visibility: visible; }
   .list-toggle, .new-top { display: none; }
-  .list .entry:not(:hover, :focus-within) .entry-actions { width: 0; overflow: hidden; opacity: 0; }
+  .list .entry:not(:hover, :focus-within) .entry-actions { width: 0; flex-wrap: nowrap; overflow: hidden; opacity: 0; }
 }
 `;
