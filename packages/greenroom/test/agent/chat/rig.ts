@@ -136,16 +136,16 @@ export interface Reader {
   close(): void;
 }
 
-/** Opens the stream of a conversation on a socket. */
+/** Opens the stream of a conversation on a socket or a port. */
 export async function openStream(
-  socket: string,
+  where: string | number,
   conversation: string,
   { lastEventId, query = '', headers = callerHeader(ADA) }: { lastEventId?: number; query?: string; headers?: Record<string, string> } = {},
 ): Promise<Reader> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = request(
     {
-      socketPath: socket,
+      ...(typeof where === 'number' ? { host: '127.0.0.1', port: where } : { socketPath: where }),
       path: `${PATH}/api/conversations/${conversation}/stream${query}`,
       agent: false,
       headers: { ...headers, ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }) },

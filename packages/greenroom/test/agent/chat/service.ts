@@ -10,13 +10,16 @@ import { CHAT_TOKEN } from './rig.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts');
 
-/** A data directory with a contract, without an orchestrator. */
-export interface AppData {
-  layout: Layout;
+export interface ChatCommand {
   /** Runs `greenroom chat` to its end. */
   run(args: readonly string[], secrets?: Record<string, string>): Promise<{ code: number | null; output: string }>;
   /** Starts `greenroom chat`; resolves when it says that it is ready. The test ends it. */
   start(args?: readonly string[]): Promise<RunningChat>;
+}
+
+/** A data directory with a contract, without an orchestrator. */
+export interface AppData extends ChatCommand {
+  layout: Layout;
 }
 
 export interface RunningChat {
@@ -39,6 +42,13 @@ export function appData(t: TestContext, contract: Record<string, unknown> = { ag
   const app = { name: 'shop', data: layout.data, repo: root, contract: layout.contract, api_port: 9_199 };
   writeFileSync(layout.app, JSON.stringify(app));
   writeFileSync(layout.contract, JSON.stringify({ start_command: 'node app.js', port: 9_198, health_endpoint: '/', ...contract }));
+  const command = chatCommand(t, { data: layout.data, home: join(root, 'home') });
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  return { layout, ...command };
+}
+
+/** `greenroom chat` for a data directory. */
+export function chatCommand(t: TestContext, { data, home }: { data: string; home: string }): ChatCommand {
   const children: ChildProcess[] = [];
   t.after(async () => {
     for (const child of children) {
@@ -47,19 +57,17 @@ export function appData(t: TestContext, contract: Record<string, unknown> = { ag
       child.kill('SIGKILL');
       await exited;
     }
-    rmSync(root, { recursive: true, force: true });
   });
 
   function spawnChat(args: readonly string[], secrets: Record<string, string>) {
     const { PATH = '' } = process.env;
-    const env = { PATH, HOME: root, GREENROOM_HOME: join(root, 'home'), ...secrets };
-    const child = spawn(process.execPath, [MAIN, 'chat', '--data', layout.data, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { PATH, HOME: data, GREENROOM_HOME: home, ...secrets };
+    const child = spawn(process.execPath, [MAIN, 'chat', '--data', data, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     return child;
   }
 
   return {
-    layout,
     async run(args, secrets = {}) {
       const child = spawnChat(args, secrets);
       const exited = once(child, 'exit');

@@ -92,7 +92,7 @@ test('attempts of a conversation come into it, each version once, also those fro
 test('a reader that takes nothing costs no memory, and gets everything in the end', async (t) => {
   const rig = await openRig(t);
   const id = rig.conversation();
-  const count = 600;
+  const count = 300;
   fill(
     rig,
     id,
