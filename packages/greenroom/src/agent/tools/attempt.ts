@@ -66,7 +66,7 @@ function refused(kind: string, answer: Exclude<Followed & { kind: 'answered' }, 
 }
 
 function underWay(kind: string, id: string, attempt: AttemptView | null): Answer {
-  const data = { success: null, id, kind, status: attempt?.status ?? 'queued', approval: attempt?.approval };
+  const data = { success: null, id, kind, status: attempt?.status ?? 'queued' };
   if (attempt?.approval?.state === 'waiting') {
     const until = attempt.approval.until;
     const text = paragraphs(

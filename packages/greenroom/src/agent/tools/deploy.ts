@@ -6,7 +6,7 @@ import { describeFollowed } from './attempt.ts';
 import type { ToolsContext } from './context.ts';
 import { short } from './describe.ts';
 import { followFor } from './follow.ts';
-import { costsATry, failedDeploys } from './tries.ts';
+import { costsATry, failedDeploys, stopSentence } from './tries.ts';
 import { defineVerb } from './verb.ts';
 import { fileLines, readWorkspace, type WorkspaceFacts } from './workspace.ts';
 
@@ -99,16 +99,4 @@ async function triesLeft({ client, turn, failedDeploysPerTurn }: ToolsContext, o
   const again =
     'status' in outcome && !costsATry(outcome) ? 'This one did not count. Deploy again.' : 'Repair the cause, commit, and deploy again.';
   return `${again} Tries left in this turn: ${left} of ${failedDeploysPerTurn}.`;
-}
-
-/** Refusals that no commit can repair. */
-function stopSentence({ code, ...outcome }: AttemptView | Refusal): string | undefined {
-  const approval = 'approval' in outcome ? outcome.approval?.state : undefined;
-  if (approval === 'denied')
-    return 'A person decided against it. Do not deploy it again; end your turn, and say what you understood of why.';
-  if (approval === 'expired') return 'Nobody decided in time. Do not deploy it again by yourself; end your turn with a summary.';
-  if (code === 'frozen') return 'A person has stopped deploys. Do not try again; end your turn and report what waits to be deployed.';
-  if (code === 'rate_limited')
-    return 'The limit of deploys is the operator’s. Do not try again in this turn; report what waits to be deployed.';
-  return undefined;
 }

@@ -34,11 +34,13 @@ function teller(call: Call): (attempt: AttemptView) => void {
     const steps = attempt.steps.filter((it) => DECIDING.includes(it.step));
     const done = steps.filter((it) => it.status === 'succeeded' || it.status === 'failed').length;
     const running = steps.find((it) => it.status === 'running');
-    // Half a step for one that is under way: progress has to grow with each word.
-    const progress = done + (running ? 0.5 : 0);
+    const waits = attempt.approval?.state === 'waiting';
+    // Parts of a step for what is under way: progress has to grow with each word.
+    const progress = done + (waits ? 0.75 : running ? 0.5 : 0);
     if (progress <= last) return;
     last = progress;
     const ended = steps[done - 1];
-    call.progress(progress, steps.length, running ? `${running.step}…` : ended ? `${ended.step} ${ended.status}` : attempt.status);
+    const word = running ? `${running.step}…` : ended ? `${ended.step} ${ended.status}` : attempt.status;
+    call.progress(progress, steps.length, waits ? 'waits for a person’s approval' : word);
   };
 }

@@ -5,6 +5,7 @@ import { type Answer, paragraphs, quoted } from './answer.ts';
 import { describeFollowed, isFailed } from './attempt.ts';
 import { attemptLine, failureLines, short, stepLines } from './describe.ts';
 import { followFor } from './follow.ts';
+import { stopSentence } from './tries.ts';
 import { defineVerb } from './verb.ts';
 
 const LISTED = 15;
@@ -70,7 +71,7 @@ function describeAttempt(attempt: AttemptView): Answer {
     attemptLine(attempt),
     `commit ${commit || 'unknown'}${branch ? ` of ${branch}` : ''}${slot ? `, slot ${slot}` : ''}, live before: ${short(previous_commit) || 'nothing'}`,
     stepLines(attempt.steps),
-    isFailed(attempt) && failureLines(attempt),
+    isFailed(attempt) && [...failureLines(attempt), stopSentence(attempt) ?? ''],
   );
   return { exit: 0, text, data: { success: true, attempt } };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { McpServer } from '@agentclientprotocol/sdk';
+import { createClient } from '@greenroom/sdk/client';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { commitFiles, git } from '../../../../../bench/harness/repo.ts';
@@ -37,7 +38,9 @@ export interface ToolsRig extends Rig {
 export async function openToolsRig(t: TestContext, contract: Record<string, unknown> = {}): Promise<ToolsRig> {
   const rig = await openRig(t, { contract: { health_timeout_ms: 1_500, ...contract } });
   const layout = layoutOf(rig.data);
-  await rig.live(rig.commit({ name: 'first' }));
+  // As the operator: with approval, everybody else's deploys wait for a person.
+  const first = await createClient({ socket: layout.operatorSocket }).deploy({ commit: rig.commit({ name: 'first' }) });
+  assert.ok(first.success, JSON.stringify(first));
   git(rig.data, 'clone', '-q', rig.repo, 'workspace');
   git(layout.workspace, 'checkout', '-q', '-b', 'machine', 'origin/main');
   return {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { createClient } from '@greenroom/sdk/client';
 import type { AttemptView } from '@greenroom/sdk/wire';
 import type { Call } from '../../../src/agent/tools/answer.ts';
 import { createContext, type ToolsContext } from '../../../src/agent/tools/context.ts';
@@ -54,6 +55,31 @@ test('a deploy that waits for a person lets the turn end; its log waits as long,
   await asked(fake, 'GET /deploys/d-1', 4);
   fake.publish({ ...waiting, status: 'succeeded', promoted: true });
   assert.match((await patient).text, /d-1 {2}deploy of 1a2b3c4d5e by agent, succeeded/);
+});
+
+test('a person denies, then approves: the tool tells which, and that a denied deploy is not to be tried again', async (t) => {
+  const rig = await openToolsRig(t, { agent: { approval: true } });
+  const use = await connect(t, (await rig.tools('turn-1')).mcpServer({ http: true, sse: false }));
+  const operator = createClient({ socket: rig.layout.operatorSocket });
+  const decide = async (how: 'approve' | 'deny'): Promise<void> => {
+    const id = (await rig.status()).attempt?.id ?? '';
+    assert.ok((await operator[how]({ id, by: 'Ada', reason: 'not before the launch' })).success);
+  };
+  const deploy = (how: 'approve' | 'deny'): ReturnType<typeof use> =>
+    use('deploy', { reason: 'second version' }, (message) => {
+      if (message.startsWith('waits')) decided = decide(how);
+    });
+  let decided = Promise.resolve();
+
+  const second = rig.work({ name: 'second' });
+  const denied = await deploy('deny');
+  await decided;
+  assert.ok(denied.failed);
+  assert.match(denied.text, /code: not_approved\nerror: .*Ada.*not before the launch/);
+  assert.match(denied.text, /A person decided against it\. Do not deploy it again/);
+  const approved = await deploy('approve');
+  await decided;
+  assert.match(approved.text, new RegExp(`^Live: commit ${second.slice(0, 10)}`));
 });
 
 test('a call that takes too long answers that it goes on; one that nobody waits for any more ends', async (t) => {
