@@ -4,6 +4,9 @@ import type { Scripts } from './model/script.ts';
 export const OLD_GREETING = 'Glad you are here. Leave a line for whoever comes next.';
 export const NEW_GREETING = 'Good evening. Leave a line by the light of the lamp.';
 
+/** A command that lasts longer than any test, with a number that no other program has. */
+export const SLEEP = 'sleep 31173';
+
 const PING = 'version: release.version }));';
 const BROKEN_PING = 'version: release.version, mood: release.mood.trim() }));';
 const LAMP_FILE = 'src/lamp.ts';
@@ -54,6 +57,8 @@ export function storyScripts(): Scripts {
       },
       { do: 'say', text: 'The old greeting is back.' },
     ],
+    // One of them in a session of its own, where the end of the shell does not reach it.
+    wait: [{ do: 'run', command: `setsid ${SLEEP} & ${SLEEP}` }],
   };
 }
 

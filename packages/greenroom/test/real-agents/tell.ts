@@ -3,10 +3,14 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import type { ChatEvent } from '@greenroom/sdk/chat';
 import { git } from '../../../../bench/harness/repo.ts';
+import { until } from '../e2e/rig.ts';
 import { MODEL_KEY, type RealAgent } from './agents.ts';
 import { marker } from './model/script.ts';
-import { NEW_GREETING, OLD_GREETING, storyScripts } from './story.ts';
+import { NEW_GREETING, OLD_GREETING, SLEEP, storyScripts } from './story.ts';
 import { openWorld, type World } from './world.ts';
+
+/** For an agent to start, and to run a command. */
+const START_LIMIT_MS = 60_000;
 
 type Kind<K extends ChatEvent['kind']> = Extract<ChatEvent, { kind: K }>;
 
@@ -40,6 +44,20 @@ export function tellStory(agent: RealAgent): void {
       assert.equal((await rig.status()).live_commit, before.live_commit);
       const session = only(second.events, 'turn').find((event) => event.session !== undefined)?.session;
       assert.ok(session && session !== 'new' && agent.sessions.includes(session), `the session is ${session}`);
+    });
+    await t.test('a cancelled turn takes all that it started along', async () => {
+      const hanging = world.say(`Now wait. ${marker('wait')}`, conversation);
+      await until(
+        () => processesWith(SLEEP).length >= 2,
+        () => `only ${processesWith(SLEEP)} run`,
+        START_LIMIT_MS,
+      );
+      const { code, output } = await rig.cli(['agent', '--cancel']);
+      assert.equal(code, 0, output);
+      const third = await hanging;
+      assert.equal(only(third.events, 'turn').at(-1)?.status, 'cancelled', third.output);
+      assert.deepEqual(processesWith(SLEEP), []);
+      assert.deepEqual(model.problems, []);
     });
     await t.test('nothing of the agent is left, and its key is nowhere', () => {
       assert.deepEqual(processesWith('GREENROOM_TURN='), []);
@@ -105,7 +123,7 @@ function only<K extends ChatEvent['kind']>(events: ChatEvent[], kind: K): Kind<K
   return events.filter((event): event is Kind<K> => event.kind === kind);
 }
 
-/** Processes with that in their environment, of the network namespace that is this test's alone. */
+/** Processes with that in their environment or command line, of the network namespace that is this test's alone. */
 function processesWith(text: string): string[] {
   const look = (read: () => string): string => {
     try {
@@ -115,8 +133,9 @@ function processesWith(text: string): string[] {
     }
   };
   const own = readlinkSync('/proc/self/ns/net');
+  const words = (pid: string, file: string): string => look(() => readFileSync(`/proc/${pid}/${file}`, 'utf8')).replaceAll('\0', ' ');
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && look(() => readlinkSync(`/proc/${name}/ns/net`)) === own)
-    .filter((pid) => look(() => readFileSync(`/proc/${pid}/environ`, 'utf8')).includes(text))
-    .map((pid) => `${pid} ${look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')}`);
+    .filter((pid) => words(pid, 'cmdline').startsWith(text) || words(pid, 'environ').includes(text))
+    .map((pid) => `${pid} ${words(pid, 'cmdline')}`);
 }

@@ -29,7 +29,12 @@ export async function openWorld(t: TestContext, agent: RealAgent, scripts: Scrip
   linkPrograms(agent, programs);
   let workspace = '';
   const model = await openModel({ scripts, workspace: () => workspace });
-  const rig = await openRig(t, {
+  const close = async (): Promise<void> => {
+    await model.close();
+    await endLeftovers(root);
+    rmSync(root, { recursive: true, force: true });
+  };
+  const opened = openRig(t, {
     contract: {
       start_command: 'node src/main.ts',
       // There is no registry in here: the example's packages are installed already.
@@ -46,11 +51,12 @@ export async function openWorld(t: TestContext, agent: RealAgent, scripts: Scrip
     env: { PATH: [programs, process.env['PATH'] ?? ''].join(delimiter), [agent.keyVariable]: MODEL_KEY },
     prepare: (place) => void commitFiles(join(place, 'repo'), guestbook(), 'Take the guestbook'),
   });
-  t.after(async () => {
-    await model.close();
-    await endLeftovers(root);
-    rmSync(root, { recursive: true, force: true });
+  const rig = await opened.catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
+  // After what the rig ends, which is of its own.
+  t.after(close);
   workspace = join(rig.data, 'workspace');
   await rig.live(git(rig.repo, 'rev-parse', 'HEAD'));
   return { rig, model, workspace, say: (message, conversation) => say(rig, message, conversation) };
