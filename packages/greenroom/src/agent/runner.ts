@@ -6,6 +6,9 @@ import { workTurn } from './runner/turn.ts';
 import { ownIdentity, removeTurnFile, writeTurnFile } from './runner/turn-file.ts';
 import type { FinalStatus, Turn } from './transcript.ts';
 
+/** What a timer can count, almost 25 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export type { RunnerOptions } from './runner/options.ts';
 export { ownIdentity };
 
@@ -60,7 +63,7 @@ async function underOrders(options: RunnerOptions, turn: Turn, fate: Fate): Prom
         status: 'limited',
         detail: `The turn took longer than ${minutes} min, its limit ("turn_timeout_ms" in the contract).`,
       }),
-    settings.turn_timeout_ms,
+    Math.min(settings.turn_timeout_ms, LONGEST_TIMER_MS),
   );
   const forget = transcript.watch(obey);
   stop.addEventListener('abort', end, { once: true });

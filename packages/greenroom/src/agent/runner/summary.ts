@@ -1,10 +1,11 @@
-import type { ChatEvent } from '@greenroom/sdk/chat';
+import type { ChatEvent, TurnStatus } from '@greenroom/sdk/chat';
 import type { Transcript } from '../transcript.ts';
 
 const MAX_BYTES = 24 * 1024;
 const MESSAGE_CHARACTERS = 2_000;
 const ANSWER_CHARACTERS = 3_000;
 const READ_EVENTS = 2_000;
+const MAX_FILES = 20;
 
 /**
  * What was said and done in a conversation before a turn, for an agent that knows nothing of it: from our transcript, newest kept when it is too
@@ -28,14 +29,24 @@ export function summarise(transcript: Transcript, conversation: string, beforeTu
   return kept.join('\n\n');
 }
 
-/** What others did since the agent's last turn that concerns it, such as a rollback by a person; empty when nothing. */
+/** What the agent may not know of since its last turn: that this was cut off, and what others did, such as a rollback; empty when nothing. */
 export function sinceLastTurn(transcript: Transcript, conversation: string, turn: string): string {
   const { events } = transcript.page(conversation, { limit: READ_EVENTS });
-  const last = events.findLastIndex((event) => event.turn !== turn && event.turn !== '' && event.kind === 'turn');
-  const later = events.slice(last + 1).filter((event) => event.turn !== turn && event.kind === 'attempt');
+  const last = events.findLastIndex((event) => event.turn !== turn && event.kind === 'turn' && isOver(event));
+  const ended = events[last];
   // Only how each ended.
-  const attempts = new Map(later.map((event) => [event.kind === 'attempt' ? event.attempt.id : '', event]));
-  return [...attempts.values()].map(lineOf).join('\n');
+  const attempts = new Map<string, ChatEvent>();
+  for (const event of events.slice(last + 1)) if (event.turn !== turn && event.kind === 'attempt') attempts.set(event.attempt.id, event);
+  const cut = ended?.kind === 'turn' && ended.status !== 'completed' ? [cutOff(ended)] : [];
+  return [...cut, ...[...attempts.values()].map(lineOf)].join('\n');
+}
+
+const isOver = ({ status }: { status: TurnStatus }): boolean => status !== 'queued' && status !== 'running';
+
+function cutOff({ status, detail, uncommitted = [] }: Extract<ChatEvent, { kind: 'turn' }>): string {
+  const left = uncommitted.slice(0, MAX_FILES).map((file) => JSON.stringify(file));
+  const files = left.length > 0 ? ` Changes that are not committed: ${left.join(', ')}.` : '';
+  return `Your last turn ended as ${status}: what was under way then may be half done. ${detail}${files}`;
 }
 
 function turnText(events: readonly ChatEvent[]): string {
@@ -45,7 +56,7 @@ function turnText(events: readonly ChatEvent[]): string {
     if (event.kind === 'text') answer += event.delta;
     else if (event.kind === 'attempt') last.set(event.attempt.id, event);
     else if (event.kind === 'message' || event.kind === 'commit') last.set(`${event.seq}`, event);
-    else if (event.kind === 'turn' && !['queued', 'running', 'completed'].includes(event.status)) last.set('turn', event);
+    else if (event.kind === 'turn' && isOver(event) && event.status !== 'completed') last.set('turn', event);
   }
   const lines = [...last.values()].map(lineOf);
   if (answer !== '') lines.push(`Agent: ${end(answer.trim(), ANSWER_CHARACTERS)}`);

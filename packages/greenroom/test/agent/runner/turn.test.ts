@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AttemptView } from '@greenroom/sdk/wire';
 import { runTurn } from '../../../src/agent/runner.ts';
 import { remembered } from './fake-agent.ts';
 import { createWorld } from './rig.ts';
@@ -101,6 +102,33 @@ test('a session is resumed, loaded without its replay, or begun anew with a summ
   assert.match(anew.prompt, /> Person: paint it blue\n> Agent: You said: paint it blue/);
   assert.match(anew.prompt, /The message:\n\nand white$/);
   assert.ok(world.events().some((event) => event.kind === 'notice' && /given a summary/.test(event.text)));
+});
+
+test('an agent that remembers is told what it cannot know: how its last turn ended, and what others did since', async (t) => {
+  const world = createWorld(t);
+  const promptOf = async (): Promise<string> => {
+    await runTurn(world.options({ fake: { FAKE_CAN: 'resume' } }));
+    return remembered(world.memory, world.transcript.session(world.conversation)?.session ?? '').at(-1)?.prompt ?? '';
+  };
+  world.post([{ write: 'half.txt', text: '' }, { exit: 1 }]);
+  await promptOf();
+  const attempt = {
+    id: 'a1',
+    kind: 'rollback',
+    commit: 'c0ffee0000c0ffee',
+    status: 'running',
+    trigger: 'manual',
+    reason: 'ugly',
+  } as AttemptView;
+  const place = { conversation: world.conversation, turn: '' };
+  world.transcript.appendAttempt(place, 1, attempt);
+  world.transcript.appendAttempt(place, 2, { ...attempt, status: 'succeeded' });
+  world.post('and now?');
+  world.post('later');
+  const prompt = await promptOf();
+  assert.match(prompt, /^Since your last turn:\n- Your last turn ended as failed: .*it exited with code 1.*not committed: "half\.txt"\./);
+  assert.match(prompt, /\n- Rollback of c0ffee0000 \(manual: ugly\): succeeded\n\nThe message:\n\nand now\?$/);
+  assert.equal(await promptOf(), 'later');
 });
 
 test('a session that the agent lost is begun anew', async (t) => {
