@@ -62,9 +62,9 @@ test('a deploy of the agent waits for a person', async (t) => {
       async () => (await inFlight(rig)) === 1,
       () => 'the slow request is not in flight',
     );
-    const denied = await rig.cli(['deny', waiting.id, '--by', 'Ada', '--reason', 'too slow']);
-    assert.equal(denied.code, 0, denied.output);
-    assert.equal((await slow).body, 'slow\n');
+    assert.ok((await rig.operator.deny({ id: waiting.id, by: 'Ada', reason: 'too slow' })).success);
+    const { body, headers } = await slow;
+    assert.deepEqual([body, headers['x-commit']], ['slow\n', waiting.commit]);
     const done = await rig.decided(waiting.id);
     assert.deepEqual([done.status, done.step, done.code, done.approval?.state], ['failed', 'promote', 'not_approved', 'denied']);
     assert.match(done.error ?? '', /Ada did not approve it: too slow/);
@@ -144,8 +144,10 @@ test('a deploy of the agent waits for a person', async (t) => {
     const waiting = await rig.wait('tenth');
     const token = waiting.approval.preview_path.split('/').at(-1) ?? '';
     assert.equal((await rig.look(waiting.approval.preview_path)).body, 'tenth\n');
-    await rig.operator.deny({ id: waiting.id, by: 'Ada' });
-    await rig.decided(waiting.id);
+    const denied = await rig.cli(['deny', waiting.id]);
+    assert.equal(denied.code, 0, denied.output);
+    assert.match(denied.output, /✓ Deploy .* does not go live/);
+    assert.notEqual((await rig.decided(waiting.id)).approval?.by, '');
     for (const file of [
       join(rig.data, 'journal.jsonl'),
       join(rig.data, 'state.json'),

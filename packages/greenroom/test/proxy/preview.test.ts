@@ -75,6 +75,8 @@ test('the preview is not on the internal port, and there is none without a chat 
 test('requests of a preview are in flight to the candidate: a drain waits for them, and a promotion does not disturb them', async (t) => {
   const { proxy, cookie, candidate, live, release } = await openPreview(t);
   const headers = { Cookie: `${cookie}=${TOKEN}` };
+  // Idle in between: what is shown is not forgotten.
+  assert.equal((await fetchOnce(proxy.port, '/', { headers })).body, 'candidate -');
   const held = fetchOnce(proxy.port, '/held', { headers });
   await until(async () => (await proxy.inFlight('candidate')).requests === 1);
   assert.equal((await proxy.inFlight('live')).requests, 0);
