@@ -5,18 +5,16 @@
 import type { ChatState, ChatTurn } from '@greenroom/sdk/chat';
 import type { GreenroomClient } from '@greenroom/sdk/client';
 import type { Listener } from './chat/access.ts';
-import { type ChatAppOptions, createChatApp, createLimits } from './chat/app.ts';
+import { type ChatAppOptions, createChatApp } from './chat/app.ts';
 import type { Assets } from './chat/assets.ts';
 import { createChanges } from './chat/changes.ts';
 import type { AskApp } from './chat/endpoint.ts';
+import { createLimits } from './chat/limits.ts';
 import { type Listening, listenOnPort, listenOnSocket } from './chat/listen.ts';
 import { followOrchestrator } from './chat/orchestrator.ts';
 import type { Tokens } from './chat/tokens.ts';
 import { keepTurns } from './chat/turn-keeper.ts';
 import type { Transcript, Turn } from './transcript.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 export { createAskApp } from './chat/endpoint.ts';
 export { ChatListenError } from './chat/listen.ts';
@@ -99,6 +97,9 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
   }
   return { port: listening.find((it) => it.port > 0)?.port ?? 0, close };
 }
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** At the start and every hour; answers a function that ends it. */
 function forgetOld(transcript: Pick<Transcript, 'prune'>, keepDays: number, log: (message: string) => void): () => void {
