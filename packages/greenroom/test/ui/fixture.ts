@@ -38,6 +38,8 @@ export interface Fixture {
   setState(change: Partial<ChatState>): void;
   /** How many streams are open. */
   streams(): number;
+  /** Until the next stream is given up. */
+  left(): Promise<void>;
   /** Ends all connections and refuses new ones until `resume`. */
   cut(): Promise<void>;
   resume(): Promise<void>;
@@ -56,6 +58,7 @@ const assets = openAssets();
 export async function startFixture(): Promise<Fixture> {
   const conversations = new Map<string, { info: ChatConversation; events: ChatEvent[] }>();
   const streams = new Map<ServerResponse, string>();
+  const leaving: (() => void)[] = [];
   const waiting = new Set<{ path: RegExp; done: (call: Call) => void }>();
   const posts = new Map<string, { turn: string; seq: number }>();
   let ids = 0;
@@ -103,6 +106,7 @@ export async function startFixture(): Promise<Fixture> {
       for (const response of streams.keys()) sendState(response);
     },
     streams: () => streams.size,
+    left: () => new Promise((done) => leaving.push(done)),
     async cut() {
       const closed = new Promise((done) => server.close(done));
       server.closeAllConnections();
@@ -222,7 +226,10 @@ export async function startFixture(): Promise<Fixture> {
       for (const event of conversation.events) if (event.seq > after) send(response, event);
       sendState(response);
       streams.set(response, id);
-      response.on('close', () => streams.delete(response));
+      response.on('close', () => {
+        streams.delete(response);
+        for (const tell of leaving.splice(0)) tell();
+      });
       return [0, null];
     }
     const post = String(body['id']);

@@ -36,7 +36,9 @@ const events = fc.array(fc.record({ turn: fc.constantFrom('t1', 't2'), body }), 
 
 /** What is seen: without the places and times of what came in parts. */
 function seen(timeline: Timeline): unknown[] {
-  return timeline.chunks.flatMap((chunk) => chunk.items.map((item: Item) => ({ ...item, time: '', until: '' })));
+  const turns = [...timeline.turns].sort().map(([id, { status, last }]) => [id, status, last]);
+  const items = timeline.chunks.flatMap((chunk) => chunk.items.map((item: Item) => ({ ...item, time: '', until: '' })));
+  return [...turns, ...items];
 }
 
 function whole(all: ChatEvent[]): unknown[] {

@@ -17,6 +17,7 @@ export class GreenroomChat extends HTMLElement {
   static readonly observedAttributes = ['endpoint', 'conversation', 'placeholder', 'heading', 'floating', 'standalone', 'auto-reload'];
   readonly #root = this.attachShadow({ mode: 'open' });
   #store: Store | undefined;
+  #focusWanted = false;
 
   connectedCallback(): void {
     this.#root.adoptedStyleSheets = styleSheets();
@@ -38,7 +39,9 @@ export class GreenroomChat extends HTMLElement {
 
   /** Puts the cursor where messages are written. */
   override focus(options?: FocusOptions): void {
-    this.#root.querySelector('textarea')?.focus(options);
+    const field = this.#root.querySelector('textarea');
+    if (field) field.focus(options);
+    else this.#focusWanted = true;
   }
 
   #begin(): void {
@@ -47,6 +50,8 @@ export class GreenroomChat extends HTMLElement {
     // Elements of one page that have ids remember each their own conversation.
     const memory = createMemory(this.id ? `${endpoint}#${this.id}` : endpoint);
     this.#store = createStore(api, memory, { conversation: this.getAttribute('conversation') ?? '' });
+    // A page with nothing else; on a touch screen the keyboard would cover half of it.
+    if (this.hasAttribute('standalone') && matchMedia('(pointer: fine)').matches) this.#focusWanted = true;
     this.#store.start();
     this.#draw();
   }
@@ -65,6 +70,11 @@ export class GreenroomChat extends HTMLElement {
       floating: this.hasAttribute('floating'),
       standalone: this.hasAttribute('standalone'),
       autoReload: this.hasAttribute('auto-reload'),
+      takeFocus: () => {
+        const wanted = this.#focusWanted;
+        this.#focusWanted = false;
+        return wanted;
+      },
       close: () => this.dispatchEvent(new CustomEvent(CLOSE_EVENT)),
     };
     render(h(App, { store: this.#store, look }), this.#root);

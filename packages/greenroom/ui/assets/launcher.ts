@@ -8,6 +8,10 @@ export const LAUNCHER_NAME = 'greenroom-launcher';
 /** Attributes of the script tag that the chat gets. */
 const PASSED_ON = ['endpoint', 'conversation', 'theme', 'placeholder', 'heading', 'auto-reload'];
 
+/** What the page may style of the chat within. */
+const PARTS =
+  'chat, header, conversations, composer, tool, diff, deploy, message, text, thought, plan, permission, commit, attempt, notice';
+
 export class GreenroomLauncher extends HTMLElement {
   readonly #memory = createMemory('launcher');
   readonly #button = document.createElement('button');
@@ -45,6 +49,7 @@ export class GreenroomLauncher extends HTMLElement {
       const chat = document.createElement(ELEMENT_NAME);
       chat.setAttribute('floating', '');
       for (const name of PASSED_ON) if (this.hasAttribute(`data-${name}`)) chat.setAttribute(name, this.getAttribute(`data-${name}`) ?? '');
+      chat.setAttribute('exportparts', PARTS);
       this.#panel.append(chat);
     }
     if (!byUser) return;

@@ -21,17 +21,25 @@ const LONGEST_DELAY_MS = 15_000;
 const SILENCE_MS = 45_000;
 /** A break shorter than this is nobody's concern. */
 const OFFLINE_AFTER_ATTEMPTS = 2;
+/** A tab that nobody sees gives its connection back: over HTTP/1.1 a browser has six for all tabs of a site. */
+const HIDDEN_MS = 60_000;
 
 export function followConversation(api: Api, conversation: string, listener: StreamListener): { close(): void; retry(): void } {
   const ended = new AbortController();
   let wake: () => void = () => undefined;
   let failures = 0;
+  let asleep = false;
+  let connection = new AbortController();
+  let hidden: ReturnType<typeof setTimeout> | undefined;
   const retry = (): void => wake();
   window.addEventListener('online', retry, { signal: ended.signal });
+  document.addEventListener('visibilitychange', noticeVisibility, { signal: ended.signal });
   void run();
   return {
     close() {
       ended.abort();
+      connection.abort();
+      clearTimeout(hidden);
       wake();
     },
     retry,
@@ -39,16 +47,21 @@ export function followConversation(api: Api, conversation: string, listener: Str
 
   async function run(): Promise<void> {
     while (!ended.signal.aborted) {
+      if (asleep) {
+        await pause();
+        failures = 0;
+        continue;
+      }
       if (failures === 0) listener.connection('connecting');
-      const connection = new AbortController();
-      const stop = (): void => connection.abort();
-      ended.signal.addEventListener('abort', stop);
+      connection = new AbortController();
+      const patience = setTimeout(connection.abort.bind(connection), SILENCE_MS);
       const answer = await api.stream(conversation, listener.newest(), connection.signal);
+      clearTimeout(patience);
       if (ended.signal.aborted) return;
-      if (answer.ok) await read(answer.value, connection);
+      if (answer.ok) await read(answer.value);
       else if (!isTemporary(answer)) return listener.refused(answer.status, answer.refusal);
-      ended.signal.removeEventListener('abort', stop);
       if (ended.signal.aborted) return;
+      if (asleep) continue;
       failures += 1;
       if (failures >= OFFLINE_AFTER_ATTEMPTS || !navigator.onLine) listener.connection('offline');
       await pause(delay(failures));
@@ -56,7 +69,9 @@ export function followConversation(api: Api, conversation: string, listener: Str
   }
 
   /** Until the stream breaks. */
-  async function read(body: ReadableStream<Uint8Array>, connection: AbortController): Promise<void> {
+  async function read(body: ReadableStream<Uint8Array>): Promise<void> {
+    const { signal } = connection;
+    const abort = connection.abort.bind(connection);
     const take = createEventReader((event) => {
       if (event.event === 'chat') listener.event(JSON.parse(event.data) as ChatEvent);
       else if (event.event === 'state') listener.state(JSON.parse(event.data) as ChatState);
@@ -66,7 +81,7 @@ export function followConversation(api: Api, conversation: string, listener: Str
     let silence: ReturnType<typeof setTimeout> | undefined;
     const watch = (): void => {
       clearTimeout(silence);
-      silence = setTimeout(() => connection.abort(), SILENCE_MS);
+      silence = setTimeout(abort, SILENCE_MS);
     };
     try {
       watch();
@@ -74,7 +89,7 @@ export function followConversation(api: Api, conversation: string, listener: Str
       listener.connection('live');
       for (;;) {
         const { done, value } = await reader.read();
-        if (done || ended.signal.aborted) return;
+        if (done || signal.aborted) return;
         watch();
         take(text.decode(value, { stream: true }));
       }
@@ -84,13 +99,27 @@ export function followConversation(api: Api, conversation: string, listener: Str
         console.error('greenroom-chat: the stream could not be read', error);
     } finally {
       clearTimeout(silence);
-      connection.abort();
+      abort();
     }
   }
 
-  function pause(ms: number): Promise<void> {
+  function noticeVisibility(): void {
+    clearTimeout(hidden);
+    if (document.hidden) {
+      hidden = setTimeout(() => {
+        asleep = true;
+        connection.abort();
+      }, HIDDEN_MS);
+    } else if (asleep) {
+      asleep = false;
+      wake();
+    }
+  }
+
+  /** Until the time is over, or until it is woken. */
+  function pause(ms?: number): Promise<void> {
     return new Promise((done) => {
-      const timer = setTimeout(done, ms);
+      const timer = ms === undefined ? undefined : setTimeout(done, ms);
       wake = () => {
         clearTimeout(timer);
         done();

@@ -40,6 +40,8 @@ export interface Chunk {
 
 export interface TurnSummary {
   status: TurnStatus;
+  /** Sequence number of its last event of kind `turn`. */
+  last: number;
   started: string;
   ended: string;
 }
@@ -107,13 +109,16 @@ export function createTimeline(): Timeline {
 
   function noteTurn(event: ChatEvent, isOlder: boolean): void {
     if (event.kind !== 'turn') return;
-    const known = turns.get(event.turn) ?? { status: event.status, started: '', ended: '' };
+    const known = turns.get(event.turn) ?? { status: event.status, last: event.seq, started: '', ended: '' };
     const { status } = event;
     const isFinal = status !== 'queued' && status !== 'running';
+    const started = status === 'running' ? event.time : '';
+    const ended = isFinal ? event.time : '';
     turns.set(event.turn, {
       status: isOlder ? known.status : status,
-      started: status === 'running' ? event.time : known.started,
-      ended: isFinal ? event.time : known.ended,
+      last: isOlder ? known.last : event.seq,
+      started: isOlder ? known.started || started : started || known.started,
+      ended: isOlder ? known.ended || ended : ended || known.ended,
     });
   }
 

@@ -80,7 +80,7 @@ export function connection(play: Play): void {
   );
 
   test(
-    'a refused message says why, and can be sent again or discarded',
+    'a refused message says why, and can be sent again or taken back',
     play(async ({ fixture, page, open }) => {
       const { id } = fixture.conversation();
       await open();
@@ -94,8 +94,33 @@ export function connection(play: Play): void {
       assert.deepEqual(messages(fixture, id), ['please']);
       fixture.refuseNext = { status: 413, refusal: { code: 'too_large', error: 'Too long.' } };
       await send(page, 'too much');
-      await page.getByRole('button', { name: 'Discard' }).click();
+      await page.getByRole('button', { name: 'Take back' }).click();
       await gone(page.locator('.bubble', { hasText: 'too much' }));
+      assert.equal(await composer(page).inputValue(), 'too much');
+    }),
+  );
+
+  test(
+    'a tab that nobody sees gives its connection back, and catches up when it is seen',
+    play(async ({ fixture, page, open }) => {
+      const { id } = fixture.conversation();
+      await page.clock.install();
+      await open();
+      await page.getByText('is live, healthy').waitFor();
+      const see = (hidden: boolean): Promise<void> =>
+        page.evaluate((now) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => now });
+          document.dispatchEvent(new Event('visibilitychange'));
+        }, hidden);
+      assert.equal(fixture.streams(), 1);
+      const left = fixture.left();
+      await see(true);
+      await page.clock.fastForward(61_000);
+      await left;
+      fixture.append(id, 't', { kind: 'notice', level: 'info', text: 'meanwhile' });
+      await see(false);
+      await page.locator('.notice', { hasText: 'meanwhile' }).waitFor();
+      assert.equal(fixture.streams(), 1);
     }),
   );
 

@@ -29,7 +29,7 @@ export function embedding(play: Play): void {
       assert.ok(box && box.x < 40);
       await open('/');
       await page.getByText('hello').waitFor();
-      await page.getByRole('dialog').press('Escape');
+      await composer(page).press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'hidden' });
       await page.waitForFunction("document.querySelector('greenroom-launcher').shadowRoot.activeElement?.className === 'launcher'");
       await open('/');

@@ -71,7 +71,11 @@ export function createStore(api: Api, memory: Memory, options: { conversation: s
       if (isTemporary(answer)) {
         phase = { name: 'unreachable' };
         timer = setTimeout(() => void begin(), RETRY_MS);
-      } else phase = { name: answer.refusal.login ? 'login' : 'refused', refusal: answer.refusal };
+      } else {
+        phase = { name: answer.refusal.login ? 'login' : 'refused', refusal: answer.refusal };
+        open?.close();
+        open = null;
+      }
       return changed();
     }
     await refresh();
@@ -100,10 +104,11 @@ export function createStore(api: Api, memory: Memory, options: { conversation: s
         events: heard,
         state: stated,
         refused(status, refusal) {
-          if (status === 401) return void begin();
-          problem = refusal.error;
           open?.close();
           open = null;
+          // Logged out: the conversation is opened again by whoever logs in.
+          if (status === 401) return void begin();
+          problem = refusal.error;
           memory.set('conversation', '');
           void refresh();
         },
@@ -128,6 +133,7 @@ export function createStore(api: Api, memory: Memory, options: { conversation: s
   async function act(call: (api: Api) => Promise<Answer<unknown>>): Promise<boolean> {
     const answer = await call(api);
     problem = answer.ok ? '' : answer.refusal.error;
+    if (!answer.ok && answer.status === 401) void begin();
     changed();
     return answer.ok;
   }

@@ -1,4 +1,5 @@
 import type { Store } from '../store/store.ts';
+import type { Timeline } from '../timeline.ts';
 import { useEffect, useMemo, useRef, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
 import { Banners } from './banners.ts';
@@ -63,7 +64,14 @@ function useSurroundings(store: Store): Surroundings {
     deploying: Boolean(state?.app?.deploying),
     runningTurn: state?.running?.id ?? '',
     queuedTurns: state?.queued.map((turn) => turn.id).join(' ') ?? '',
-    lastTurn: [...(open?.timeline.turns.keys() ?? [])].at(-1) ?? '',
+    lastTurn: lastTurnOf(open?.timeline),
   };
   return useMemo(() => now, Object.values(now));
+}
+
+/** The one that was heard of last. */
+function lastTurnOf(timeline: Timeline | undefined): string {
+  let last = { id: '', seq: 0 };
+  for (const [id, turn] of timeline?.turns ?? []) if (turn.last > last.seq) last = { id, seq: turn.last };
+  return last.id;
 }

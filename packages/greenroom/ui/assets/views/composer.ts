@@ -5,8 +5,6 @@ import { useShared, useStore } from './context.ts';
 import { html } from './html.ts';
 import { Icon } from './icons.ts';
 
-const MAX_LENGTH = 32_000;
-
 /** Where messages are written: Enter sends, Shift and Enter make a line. What is typed survives a reload. */
 export function Composer(): VNode {
   const store = useStore();
@@ -22,9 +20,13 @@ export function Composer(): VNode {
     box.style.height = 'auto';
     box.style.height = `${box.scrollHeight}px`;
   }, [draft]);
+  const id = store.open?.id ?? '';
+  const drawn = useRef(false);
   useEffect(() => {
-    if (look.floating || look.standalone) field.current?.focus({ preventScroll: true });
-  }, [store.open?.id ?? '']);
+    // Asked for by the page or the panel, or by a click on "New conversation"; a page that merely loads keeps its focus.
+    if (look.takeFocus() || (drawn.current && id === '')) field.current?.focus({ preventScroll: true });
+    drawn.current = true;
+  }, [id]);
 
   const send = (): void => {
     const text = draft.trim();
@@ -43,7 +45,7 @@ export function Composer(): VNode {
   }}>
     <${Queue} />
     <div class="field">
-      <textarea ref=${field} rows="1" dir="auto" aria-label="Message to the agent" placeholder=${look.placeholder} maxlength=${MAX_LENGTH} value=${draft}
+      <textarea ref=${field} rows="1" dir="auto" aria-label="Message to the agent" placeholder=${look.placeholder} value=${draft}
         enterkeyhint="send" onKeyDown=${keyDown} onInput=${(event: InputEvent) => {
           store.draft = (event.target as HTMLTextAreaElement).value;
         }}></textarea>

@@ -13,6 +13,8 @@ export interface Look {
   standalone: boolean;
   autoReload: boolean;
   close(): void;
+  /** Whether the cursor is wanted in the field for messages, which was not there yet. True once. */
+  takeFocus(): boolean;
 }
 
 export interface Shared {

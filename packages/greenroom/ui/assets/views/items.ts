@@ -43,7 +43,7 @@ function Body({ item, turn }: Props): VNode | null {
     case 'plan':
       return html`<${Plan} item=${item} />`;
     case 'permission':
-      return html`<${PermissionCard} item=${item} />`;
+      return html`<${PermissionCard} item=${item} over=${turn !== undefined && turn.status !== 'running'} />`;
     case 'commit':
       return html`<p class="commit-line"><${Icon} name="commit" /><span class="mono">${shortCommit(item.commit)}</span> <${Line} text=${item.subject} />
         <span class="faint">${plural(item.files, 'file')}</span> <span class="count"><span class="plus">+${item.added}</span> <span class="less">−${item.removed}</span></span></p>`;

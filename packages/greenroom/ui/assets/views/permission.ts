@@ -8,13 +8,13 @@ import { Icon } from './icons.ts';
 import { Line } from './parts.ts';
 
 /** The agent asks whether it may. Its options are the buttons, in its words. */
-export function PermissionCard({ item }: { item: ItemOf<'permission'> }): VNode {
+export function PermissionCard({ item, over }: { item: ItemOf<'permission'>; over: boolean }): VNode {
   const { store } = useShared();
   const [busy, setBusy] = useState(false);
   const title = html`<${Line} text=${item.title} />`;
-  if (item.status !== 'asked') {
+  if (item.status !== 'asked' || over) {
     const option = item.options.find((one) => one.id === item.option);
-    const answer = item.status === 'withdrawn' ? 'not answered' : inertLine(option?.name ?? 'answered');
+    const answer = item.status !== 'answered' ? 'not answered' : inertLine(option?.name ?? 'answered');
     return html`<p class="answered"><${Icon} name="shield" /><span>${title}: <strong><bdi>${answer}</bdi></strong>${item.by ? html` <span class="faint">by <${Line} text=${item.by} /></span>` : null}</span></p>`;
   }
   const answer = (option: string): void => {
