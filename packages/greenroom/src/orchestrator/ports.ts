@@ -131,7 +131,7 @@ export interface Instances {
   all(): Instance[];
   /** An instance that runs, or ran and is among the last boots, whose logs are kept. */
   recall(instance: string): Instance | undefined;
-  /** Last lines of the instance's log, oldest first, at most `maxBytes` (8 KiB) together. */
+  /** Last lines of the instance's log, oldest first, at most `maxBytes` (8 KiB) together, without the app's secrets. */
   tail(instance: string, lines: number, maxBytes?: number): Promise<string[]>;
   /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
   onExit(listener: (exit: InstanceExit) => void): () => void;

@@ -287,10 +287,10 @@ test('the turn of the chat that asked is kept with the attempt, also across a re
   }
 });
 
-test('the output of the live instance and of earlier ones can be read, without what acts on a terminal', async (t) => {
-  const rig = await openRig(t);
+test('the output of the live instance and of earlier ones can be read, without what acts on a terminal and without secrets', async (t) => {
+  const rig = await openRig(t, { contract: { secrets_inject: ['SHOP_KEY'] }, env: { SHOP_KEY: 'correct horse battery' } });
   assertRefusal(await rig.api('GET', '/logs'), 404, 'not_found', /No instance is live/);
-  await rig.live(rig.commit({ says: ['\u001b[31mred\u001b[0m', 'end'] }));
+  await rig.live(rig.commit({ says: ['\u001b[31mred\u001b[0m', 'the key is correct \u001b[1mhorse battery', 'end'] }));
   const first = parsed(schemas.instanceLogs, await rig.api('GET', '/logs?lines=1'));
   assert.deepEqual([first.commit, first.slot, first.lines], [(await rig.status()).live_commit, 'a', ['end']]);
   await rig.live(rig.commit({ says: Array.from({ length: 1_200 }, (_, index) => `line ${index}`) }));
@@ -298,7 +298,7 @@ test('the output of the live instance and of earlier ones can be read, without w
   assert.deepEqual([many.lines.length, many.lines[0], many.lines.at(-1)], [1_000, 'line 200', 'line 1199']);
   const agentSocket = join(rig.data, 'run', 'agent.sock');
   const earlier = parsed(schemas.instanceLogs, await ask({ socket: agentSocket, path: `/logs?instance=${first.instance}` }));
-  assert.deepEqual(earlier.lines, ['red', 'end']);
+  assert.deepEqual(earlier.lines, ['red', 'the key is [hidden]', 'end']);
   assertRefusal(await rig.api('GET', '/logs?lines=1001'), 400, 'invalid_request', /lines/);
   assertRefusal(await rig.api('GET', '/logs?instance=..%2F..%2Fetc'), 404, 'not_found', /There is no instance/);
 });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import { readBootId, runsStill } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
+import { createMask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, Secrets } from '../../ports.ts';
@@ -69,6 +70,8 @@ export function createInstances({
   const bootId = readBootId();
   const spare = spareAgent(layout);
   const entries = new Map<string, Entry>();
+  /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
+  const given = new Set<string>();
   const listeners = new Set<(exit: InstanceExit) => void>();
   const stablePorts = [contract.port, contract.internal_port ?? 0];
   const claimFreshPort = (): Promise<ClaimedPort> =>
@@ -105,7 +108,7 @@ export function createInstances({
     save({ ...record, ended: { at: clock.now(), exit } });
     const ending = entry.ending ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
-    const logTail = await tailLog(record.logFile);
+    const logTail = await tail(record.logFile);
     for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile });
     const { left } = await ending.done;
     if (left.length > 0) log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`);
@@ -198,11 +201,23 @@ export function createInstances({
   async function readSecrets(): Promise<Record<string, string> | string> {
     try {
       const { values, missing } = await secrets.read(contract.secrets_inject);
+      for (const value of Object.values(values)) given.add(value);
       if (missing.length > 0) log(`The app starts without ${missing.join(', ')}: neither in ${layout.secrets} nor in the environment.`);
       return values;
     } catch (error) {
       if (error instanceof SecretsError) return error.message;
       throw error;
+    }
+  }
+
+  /** Output goes on to journal, alerts, people and the agent's model: without the app's secrets, or not at all. */
+  async function tail(file: string, lines?: number, maxBytes?: number): Promise<string[]> {
+    try {
+      const { values } = await secrets.read(contract.secrets_inject);
+      return await tailLog(file, lines, maxBytes, createMask([...given, ...Object.values(values)]));
+    } catch (error) {
+      if (!(error instanceof SecretsError)) throw error;
+      return [`(not shown: what is secret in it cannot be told. ${error.message})`];
     }
   }
 
@@ -261,7 +276,7 @@ export function createInstances({
       const record = INSTANCE_ID.test(instance) ? records.read(instance) : undefined;
       return record && instanceOf(record);
     },
-    tail: async (instance, lines, maxBytes) => (INSTANCE_ID.test(instance) ? tailLog(logFileOf(instance), lines, maxBytes) : []),
+    tail: async (instance, lines, maxBytes) => (INSTANCE_ID.test(instance) ? tail(logFileOf(instance), lines, maxBytes) : []),
     onExit(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

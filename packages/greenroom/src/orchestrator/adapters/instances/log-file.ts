@@ -1,5 +1,6 @@
 import { constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import type { Mask } from '../../core/mask.ts';
 import { TAIL_BYTES, TAIL_LINES, tailLines } from './text.ts';
 
 /** A log above this size is cut: its end moves to `.1`, the older part to `.2`, what was there is dropped. */
@@ -28,11 +29,11 @@ export function logParts(file: string): string[] {
 }
 
 /** The last lines of a log, oldest first, going back into its older part when it was cut a moment ago. Empty when there is none. */
-export async function tailLog(file: string, lines: number = TAIL_LINES, maxBytes: number = TAIL_BYTES): Promise<string[]> {
+export async function tailLog(file: string, lines: number = TAIL_LINES, maxBytes: number = TAIL_BYTES, mask?: Mask): Promise<string[]> {
   const readBytes = READ_PER_SHOWN_BYTE * maxBytes;
   const newest = await readEnd(file, readBytes);
-  if (newest.length >= readBytes) return tailLines(newest, lines, maxBytes);
-  return tailLines(Buffer.concat([await readEnd(`${file}.1`, readBytes), newest]), lines, maxBytes);
+  if (newest.length >= readBytes) return tailLines(newest, lines, maxBytes, mask);
+  return tailLines(Buffer.concat([await readEnd(`${file}.1`, readBytes), newest]), lines, maxBytes, mask);
 }
 
 /** Watches the size of a log, about every second, sooner while it grows fast. Answers a function that ends it. */

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import type { Mask } from '../../core/mask.ts';
 
 export const TAIL_LINES = 40;
 export const TAIL_BYTES = 8 * 1024;
@@ -13,19 +14,26 @@ export function plainText(text: string): string {
   return stripVTControlCharacters(text).replace(UNSAFE, '');
 }
 
-/** The last lines of raw output, oldest first: plain text, long lines cut, at most `lines` lines and `maxBytes` together. */
-export function tailLines(output: Buffer | string, lines: number = TAIL_LINES, maxBytes: number = TAIL_BYTES): string[] {
+/** The last lines of raw output, oldest first: plain text, long lines cut, at most `lines` lines and `maxBytes` together, masked. */
+export function tailLines(
+  output: Buffer | string,
+  lines: number = TAIL_LINES,
+  maxBytes: number = TAIL_BYTES,
+  mask: Mask = (text) => text,
+): string[] {
   const all = output.toString('utf8').split(/\r\n|\n|\r/);
   const tail: string[] = [];
   let room = maxBytes;
   for (let index = all.length - 1; index >= 0 && tail.length < lines; index--) {
-    const line = cut(plainText((all[index] ?? '').slice(0, 8 * LINE_LIMIT)));
+    // Hidden before it is cut, so that no half of a secret remains.
+    const line = cut(mask(plainText((all[index] ?? '').slice(0, 8 * LINE_LIMIT))));
     if (line === '') continue;
     room -= Buffer.byteLength(line) + 1;
     if (room < 0) break;
     tail.unshift(line);
   }
-  return tail;
+  // Once more for keys of several lines.
+  return tail.length === 0 ? tail : mask(tail.join('\n')).split('\n');
 }
 
 function cut(line: string): string {
