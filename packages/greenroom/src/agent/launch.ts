@@ -4,6 +4,8 @@ import { basename, delimiter, isAbsolute, join } from 'node:path';
 import { PRESETS, type Preset } from './launch/presets.ts';
 import { AGENT_PRESETS, type AgentPreset, type AgentSettings } from './settings.ts';
 
+const INTERPRETER = /^(?:node|bun|deno|npx|python[\d.]*|uvx?|ruby|sh|bash)$/;
+
 export { agentEnvironment, baseEnvironment } from './launch/environment.ts';
 
 /** The coding agent of an app, found on this machine. */
@@ -72,8 +74,15 @@ async function byCommand(
   }
   const name = AGENT_PRESETS.find((preset) => PRESETS[preset].program === basename(program));
   if (name) return { ok: true, agent: known(name, PRESETS[name], file, args, settings) };
-  const login = `Log in to ${basename(program)} as the user that runs Greenroom, or name the key of its model in "agent.secrets" of the contract.`;
-  return { ok: true, agent: { id: settings.command, name: basename(program), file, args: [...args], environment: {}, mode: '', login } };
+  const title = programName(program, args);
+  const login = `Log in to ${title} as the user that runs Greenroom, or name the key of its model in "agent.secrets" of the contract.`;
+  return { ok: true, agent: { id: settings.command, name: title, file, args: [...args], environment: {}, mode: '', login } };
+}
+
+/** Of `node /opt/agent/main.js` the script's, which says more than its interpreter. */
+function programName(program: string, args: readonly string[]): string {
+  const script = INTERPRETER.test(basename(program)) ? args.find((arg) => !arg.startsWith('-')) : undefined;
+  return basename(script ?? program);
 }
 
 function known(

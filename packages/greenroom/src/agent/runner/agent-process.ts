@@ -56,7 +56,11 @@ export async function startAgent(options: {
     startTicks,
     exited,
     lastWords: words.last,
-    stop: () => stop(child, exited, tree),
+    async stop() {
+      const { running, left } = await stop(child, exited, tree);
+      if (left.length > 0) log(`Processes of the agent could not be ended: ${left.join(', ')}.`);
+      return running;
+    },
   };
 }
 
@@ -67,20 +71,24 @@ function started(child: ChildProcessByStdio<Writable, Readable, Readable>): Prom
   });
 }
 
-async function stop(child: ChildProcessByStdio<Writable, Readable, Readable>, exited: Promise<string>, tree: Tree): Promise<string[]> {
+async function stop(
+  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  exited: Promise<string>,
+  tree: Tree,
+): Promise<{ running: string[]; left: number[] }> {
   tree.forget();
   // The end of its input is what agents leave at in good order, and what makes them end their own shells.
   child.stdin.end();
   const abort = new AbortController();
-  const left = await Promise.race([exited.then(() => true), sleep(LEAVE_MS, false, { signal: abort.signal })]);
+  const hasLeft = await Promise.race([exited.then(() => true), sleep(LEAVE_MS, false, { signal: abort.signal })]);
   abort.abort();
   // An agent that did not leave is no background server; what it had started meanwhile may be.
-  const running = left ? tree.running() : [];
-  await tree.end(TERMINATE_MS);
+  const running = hasLeft ? tree.running() : [];
+  const { left } = await tree.end(TERMINATE_MS);
   child.stdin.destroy();
   child.stdout.destroy();
   child.stderr.destroy();
-  return running;
+  return { running, left };
 }
 
 /** Lines for the log, and the last of them; the log of one turn has an end. */

@@ -42,7 +42,15 @@ export async function workTurn(
   if (fate.verdict()) return;
   const tools = await options.openTools(place);
   const masker = createMasker([...Object.values(options.secrets), ...tools.secrets]);
-  const writer = createWriter({ transcript, place, masker });
+  const writer = createWriter({
+    transcript,
+    place,
+    masker,
+    onBroken(error) {
+      log(`The transcript cannot be written: ${messageOf(error)}`);
+      fate.decide({ status: 'failed', detail: `What the agent does could not be recorded (${messageOf(error)}), so it was stopped.` });
+    },
+  });
   const attempts = watchAttempts({ socket: options.paths.agentSocket, transcript, place, masker, log });
   const toolMapper = createToolMapper(workspace.path);
   const permissions = createPermissions({ policy: options.settings.permissions, writer, tools: toolMapper });
@@ -74,7 +82,9 @@ export async function workTurn(
     await commits?.close();
     await attempts.close();
     await tools.close();
-    for (const call of toolMapper.open()) writer.tool({ kind: 'tool', call, status: 'failed' });
+    // Agents forget to say that a call is over; nothing of it is shown as if it went on.
+    const status = fate.verdict()?.status === 'completed' ? 'completed' : 'failed';
+    for (const call of toolMapper.open()) writer.tool({ kind: 'tool', call, status });
     for (const { level, text } of await workspace.close(place)) writer.notice(level, text);
   }
 }

@@ -26,8 +26,14 @@ export interface Writer {
 }
 
 /** Writes what happens in a turn to the transcript, masked and in order. */
-export function createWriter(options: { transcript: Transcript; place: TurnPlace; masker: Masker }): Writer {
-  const { transcript, place, masker } = options;
+export function createWriter(options: {
+  transcript: Transcript;
+  place: TurnPlace;
+  masker: Masker;
+  /** The transcript cannot be written, such as on a full disk: whoever listens ends the turn. */
+  onBroken: (error: unknown) => void;
+}): Writer {
+  const { transcript, place, masker, onBroken } = options;
   let words: { kind: 'text' | 'thought'; block: string; message: string; text: string } | null = null;
   let blocks = 0;
   let gathering: NodeJS.Timeout | undefined;
@@ -37,7 +43,12 @@ export function createWriter(options: { transcript: Transcript; place: TurnPlace
   let full = false;
 
   const append = (body: ChatEventBody): void => {
-    transcript.append(place, masker.deep(body));
+    try {
+      transcript.append(place, masker.deep(body));
+    } catch (error) {
+      // Thrown into a timer or the protocol's library it would be lost, and the turn would go on unseen.
+      onBroken(error);
+    }
   };
   /** Whether there is room for something long. Says once when there is none any more. */
   const room = (size: number): boolean => {

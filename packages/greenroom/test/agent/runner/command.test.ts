@@ -60,7 +60,7 @@ test('a message is worked while the terminal shows it, and the conversation goes
       .filter((line) => !/^(i|!)/.test(line))
       .join('\n')
       .replace(/[0-9a-f]{10}/, 'COMMIT'),
-    /^node 1\.2\.3\nHello \n→ git commit\n/,
+    /^fake-agent\.ts 1\.2\.3\nHello \n→ git commit\n/,
   ); // prettier-ignore
   assert.match(stdout, /● [0-9a-f]{10} Say two {2}1 file \+1 -1/);
   assert.match(stdout, /there\n[\s\S]*not committed: left\.txt\n$/);

@@ -190,3 +190,18 @@ test('another runner’s turn is left alone', async (t) => {
   assert.equal(world.transcript.running()?.id, first.id);
   assert.notEqual(readTurnFile(world.layout.agentTurn), undefined);
 });
+
+test('a transcript that cannot be written any more stops the agent, instead of letting it work unseen', async (t) => {
+  const world = createWorld(t);
+  const turn = world.post([{ say: 'one' }, { say: 'two' }, { hang: true }]);
+  const transcript = {
+    ...world.transcript,
+    append(...[place, body]: Parameters<typeof world.transcript.append>) {
+      if (body.kind === 'text') throw new Error('database or disk is full');
+      return world.transcript.append(place, body);
+    },
+  };
+  assert.equal(await runTurn(world.options({ transcript })), 'failed');
+  assert.match(last(world, turn).detail, /could not be recorded \(database or disk is full\), so it was stopped/);
+  assert.deepEqual(processesOf(turn), []);
+});
