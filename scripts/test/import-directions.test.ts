@@ -108,6 +108,16 @@ const zones: Zone[] = [
     forbidden: ['../../orchestrator/runner.ts', '../../proxy/main.ts'],
   },
   {
+    file: `${greenroom}/agent/tools.ts`,
+    allowed: ['./tools/verbs.ts', '../plain.ts', '../proc.ts', '@greenroom/sdk/client', '@agentclientprotocol/sdk', 'node:crypto'],
+    forbidden: ['../orchestrator/layout.ts', '../orchestrator/core/contract.ts', '../cli/context.ts', '../home.ts', '../main.ts'],
+  },
+  {
+    file: `${greenroom}/agent/tools/http.ts`,
+    allowed: ['./context.ts', '../transcript.ts', '../workspace/git.ts', '../../plain.ts', '@modelcontextprotocol/server', 'zod'],
+    forbidden: ['../../orchestrator/layout.ts', '../../cli/terminal.ts', '../../registry/index.ts', '../../main.ts', '@stricli/core'],
+  },
+  {
     file: `${greenroom}/registry/index.ts`,
     allowed: ['../home.ts', '../orchestrator/layout.ts'],
     forbidden: ['../orchestrator/runner.ts', '../cli/main.ts', '../orchestrator/ports.ts'],
