@@ -12,6 +12,8 @@ import { type Tree, watchTree } from './tree.ts';
 /** How long an agent may take to leave by itself when its input ends, and after SIGTERM. */
 const LEAVE_MS = 3_000;
 const TERMINATE_MS = 2_000;
+/** And what it had started, after it left. */
+const LINGER_MS = 300;
 const KEPT_LINES = 20;
 const LINE_CHARACTERS = 500;
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
@@ -83,7 +85,7 @@ async function stop(
   const hasLeft = await Promise.race([exited.then(() => true), sleep(LEAVE_MS, false, { signal: abort.signal })]);
   abort.abort();
   // An agent that did not leave is no background server; what it had started meanwhile may be.
-  const running = hasLeft ? tree.running() : [];
+  const running = hasLeft ? await tree.staying(LINGER_MS) : [];
   const { left } = await tree.end(TERMINATE_MS);
   child.stdin.destroy();
   child.stdout.destroy();

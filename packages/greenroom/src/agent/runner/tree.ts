@@ -1,16 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFamily, endFamily, type Family, findMembers, observeFamily } from '../../orchestrator/adapters/instances/family.ts';
+import { readCommandLine } from '../../proc.ts';
 import { oneLine } from './text.ts';
 
 /** In the environment of the agent and, by inheritance, of all that it starts: finds orphans that left its group and session. */
 export const TURN_VARIABLE = 'GREENROOM_TURN';
 
 const COMMAND_CHARACTERS = 120;
+const LOOK_EVERY_MS = 20;
 
 /** The processes of a turn: the agent and everything it started. */
 export interface Tree {
-  /** Command lines of those that run now. */
-  running(): string[];
+  /** Command lines of those that still run when all had a moment to end by themselves, as helpers do whose agent has left. */
+  staying(patienceMs: number): Promise<string[]>;
   /** SIGTERM to all, SIGKILL to what is left after the grace. `left`: pids that even that did not end. */
   end(graceMs: number): Promise<{ left: number[] }>;
   /** Stops looking at them now and then. */
@@ -22,18 +24,20 @@ export function watchTree(turn: string, leader?: { pid: number; startTicks: numb
   const family: Family = createFamily(leader?.pid ?? 0, leader?.startTicks ?? 0, `${TURN_VARIABLE}=${turn}`);
   const forget = leader ? observeFamily(family) : (): void => undefined;
   return {
-    running: () => findMembers(family).map(({ pid }) => commandLine(pid)),
+    async staying(patienceMs) {
+      const deadline = performance.now() + patienceMs;
+      let members = findMembers(family);
+      while (members.length > 0 && performance.now() < deadline) {
+        await sleep(LOOK_EVERY_MS);
+        members = findMembers(family);
+      }
+      return members.map(({ pid }) => commandLine(pid));
+    },
     end: (graceMs) => endFamily(family, graceMs).done,
     forget,
   };
 }
 
 function commandLine(pid: number): string {
-  try {
-    return oneLine(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '), COMMAND_CHARACTERS);
-  } catch (error) {
-    // Gone between two looks, or another user's.
-    if (error instanceof Error && 'code' in error) return `process ${pid}`;
-    throw error;
-  }
+  return oneLine(readCommandLine(pid).join(' '), COMMAND_CHARACTERS) || `process ${pid}`;
 }
