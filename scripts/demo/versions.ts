@@ -5,7 +5,9 @@ import { commitFiles, git, initRepo } from '../../bench/harness/repo.ts';
 const GUESTBOOK = new URL('../../examples/guestbook', import.meta.url).pathname;
 const LEFT_OUT = ['node_modules', 'data'];
 
-export const SECOND_GREETING = 'Now in violet. This version went live while people were signing.';
+export const SECOND_GREETING = 'This version went live while people were signing.';
+/** What the scripted agent sets. */
+export const VIOLET_HUE = 265;
 
 /** Copies the guestbook into a new git repository, as the first commit on `main`. */
 export function firstVersion(repo: string): string {
@@ -17,24 +19,10 @@ export function firstVersion(repo: string): string {
   return commitFiles(repo, {}, 'A guestbook');
 }
 
-/** Another colour and another greeting, on `main`. */
+/** Another greeting, on `main`. */
 export function secondVersion(repo: string): string {
   const file = 'src/content.ts';
-  const content = edit(repo, file, /greeting: '.*'/, `greeting: '${SECOND_GREETING}'`).replace(/hue: \d+/, 'hue: 265');
-  return commitFiles(repo, { [file]: content }, 'Greet in violet');
-}
-
-/** A slip that no compiler finds: the app starts and says that it is healthy, and cannot write to its database. On the branch `broken`. */
-export function brokenVersion(repo: string): string {
-  const file = 'src/store.ts';
-  git(repo, 'switch', '-q', '-c', 'broken');
-  const commit = commitFiles(
-    repo,
-    { [file]: edit(repo, file, 'pinged.run(commit, new Date().toISOString())', 'pinged.run(commit)') },
-    'Tidy up the ping',
-  );
-  git(repo, 'switch', '-q', 'main');
-  return commit;
+  return commitFiles(repo, { [file]: edit(repo, file, /greeting: '.*'/, `greeting: '${SECOND_GREETING}'`) }, 'Greet anew');
 }
 
 function edit(repo: string, file: string, from: string | RegExp, to: string): string {

@@ -3,8 +3,9 @@ import { Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
+import { chatPath } from './chat.ts';
 import type { Live } from './live.ts';
-import { MAX_AUTHOR_LENGTH, MAX_TEXT_LENGTH, page } from './page.ts';
+import { MAX_AUTHOR_LENGTH, MAX_TEXT_LENGTH, type PageState, page } from './page.ts';
 import type { Release } from './release.ts';
 import { readSession, type Session, same } from './session.ts';
 import type { Store } from './store.ts';
@@ -22,6 +23,7 @@ export function createApp(store: Store, live: Live, release: Release): Hono {
   const secret = process.env['SESSION_SECRET'] ?? store.secret();
   const style = readFileSync(new URL('../public/style.css', import.meta.url), 'utf8');
   const script = readFileSync(new URL('../public/live.js', import.meta.url), 'utf8');
+  const chat = { path: chatPath(process.env), open: false };
 
   app.use(
     secureHeaders({
@@ -35,6 +37,17 @@ export function createApp(store: Store, live: Live, release: Release): Hono {
   });
 
   const session = (cookie: string | undefined): Session => readSession(cookie, secret);
+  const show = (visitor: Session, rest: Partial<PageState>) =>
+    page({
+      messages: store.latest(SHOWN_MESSAGES),
+      release,
+      chat,
+      formToken: visitor.formToken,
+      author: '',
+      text: '',
+      problem: '',
+      ...rest,
+    });
 
   app.get('/', (c) => {
     const visitor = session(getCookie(c, COOKIE));
@@ -42,8 +55,8 @@ export function createApp(store: Store, live: Live, release: Release): Hono {
     if (visitor.fresh)
       setCookie(c, COOKIE, visitor.cookie, { httpOnly: true, sameSite: 'Lax', secure, path: '/', maxAge: COOKIE_LIFETIME_S });
     c.header('cache-control', 'no-store');
-    const author = store.sessionName(visitor.id);
-    return c.html(page({ messages: store.latest(SHOWN_MESSAGES), release, formToken: visitor.formToken, author, text: '', problem: '' }));
+    const open = c.req.query('chat') !== undefined; // a link that leads to the chat
+    return c.html(show(visitor, { author: store.sessionName(visitor.id), chat: { ...chat, open } }));
   });
 
   app.post('/messages', async (c) => {
@@ -52,8 +65,7 @@ export function createApp(store: Store, live: Live, release: Release): Hono {
     const field = (name: string): string => (typeof form[name] === 'string' ? form[name].trim() : '');
     const visitor = session(getCookie(c, COOKIE));
     const [author, text] = [field('author'), field('text')];
-    const refuse = (problem: string, status: 400 | 403) =>
-      c.html(page({ messages: store.latest(SHOWN_MESSAGES), release, formToken: visitor.formToken, author, text, problem }), status);
+    const refuse = (problem: string, status: 400 | 403) => c.html(show(visitor, { author, text, problem }), status);
 
     if (visitor.fresh || !same(field('form_token'), visitor.formToken)) {
       return refuse('This form had expired, or cookies are off. Load the page again, then send your message.', 403);

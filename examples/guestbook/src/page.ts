@@ -6,6 +6,8 @@ import type { Message } from './store.ts';
 export interface PageState {
   messages: Message[];
   release: Release;
+  /** The chat with the coding agent: where it is, empty without one, and whether it is shown at once. */
+  chat: { path: string; open: boolean };
   formToken: string;
   /** What the form is filled with: the visitor's name, or what they sent and was refused. */
   author: string;
@@ -19,7 +21,7 @@ export const MAX_TEXT_LENGTH = 500;
 
 /** The whole page. Works without scripts; `live.js` adds new messages as they come. */
 export function page(state: PageState) {
-  const { messages, release, problem } = state;
+  const { messages, release, chat, problem } = state;
   const newest = messages[0]?.id ?? 0;
   return html`<!doctype html>
 <html lang="en" style="--hue: ${content.hue}">
@@ -31,6 +33,7 @@ export function page(state: PageState) {
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/style.css">
 <script type="module" src="/live.js"></script>
+${chat.path === '' ? '' : html`<script type="module" src="${chat.path}/chat.js"${chat.open ? html` data-open` : ''}></script>`}
 </head>
 <body>
 <main>

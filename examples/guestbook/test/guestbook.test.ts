@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePorts } from '../../../bench/harness/ports.ts';
 
@@ -32,6 +32,22 @@ describe('guestbook', () => {
     assert.match(response.headers.get('set-cookie') ?? '', /HttpOnly; SameSite=Lax/);
     assert.match(text, /served by slot <strong>a<\/strong>/);
     for (const field of ['author', 'text']) assert.ok(text.includes(`<label for="${field}">`), field);
+  });
+
+  it('has the chat on its page when Greenroom says where it is, and nothing of it otherwise', async () => {
+    assert.doesNotMatch(await (await fetch(a.url)).text(), /chat\.js/);
+    const contract = join(data, 'contract', 'app.contract.json');
+    mkdirSync(dirname(contract));
+    writeFileSync(join(dirname(contract), 'greenroom.json'), JSON.stringify({ version: 1, chat_path: '/.greenroom' }));
+    const app = await startApp(data, 'c', { GREENROOM_CONTRACT: contract });
+    try {
+      const tag = (path: string) =>
+        fetch(`${app.url}${path}`).then(async (page) => /<script[^>]*chat\.js[^>]*>/.exec(await page.text())?.[0]);
+      assert.equal(await tag('/'), '<script type="module" src="/.greenroom/chat.js">');
+      assert.equal(await tag('/?chat'), '<script type="module" src="/.greenroom/chat.js" data-open>');
+    } finally {
+      await app.stop();
+    }
   });
 
   it('keeps a message and the visitor’s name for every instance on the same data', async () => {
@@ -143,12 +159,12 @@ interface App {
   stop(): Promise<void>;
 }
 
-async function startApp(data: string, slot: string): Promise<App> {
+async function startApp(data: string, slot: string, more: Record<string, string> = {}): Promise<App> {
   const [port, internalPort] = await freePorts(2);
   const env = { ...process.env, DATA_DIR: data, PORT: String(port), INTERNAL_PORT: String(internalPort) };
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: ROOT,
-    env: { ...env, GREENROOM_COMMIT: `commit-${slot}`, GREENROOM_SLOT: slot },
+    env: { ...env, ...more, GREENROOM_COMMIT: `commit-${slot}`, GREENROOM_SLOT: slot },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const stop = async (): Promise<void> => {

@@ -1,9 +1,8 @@
 import type { ChatEvent } from '@greenroom/sdk/chat';
 import type { AttemptView } from '@greenroom/sdk/wire';
-import type { Cli } from '../context.ts';
 import { shortCommit } from '../format.ts';
 import { stepLine } from '../progress/lines.ts';
-import { json, plain, plainLines } from '../terminal.ts';
+import { json, type Paint, plain, plainLines } from '../terminal.ts';
 
 /** Shows the events of a turn one after another. */
 export interface Show {
@@ -12,16 +11,23 @@ export interface Show {
   line(): void;
 }
 
+/** Where it is shown; a `Cli` is one. */
+export interface ShowPlace {
+  paint: Paint;
+  stdout: { write(text: string): unknown };
+  say(line?: string): void;
+}
+
 /** As JSON lines, or as words that stream and a line for everything else. */
-export function createShow(cli: Cli, asJson: boolean): Show {
+export function createShow(cli: ShowPlace, asJson: boolean): Show {
   return asJson ? { event: (event) => cli.say(json(event)), line: () => undefined } : terminalShow(cli);
 }
 
-function terminalShow(cli: Cli): Show {
+function terminalShow(cli: ShowPlace): Show {
   let block = '';
   let atStart = true;
   const titles = new Map<string, string>();
-  const steps = new Set<string>();
+  const told = new Set<string>();
 
   const line = (): void => {
     if (!atStart) cli.say();
@@ -52,22 +58,24 @@ function terminalShow(cli: Cli): Show {
       say(`  ${plain(content.path)}  ${counts}`);
     }
   };
+  /** For what comes whole each time that a part of it changes. */
+  const once = (key: string, text: string): void => {
+    if (told.has(key)) return;
+    told.add(key);
+    say(text);
+  };
   const attempt = (view: AttemptView): void => {
-    const once = (key: string, text: string): void => {
-      if (steps.has(`${view.id} ${key}`)) return;
-      steps.add(`${view.id} ${key}`);
-      say(text);
-    };
-    once('begin', `${cli.paint('cyan', '▸')} ${view.kind} ${plain(shortCommit(view.commit) || view.branch)}`);
+    const part = (name: string, text: string): void => once(`${view.id} ${name}`, text);
+    part('begin', `${cli.paint('cyan', '▸')} ${view.kind} ${plain(shortCommit(view.commit) || view.branch)}`);
     for (const step of view.steps) {
       if (step.status !== 'succeeded' && step.status !== 'failed') continue;
-      once(step.step, `  ${stepLine(step, cli.paint)}`);
+      part(step.step, `  ${stepLine(step, cli.paint)}`);
     }
     if (view.approval?.state === 'waiting')
-      once('waiting', `  ${cli.paint('yellow', '?')} waits for approval: greenroom approve ${plain(view.id)}`);
+      part('waiting', `  ${cli.paint('yellow', '?')} waits for approval: greenroom approve ${plain(view.id)}`);
     if (view.status === 'failed' || view.status === 'rolled_back')
-      once('end', `  ${cli.paint('red', '✗')} ${plain(view.error ?? view.status)}`);
-    else if (view.promoted) once('live', `  ${cli.paint(['green', 'bold'], '✓ live')}`);
+      part('end', `  ${cli.paint('red', '✗')} ${plain(view.error ?? view.status)}`);
+    else if (view.promoted) part('live', `  ${cli.paint(['green', 'bold'], '✓ live')}`);
   };
 
   return {
@@ -82,7 +90,10 @@ function terminalShow(cli: Cli): Show {
           tool(event);
           return;
         case 'plan':
-          for (const entry of event.entries) say(`  ${entry.status === 'completed' ? '✓' : '·'} ${plain(entry.text)}`);
+          for (const { status, text } of event.entries) {
+            const mark = status === 'completed' ? '✓' : '·';
+            once(`plan ${mark} ${text}`, `  ${mark} ${plain(text)}`);
+          }
           return;
         case 'commit': {
           const size = `${event.files === 1 ? '1 file' : `${event.files} files`} +${event.added} -${event.removed}`;
