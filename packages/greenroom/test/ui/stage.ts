@@ -22,7 +22,7 @@ const PATIENCE_MS = 15_000;
 export function setStage(): Play {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+    browser = await launchBrowser();
   });
   after(() => browser?.close());
   return (work, options = {}) =>
@@ -49,6 +49,10 @@ export function setStage(): Play {
         await fixture.close();
       }
     };
+}
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
 }
 
 /** Debian's, which `npm test` installs where it can. */

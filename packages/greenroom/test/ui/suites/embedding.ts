@@ -51,7 +51,7 @@ export function embedding(play: Play): void {
       fixture.pages.set(
         '/',
         page0(
-          `<greenroom-chat id="a" conversation="${one.id}"></greenroom-chat><greenroom-chat id="b" theme="dark" conversation="${two.id}"></greenroom-chat>`,
+          `<greenroom-chat id="a" conversation="${one.id}"></greenroom-chat><greenroom-chat id="b" endpoint="/.greenroom/" theme="dark" conversation="${two.id}"></greenroom-chat>`,
         ),
       );
       await open('/');

@@ -18,8 +18,9 @@ export const cards = `
 .chevron { color: var(--faint); }
 [aria-expanded="true"] > .chevron .icon { rotate: 90deg; }
 [dir="rtl"] .chevron .icon { scale: -1 1; }
-.tool-body { display: grid; gap: 8px; padding: 10px 12px 12px; min-width: 0; }
-.label { font-size: 12px; line-height: 18px; font-weight: 600; color: var(--faint); }
+.tool-body, .tool-body > .outcome { display: grid; gap: 8px; min-width: 0; }
+.tool-body { padding: 10px 12px 12px; min-width: 0; }
+.label { margin-bottom: -4px; font-size: 12px; line-height: 18px; font-weight: 600; color: var(--faint); }
 .locations { font-size: 12.5px; }
 .thought-head { color: var(--faint); padding-inline: 10px; }
 .thought-head .peek { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: 0.95; font-style: italic; }
@@ -79,7 +80,7 @@ export const cards = `
 .failure { font-size: 14px; overflow-wrap: anywhere; }
 .failure code { color: var(--faint); }
 .proof { display: grid; gap: 8px; padding: 10px 12px; border-radius: 8px; background: var(--bad-ground); font-size: 13px; min-width: 0; }
-.proof .label { color: var(--text); }
+.proof .label { margin-bottom: -4px; color: var(--text); }
 .proof dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; }
 .proof dt { color: light-dark(#5c4644, #c9b3b1); }
 .proof dd { overflow-wrap: anywhere; font-family: var(--mono); font-size: 12.5px; }

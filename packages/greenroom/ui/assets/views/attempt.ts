@@ -35,7 +35,8 @@ export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
   const active = attempt.steps.some((step) => step.status === 'running') || attempt.status === 'running' || attempt.status === 'queued';
   const failed = attempt.status === 'failed' || attempt.status === 'rolled_back';
   const isOpen = open ?? (active || failed);
-  const { word, tone } = outcome(attempt);
+  const { liveCommit } = useContext(SurroundingsContext);
+  const { word, tone } = outcome(attempt, liveCommit);
   return html`<section class=${`card attempt ${tone}`} part="deploy" role="group" aria-label=${`${nameOf(attempt)}: ${word}`}>
     <header>
       <${Icon} name=${attempt.kind === 'rollback' ? 'back' : 'deploy'} />
@@ -60,19 +61,21 @@ function nameOf(attempt: AttemptView): string {
   return `${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} ${shortCommit(attempt.commit)}`;
 }
 
-function outcome(attempt: AttemptView): { word: string; tone: 'busy' | 'good' | 'bad' | 'wait' } {
+function outcome(attempt: AttemptView, liveCommit: string): { word: string; tone: 'busy' | 'good' | 'bad' | 'wait' | 'done' } {
   if (attempt.approval?.state === 'waiting' && attempt.status === 'running') return { word: 'Waits for approval', tone: 'wait' };
   switch (attempt.status) {
     case 'queued':
       return { word: 'Queued', tone: 'wait' };
     case 'running':
-      return { word: attempt.promoted ? 'Live, finishing' : 'Deploying', tone: 'busy' };
+      return { word: attempt.promoted ? 'Live, finishing' : attempt.kind === 'rollback' ? 'Rolling back' : 'Deploying', tone: 'busy' };
     case 'succeeded':
+      if (liveCommit !== '' && liveCommit !== attempt.commit) return { word: 'Was live', tone: 'done' };
       return attempt.steps.some((step) => step.step === 'watch' && step.status === 'running')
         ? { word: 'Live, watched', tone: 'good' }
         : { word: 'Live', tone: 'good' };
     case 'failed':
-      return { word: attempt.approval?.state === 'denied' ? 'Denied' : 'Not deployed', tone: 'bad' };
+      if (attempt.approval?.state === 'denied') return { word: 'Denied', tone: 'bad' };
+      return { word: attempt.kind === 'rollback' ? 'Not rolled back' : 'Not deployed', tone: 'bad' };
     case 'rolled_back':
       return { word: 'Rolled back', tone: 'bad' };
   }
@@ -99,6 +102,7 @@ function Proof({ evidence }: { evidence: Evidence }): VNode {
   const rows: [string, string][] = [
     ['Rule', evidence.rule ?? ''],
     ['Place', place],
+    ['Fingerprint', evidence.fingerprint ?? ''],
     ['Commit', evidence.commit ? shortCommit(evidence.commit) : ''],
     ['Command', evidence.command ?? ''],
     ['Ended', evidence.exit?.description ?? ''],

@@ -52,6 +52,7 @@ function Body({ item, turn }: Props): VNode | null {
     case 'notice':
       return html`<p class=${`notice ${item.level}`}><${Icon} name=${item.level === 'info' ? 'info' : 'alert'} /><span><span class="sr">${item.level}: </span><${Line} text=${item.text} /></span></p>`;
     case 'start':
+      if (!item.agent && item.session === 'new') return null;
       return html`<p class="start-line">${item.agent ? html`<${Line} text=${item.agent} />` : 'The agent'}${item.session === 'resumed' ? ' goes on' : item.session === 'summarised' ? ' starts afresh, with a summary of what was said' : ''}</p>`;
     case 'end':
       return html`<${End} item=${item} turn=${turn} />`;

@@ -61,17 +61,19 @@ function Count({ diffs }: { diffs: Extract<ToolContent, { type: 'diff' }>[] }): 
 
 function Body({ item, content }: { item: ItemOf<'tool'>; content: ToolContent[] }): VNode {
   const empty = !item.input && content.length === 0;
+  // A diff names its file itself.
+  const places = (item.locations ?? []).filter(({ path }) => !content.some((one) => one.type === 'diff' && one.path === path));
   return html`<div class="tool-body">
     ${
-      item.locations && item.locations.length > 0
-        ? html`<p class="faint locations">${item.locations.map(({ path, line }, index) => html`${index > 0 ? ', ' : ''}<${Line} mono=${true} text=${line ? `${path}:${line}` : path} />`)}</p>`
+      places.length > 0
+        ? html`<p class="faint locations">${places.map(({ path, line }, index) => html`${index > 0 ? ', ' : ''}<${Line} mono=${true} text=${line ? `${path}:${line}` : path} />`)}</p>`
         : null
     }
     ${item.input ? html`<p class="label">Input</p><${Output} text=${item.input} label="Input of the tool" />` : null}
     ${content.map((one, index) =>
       one.type === 'diff'
         ? html`<${Diff} key=${index} diff=${one} />`
-        : html`<div key=${index}>${item.input ? html`<p class="label">Output</p>` : null}<${Output} text=${one.text} omitted=${one.omitted ?? 0} label="Output of the tool" /></div>`,
+        : html`<div class="outcome" key=${index}>${item.input ? html`<p class="label">Output</p>` : null}<${Output} text=${one.text} omitted=${one.omitted ?? 0} label="Output of the tool" /></div>`,
     )}
     ${empty ? html`<p class="faint">Nothing to show yet.</p>` : null}
   </div>`;
