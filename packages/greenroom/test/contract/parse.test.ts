@@ -174,6 +174,13 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
       'agent.workspace: "inactive-slot" is not allowed; "own". The slot that is not live is another folder after each deploy, which no agent survives, and it holds the release to roll back to. Leave it out: the agent then has a clone of its own (docs/adr/0014).',
     ],
   ],
+  [
+    'chat path that can be written in two ways',
+    { agent: { chat_path: '/a/../chat' } },
+    [
+      'agent.chat_path: "/a/../chat" is not allowed; a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/.greenroom".',
+    ],
+  ],
   ['branch like an option', { human_branch: '--force' }, ['human_branch: "--force" is not allowed; a git branch name such as "main".']],
   ['list for an object', { run_as: ['www'] }, ['run_as: a list of 1 is not allowed; an object with "user" and perhaps "group".']],
   [

@@ -179,12 +179,13 @@ test('a switch that the proxy dies under is carried out by the next one', async 
   }
 });
 
-test('the route is asserted again when the saved ones were lost', async (t) => {
+test('the route, and what is shown, are asserted again when the saved ones were lost', async (t) => {
   const rig = await startRig(t);
   const port = await freePort();
   const router = rig.router('a', port);
   await router.register();
   await router.switchTo(await startInstance(t, 'i1'));
+  await router.preview({ token: 'abcdefghijklmnopqrstuv', target: await startInstance(t, 'i2') });
   await writeFile(join(rig.dir, 'routes.json'), 'rubbish');
   process.kill(await rig.pid(), 'SIGKILL');
   await until(() =>
@@ -193,6 +194,10 @@ test('the route is asserted again when the saved ones were lost', async (t) => {
       () => false,
     ),
   );
+  await until(async () => (await control<ProxyStatus>(rig.dir, 'GET', '/')).body.apps[0]?.preview === 'i2');
+  await router.preview(null);
+  assert.equal((await control<ProxyStatus>(rig.dir, 'GET', '/')).body.apps[0]?.preview, undefined);
+  assert.equal(JSON.stringify(rig.lines).includes('abcdef'), false);
 });
 
 test('a port that is taken is a RouterError that names both parties', async (t) => {
