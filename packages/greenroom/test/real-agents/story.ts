@@ -1,14 +1,20 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Scripts } from './model/script.ts';
 
-export const OLD_GREETING = 'Glad you are here. Leave a line for whoever comes next.';
+export const GUESTBOOK = resolve(import.meta.dirname, '../../../../examples/guestbook');
+
+const greeting = lineOf('src/content.ts', 'greeting:');
+export const OLD_GREETING = /'(.*)'/.exec(greeting)?.[1] ?? '';
 export const NEW_GREETING = 'Good evening. Leave a line by the light of the lamp.';
 
 /** A command that lasts longer than any test, with a number that no other program has. */
 export const SLEEP = 'sleep 31173';
 
-const PING = 'version: release.version }));';
-const BROKEN_PING = 'version: release.version, mood: release.mood.trim() }));';
+/** What the deep check asks for, and the same with a mistake that only shows when it is asked for. */
+const ping = lineOf('src/app.ts', "'/api/ping'");
+const brokenPing = ping.replace('ok: true', 'ok: true, mood: release.mood.trim()');
 const LAMP_FILE = 'src/lamp.ts';
 
 /** Looks like the real thing to whoever searches for secrets, and is made up when the test runs. */
@@ -31,13 +37,13 @@ const deploy = (reason: string): { do: 'greenroom'; verb: string; input: Record<
 export function storyScripts(): Scripts {
   return {
     evening: [
-      { do: 'read', path: 'src/content.ts', expect: /Glad you are here/ },
-      { do: 'edit', path: 'src/content.ts', from: `  greeting: '${OLD_GREETING}',`, to: `  greeting: '${NEW_GREETING}',` },
+      { do: 'read', path: 'src/content.ts', expect: /greeting/ },
+      { do: 'edit', path: 'src/content.ts', from: greeting, to: greeting.replace(OLD_GREETING, NEW_GREETING) },
       { do: 'read', path: 'src/app.ts', expect: /api\/ping/ },
-      { do: 'edit', path: 'src/app.ts', from: pingLine(PING), to: pingLine(BROKEN_PING) },
+      { do: 'edit', path: 'src/app.ts', from: ping, to: brokenPing },
       { do: 'run', command: 'git add -A && git commit -m "Greet in the evening"', expect: /Greet in the evening/ },
       { ...deploy('Greet in the evening'), expect: /deep_check_failed[\s\S]*reading 'trim'/ },
-      { do: 'edit', path: 'src/app.ts', from: pingLine(BROKEN_PING), to: pingLine(PING) },
+      { do: 'edit', path: 'src/app.ts', from: brokenPing, to: ping },
       { do: 'write', path: LAMP_FILE, content: `export const lamp = '${token()}';\n` },
       { do: 'run', command: 'git add -A && git commit -m "Repair the ping, and add a lamp"', expect: /Repair the ping/ },
       { ...deploy('Repair the ping'), expect: /gate_secret[\s\S]*src\/lamp\.ts/ },
@@ -62,7 +68,11 @@ export function storyScripts(): Scripts {
   };
 }
 
-/** The whole line: agents replace whole lines, or want what they replace to be unique. */
-function pingLine(end: string): string {
-  return `  app.get('/api/ping', (c) => c.json({ ok: true, messages: store.ping(release.commit), commit: release.commit, ${end}`;
+/** The line of the guestbook that holds a text: whole, because agents replace lines, or want what they replace to be unique. */
+function lineOf(file: string, text: string): string {
+  const line = readFileSync(join(GUESTBOOK, file), 'utf8')
+    .split('\n')
+    .find((each) => each.includes(text));
+  if (line === undefined) throw new Error(`${file} of the guestbook has no line with ${text}: let the story change another one.`);
+  return line;
 }

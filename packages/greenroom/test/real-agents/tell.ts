@@ -9,6 +9,8 @@ import { marker } from './model/script.ts';
 import { NEW_GREETING, OLD_GREETING, SLEEP, storyScripts } from './story.ts';
 import { openWorld, type World } from './world.ts';
 
+/** Of about 20 s: agents are large programs, and tests run beside each other. */
+const STORY_LIMIT_MS = 240_000;
 /** For an agent to start, and to run a command. */
 const START_LIMIT_MS = 60_000;
 
@@ -16,10 +18,12 @@ type Kind<K extends ChatEvent['kind']> = Extract<ChatEvent, { kind: K }>;
 
 /** The story of a change, with its refusals and repairs, and of its undoing by a second message, lived through by a real agent. */
 export function tellStory(agent: RealAgent): void {
-  test(`${agent.preset} changes the guestbook, is refused, repairs it, ships it and rolls it back`, async (t) => {
+  test(`${agent.preset} changes the guestbook, is refused, repairs it, ships it and rolls it back`, {
+    timeout: STORY_LIMIT_MS,
+  }, async (t) => {
     const world = await openWorld(t, agent, storyScripts());
     const { rig, model } = world;
-    assert.match((await rig.visit()).body, new RegExp(OLD_GREETING));
+    assert.ok((await rig.visit()).body.includes(OLD_GREETING));
     const before = await rig.status();
 
     const first = await world.say(`Please greet people in the evening. ${marker('evening')}`);
@@ -29,7 +33,7 @@ export function tellStory(agent: RealAgent): void {
     const turn = first.events[0]?.turn ?? '';
 
     await t.test('the page shows the change', async () => {
-      assert.match((await rig.visit()).body, new RegExp(NEW_GREETING));
+      assert.ok((await rig.visit()).body.includes(NEW_GREETING));
     });
     await t.test('the transcript shows what was done', () => assertShown(first.events, agent));
     await t.test('the journal links message, commit and deploy', () => assertLinked(world, { conversation, turn }));
@@ -40,7 +44,7 @@ export function tellStory(agent: RealAgent): void {
     assert.deepEqual(model.problems, [], second.output);
     assert.equal(second.code, 0, second.output);
     await t.test('the second message rolls back, in the same session', async () => {
-      assert.match((await rig.visit()).body, new RegExp(OLD_GREETING));
+      assert.ok((await rig.visit()).body.includes(OLD_GREETING));
       assert.equal((await rig.status()).live_commit, before.live_commit);
       const session = only(second.events, 'turn').find((event) => event.session !== undefined)?.session;
       assert.ok(session && session !== 'new' && agent.sessions.includes(session), `the session is ${session}`);

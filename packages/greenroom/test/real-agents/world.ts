@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ChatEvent } from '@greenroom/sdk/chat';
 import { endLeftovers } from '../../../../bench/harness/leftovers.ts';
@@ -10,8 +10,7 @@ import { openRig, type Rig } from '../e2e/rig.ts';
 import { linkPrograms, MODEL_KEY, type RealAgent } from './agents.ts';
 import type { Scripts } from './model/script.ts';
 import { type Model, openModel } from './model/server.ts';
-
-const GUESTBOOK = resolve(import.meta.dirname, '../../../../examples/guestbook');
+import { GUESTBOOK } from './story.ts';
 
 export interface World {
   rig: Rig;
@@ -69,10 +68,10 @@ async function say(rig: Rig, message: string, conversation?: string): ReturnType
   return { code, output, events: lines.map((line) => JSON.parse(line) as ChatEvent) };
 }
 
-/** Its files as they are tracked. */
+/** The guestbook's files but for its contract: the test has its own. */
 function guestbook(): Record<string, string> {
-  const names = execFileSync('git', ['ls-files', '-z'], { cwd: GUESTBOOK, encoding: 'utf8' }).split('\0').filter(Boolean);
-  return Object.fromEntries(
-    names.filter((name) => name !== 'app.contract.json').map((name) => [name, readFileSync(join(GUESTBOOK, name), 'utf8')]),
-  );
+  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const names = execFileSync('git', args, { cwd: GUESTBOOK, encoding: 'utf8' }).split('\0').filter(Boolean);
+  const read = (name: string): string => readFileSync(join(GUESTBOOK, name), 'utf8');
+  return Object.fromEntries(names.filter((name) => name !== 'app.contract.json').map((name) => [name, read(name)]));
 }

@@ -95,6 +95,8 @@ function modelOf(body: unknown, path: string): string {
 async function listen(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  // A test that broke off without closing it still ends.
+  server.unref();
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
