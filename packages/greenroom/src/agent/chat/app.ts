@@ -16,6 +16,8 @@ import { addTurnCalls } from './turns.ts';
 
 /** More than a message of the largest size takes as JSON, however it is escaped. */
 const MAX_BODY_BYTES = 512 * 1024;
+/** Named, and not as what is never wanted. */
+const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
 
 export interface ChatAppOptions {
   app: string;
@@ -123,9 +125,13 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
   function asset(c: ChatContext): Response {
     const found = assets.get(c.req.path);
     if (!found) return answerRefusal(c, refused(404, 'not_found', 'There is no such file.'));
-    const headers = { ...PAGE_HEADERS, etag: found.etag, 'cache-control': found.cacheControl };
+    const headers = { ...PAGE_HEADERS, etag: found.etag, 'cache-control': found.cacheControl, vary: 'accept-encoding' };
     const known = (c.req.header('if-none-match') ?? '').split(',').some((tag) => tag.trim().replace(/^W\//, '') === found.etag);
     if (known) return c.body(null, 304, headers);
+    if (found.gzip && TAKES_GZIP.test(c.req.header('accept-encoding') ?? '')) {
+      const packed = { 'content-type': found.type, 'content-encoding': 'gzip', etag: `W/${found.etag}` };
+      return c.body(new Uint8Array(found.gzip), 200, { ...headers, ...packed });
+    }
     return c.body(new Uint8Array(found.body), 200, { ...headers, 'content-type': found.type });
   }
 

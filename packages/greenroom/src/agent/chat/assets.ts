@@ -7,9 +7,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 export interface Asset {
   body: Buffer;
+  /** The same, compressed. */
+  gzip?: Buffer;
   /** For `Content-Type`. */
   type: string;
   /** For `ETag`, quotes included. */
@@ -96,5 +99,11 @@ function library(specifier: string): string {
 function asset(name: string, text: string, cacheControl: string): Asset {
   const body = Buffer.from(text);
   const type = TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
-  return { body, type, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`, cacheControl };
+  return {
+    body,
+    gzip: gzipSync(body, { level: 9 }),
+    type,
+    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+    cacheControl,
+  };
 }

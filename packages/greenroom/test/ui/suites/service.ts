@@ -29,6 +29,9 @@ export function service(play: Play): void {
         await page.getByLabel('Token').fill('the-token-of-this-test');
         await page.keyboard.press('Enter');
         await page.getByText('note 699').waitFor();
+        const packed =
+          "performance.getEntriesByType('resource').filter((one) => /dompurify/.test(one.name)).map((one) => one.encodedBodySize < one.decodedBodySize / 2)";
+        assert.deepEqual(await page.evaluate(packed), [true]);
         await page.locator('.log').press('Home');
         await page.getByRole('button', { name: 'Jump to latest' }).waitFor();
         while ((await page.getByText(/^note 0$/).count()) === 0) await page.locator('.log').evaluate((log) => log.scrollTo(0, 0));
