@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ChatEvent } from '@greenroom/sdk/chat';
 import type { Step } from './fake-agent.ts';
-import { createWorld, MAIN, processesOf, type World, writeContract } from './rig.ts';
+import { createWorld, found, MAIN, processesOf, type World, writeContract } from './rig.ts';
 
 interface Command {
   kill(signal: NodeJS.Signals): void;
@@ -91,23 +91,10 @@ test('Ctrl-C asks the agent to stop; --detach leaves it alone, and --cancel stop
   const detached = await greenroom(t, world, 'agent', '--detach', '--json', script([{ say: 'alone' }, { hang: true }])).ended;
   const { turn } = JSON.parse(detached.stdout) as { turn: string };
   const place = world.transcript.turn(turn)?.conversation ?? '';
-  const running = new Promise<void>((resolve) => {
-    const forget = world.transcript.watch(() => {
-      if (!world.transcript.eventsAfter(place, 0, 100).some((event) => event.kind === 'text')) return;
-      forget();
-      resolve();
-    });
-  });
-  await Promise.race([running, keepAlive(t)]);
+  const { transcript } = world;
+  await found(transcript, () => transcript.eventsAfter(place, 0, 100).find((event) => event.kind === 'text'));
   assert.match((await greenroom(t, world, 'agent', '--cancel').ended).stdout, /Asked the agent to stop: go/);
-  const over = new Promise<void>((resolve) => {
-    const look = (): void => {
-      if (world.transcript.turn(turn)?.status === 'cancelled') resolve();
-    };
-    world.transcript.watch(look);
-    look();
-  });
-  await Promise.race([over, keepAlive(t)]);
+  await found(transcript, () => transcript.turn(turn)?.status === 'cancelled' || undefined);
   assert.deepEqual(processesOf(turn), []);
 });
 
@@ -130,10 +117,3 @@ test('what cannot be done is said in a sentence', async (t) => {
   assert.match(await say('hello'), /has no coding agent: add "agent": \{\}/);
   assert.equal(world.transcript.queued().length, 0);
 });
-
-/** The transcript's watch keeps no process alive. Never resolves. */
-function keepAlive(t: TestContext): Promise<never> {
-  const timer = setInterval(() => undefined, 60_000);
-  t.after(() => clearInterval(timer));
-  return new Promise(() => undefined);
-}

@@ -81,11 +81,8 @@ test('three messages are worked one after another, each by a runner of its own t
   const gate = join(world.memory, 'gate');
   const turns = [world.post([{ waitFor: gate }, { say: 'one ' }]), world.post([{ say: 'two ' }]), world.post([{ say: 'three' }])];
   // As posters do: each starts one, and those that find nothing to do end.
-  await Promise.all(
-    [spawnRunner(world), spawnRunner(world), spawnRunner(world)]
-      .slice(1)
-      .map(({ exited }) => Promise.race([exited, world.until((event) => event.kind === 'turn' && event.agent !== undefined)])),
-  ); // prettier-ignore
+  const runners = [spawnRunner(world), spawnRunner(world), spawnRunner(world)];
+  await world.until((event) => event.kind === 'turn' && event.agent !== undefined);
   writeFileSync(gate, '');
   await world.until((event) => event.turn === turns[2] && event.kind === 'turn' && event.status === 'completed');
   assert.equal(world.said(), 'one two three');
@@ -98,6 +95,7 @@ test('three messages are worked one after another, each by a runner of its own t
   const pids = turns.map((turn) => world.transcript.turn(turn)?.runner?.pid);
   assert.equal(new Set(pids).size, 3);
   for (const pid of pids) await gone(pid ?? 0);
+  await Promise.all(runners.map(({ exited }) => exited));
 });
 
 test('a started runner is nobody’s child, and takes neither marks nor secrets of an app instance along', async (t) => {

@@ -64,25 +64,21 @@ export function createWorld(t: TestContext): World {
     },
     options: (more = {}) => runnerOptions({ layout, transcript, memory }, more),
     events,
-    async until(fits: (event: ChatEvent) => boolean): Promise<never> {
-      const { promise, resolve } = Promise.withResolvers<ChatEvent>();
-      const look = (): void => {
-        const found = events().find(fits);
-        if (found) resolve(found);
-      };
-      const forget = transcript.watch(look);
-      look();
-      // The watch keeps no process alive by itself.
-      const alive = setInterval(() => undefined, 60_000);
-      try {
-        return (await promise) as never;
-      } finally {
-        clearInterval(alive);
-        forget();
-      }
-    },
+    until: async (fits: (event: ChatEvent) => boolean) => (await found(transcript, () => events().find(fits))) as never,
     said: () => events().reduce((text, event) => (event.kind === 'text' ? text + event.delta : text), ''),
   };
+}
+
+/** Resolves with what `look` finds, now or after a change of the transcript. */
+export async function found<T>(transcript: Transcript, look: () => T | undefined): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const check = (): void => {
+    const it = look();
+    if (it !== undefined) resolve(it);
+  };
+  const forget = transcript.watch(check);
+  check();
+  return await promise.finally(forget);
 }
 
 export const SETTINGS: AgentSettings = {
