@@ -31,8 +31,7 @@ export const realAgents: Record<AgentName, RealAgent> = {
   opencode: {
     preset: 'opencode',
     says: /opencode.*1\.18\.33/i,
-    // The launcher of the package is replaced by this very file when install scripts run.
-    programs: { opencode: `node_modules/opencode-linux-${process.arch === 'x64' ? 'x64-baseline' : process.arch}/bin/opencode` },
+    programs: { opencode: 'node_modules/opencode-linux-x64-baseline/bin/opencode' },
     mcp: true,
     sessions: ['resumed'],
     tellsOutput: true,
