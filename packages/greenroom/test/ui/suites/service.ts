@@ -23,12 +23,12 @@ export function service(play: Play): void {
       const port = chat.port;
       try {
         const { id } = transcript.createConversation({ title: 'Long', user: { id: 'x', name: 'X' } });
-        for (let index = 0; index < 700; index++)
+        for (let index = 0; index < 400; index++)
           transcript.append({ conversation: id, turn: 't' }, { kind: 'notice', level: 'info', text: `note ${index}` });
         await page.goto(`http://127.0.0.1:${port}/.greenroom/`);
         await page.getByLabel('Token').fill('the-token-of-this-test');
         await page.keyboard.press('Enter');
-        await page.getByText('note 699').waitFor();
+        await page.getByText('note 399').waitFor();
         const packed =
           "performance.getEntriesByType('resource').filter((one) => /dompurify/.test(one.name)).map((one) => one.encodedBodySize < one.decodedBodySize / 2)";
         assert.deepEqual(await page.evaluate(packed), [true]);

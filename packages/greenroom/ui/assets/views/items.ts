@@ -1,4 +1,5 @@
 /** One view per kind of item. */
+import type { TurnStatus } from '@greenroom/sdk/chat';
 
 import { cut, duration, inert, inertLine, plural, shortCommit } from '../text.ts';
 import type { Item, ItemOf, TurnSummary } from '../timeline.ts';
@@ -97,11 +98,13 @@ function Plan({ item }: { item: ItemOf<'plan'> }): VNode {
   </section>`;
 }
 
-const ENDS: Record<string, string> = {
-  cancelled: 'Stopped',
-  interrupted: 'Interrupted: the agent’s process ended before its work was done. What it did is kept.',
-  limited: 'Stopped at a limit',
-  failed: 'The agent broke off',
+/** Before the sentence that says more. */
+const ENDS: Partial<Record<TurnStatus, string>> = {
+  completed: 'Done.',
+  cancelled: 'Stopped.',
+  interrupted: 'Interrupted.',
+  limited: 'Stopped at a limit.',
+  failed: 'Failed.',
 };
 
 function End({ item, turn }: { item: ItemOf<'end'>; turn: TurnSummary | undefined }): VNode {
@@ -115,7 +118,7 @@ function End({ item, turn }: { item: ItemOf<'end'>; turn: TurnSummary | undefine
   return html`<div class=${`notice ${item.status === 'completed' || item.status === 'cancelled' ? 'info' : 'warning'}`}>
     <${Icon} name=${item.status === 'completed' ? 'check' : item.status === 'cancelled' ? 'stop' : 'alert'} />
     <div>
-      <p>${ENDS[item.status] ?? 'Done'}${item.detail ? html`${ENDS[item.status] ? ' ' : ': '}<${Line} text=${item.detail} />` : null}</p>
+      <p><strong>${ENDS[item.status] ?? item.status}</strong> <${Line} text=${item.detail} /></p>
       ${
         item.uncommitted.length > 0
           ? html`<details><summary>${plural(item.uncommitted.length, 'file')} changed and not committed</summary><ul>${item.uncommitted.slice(0, 200).map((path) => html`<li><${Line} mono=${true} text=${path} /></li>`)}</ul></details>`
