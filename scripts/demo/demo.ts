@@ -10,6 +10,8 @@ export interface Demo {
   url: string;
   terminal: Terminal;
   greenroom: Greenroom;
+  /** Greenroom was ready. */
+  started: boolean;
   chat?: DemoChat;
   /** The agent follows a script. */
   scripted: boolean;

@@ -70,12 +70,14 @@ async function prepare(root: string, agent: AgentChoice, terminal: Terminal): Pr
     terminal,
     greenroom,
     scripted: agent === 'scripted',
+    started: false,
     ending: false,
     problems: 0,
   };
 }
 
-async function cleanUp({ terminal, greenroom, chat, load, root }: Demo): Promise<boolean> {
+async function cleanUp(demo: Demo): Promise<boolean> {
+  const { terminal, greenroom, chat, load, root } = demo;
   terminal.say('\nStopping the guestbook, the chat and Greenroom, and removing the temporary folder …');
   await load?.stop();
   const problems: string[] = [];
@@ -85,7 +87,8 @@ async function cleanUp({ terminal, greenroom, chat, load, root }: Demo): Promise
     if (how !== '') problems.push(how);
   }
   const code = await greenroom.stop();
-  if (code !== 0) problems.push(`Greenroom ended with ${code}`);
+  // Before it is ready it just ends.
+  if (code !== 0 && (demo.started || code !== null)) problems.push(`Greenroom ended with ${code}`);
   for (const process of await endLeftovers(root)) problems.push(`had to end ${process}`);
   rmSync(root, { recursive: true, force: true });
   if (problems.length === 0) terminal.good('Nothing is left behind.');

@@ -20,7 +20,7 @@ export async function tell(demo: Demo): Promise<boolean> {
 }
 
 async function goLive(demo: Demo): Promise<void> {
-  const { terminal, greenroom, repo, url } = demo;
+  const { greenroom, repo, url } = demo;
   stage(
     demo,
     'A guestbook, a small real web app, goes under Greenroom',
@@ -28,21 +28,22 @@ async function goLive(demo: Demo): Promise<void> {
     'Greenroom starts, and with it a proxy that owns the public port from now on; then the first version is deployed.',
   );
   await greenroom.start();
+  demo.started = true;
   await command(demo, ['deploy']);
-  terminal.good(`The guestbook is at ${url}`);
+  const page = await readPage(url);
+  check(demo, page.includes('Guestbook'), `the guestbook is at ${url}`, `the guestbook does not answer at ${url}`);
 }
 
 async function personsVersion(demo: Demo): Promise<void> {
   const { terminal, repo, url } = demo;
-  demo.load = startLoad({ url, mix: VISITORS, paths: { get: '/', 'get-new': '/api/messages' }, pause_ms: VISITOR_PAUSE_MS });
-  terminal.live(() => liveLine(demo));
-  await signGuestbook(url, 'Ada', 'First! Signed on version 1.');
-
   stage(
     demo,
     'A person changes it, while visitors use it',
     'Visitors keep loading pages, and never try again when something goes wrong. The new version greets them differently.',
   );
+  demo.load = startLoad({ url, mix: VISITORS, paths: { get: '/', 'get-new': '/api/messages' }, pause_ms: VISITOR_PAUSE_MS });
+  terminal.live(() => liveLine(demo));
+  await signGuestbook(url, 'Ada', 'First! Signed on version 1.');
   secondVersion(repo);
   await Promise.all([command(demo, ['deploy']), signGuestbook(url, 'Grace', 'I pressed the button while the versions changed.')]);
   const page = await readPage(url);
