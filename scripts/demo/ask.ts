@@ -25,13 +25,8 @@ export async function askInChat(chat: DemoChat, terminal: Terminal, text: string
   const show = createShow({ paint: (_, painted) => painted, stdout: { write }, say: (said = '') => write(`${said}\n`) }, false);
   const status = await chat.ask(text, (event) => {
     if (event.kind === 'attempt') attempts.set(event.attempt.id, event.attempt);
-    show.event(event.kind === 'attempt' ? { ...event, attempt: untilLive(event.attempt) } : event);
+    show.event(event);
   });
   show.line();
   return { status, attempts: [...attempts.values()] };
-}
-
-/** What follows once it is live comes in the middle of the agent's words, and is no part of the story. */
-function untilLive(attempt: AttemptView): AttemptView {
-  return { ...attempt, steps: attempt.steps.filter(({ step }) => step !== 'retire' && step !== 'publish' && step !== 'watch') };
 }

@@ -15,6 +15,9 @@ import type { Layout } from '../../orchestrator/layout.ts';
 import { type Cli, CliError, EXIT } from '../context.ts';
 import type { Target } from '../target.ts';
 
+const OWN_PROGRAM = 'greenroom';
+const OWN_AGENT = 'Demo agent';
+
 /** The coding agent of an app, put together from its contract: what every command about it needs. */
 export interface AgentSetup {
   target: Target;
@@ -82,13 +85,14 @@ export function agentSettings({ agent }: Contract): AgentSettings | undefined {
 }
 
 export async function findInstalledAgent(settings: AgentSettings, env: NodeJS.ProcessEnv): Promise<FoundAgent> {
-  const command = settings.command === '' ? null : ownProgram(parseStartCommand(settings.command));
-  return await findAgent({ settings, command, env: { ...baseEnvironment(env), ...settings.env } });
+  const command = settings.command === '' ? null : parseStartCommand(settings.command);
+  const found = await findAgent({ settings, command: command && ownProgram(command), env: { ...baseEnvironment(env), ...settings.env } });
+  return found.ok && command?.file === OWN_PROGRAM ? { ok: true, agent: { ...found.agent, name: OWN_AGENT } } : found;
 }
 
 /** `greenroom …` is this Greenroom, wherever it is installed. */
 function ownProgram({ file, args }: StartCommand): StartCommand {
-  if (file !== 'greenroom') return { file, args };
+  if (file !== OWN_PROGRAM) return { file, args };
   const [program = file, ...first] = greenroomCommand();
   return { file: program, args: [...first, ...args] };
 }

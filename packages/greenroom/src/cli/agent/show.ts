@@ -11,6 +11,9 @@ export interface Show {
   line(): void;
 }
 
+/** What comes when it is live already would break in upon the agent's words. */
+const AFTERWARDS = new Set(['retire', 'publish', 'watch']);
+
 /** Where it is shown; a `Cli` is one. */
 export interface ShowPlace {
   paint: Paint;
@@ -68,7 +71,7 @@ function terminalShow(cli: ShowPlace): Show {
     const part = (name: string, text: string): void => once(`${view.id} ${name}`, text);
     part('begin', `${cli.paint('cyan', '▸')} ${view.kind} ${plain(shortCommit(view.commit) || view.branch)}`);
     for (const step of view.steps) {
-      if (step.status !== 'succeeded' && step.status !== 'failed') continue;
+      if (step.status !== 'failed' && (step.status !== 'succeeded' || AFTERWARDS.has(step.step))) continue;
       part(step.step, `  ${stepLine(step, cli.paint)}`);
     }
     if (view.approval?.state === 'waiting')
