@@ -63,6 +63,7 @@ export function storyScripts(): Scripts {
       },
       { do: 'say', text: 'The old greeting is back.' },
     ],
+    after: [{ do: 'say', text: 'Here I am again.' }],
     // One of them in a session of its own, where the end of the shell does not reach it.
     wait: [{ do: 'run', command: `setsid ${SLEEP} & ${SLEEP}` }],
   };

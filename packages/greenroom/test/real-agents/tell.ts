@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import type { ChatEvent } from '@greenroom/sdk/chat';
+import type { ChatEvent, TurnStatus } from '@greenroom/sdk/chat';
 import { git } from '../../../../bench/harness/repo.ts';
 import { until } from '../e2e/rig.ts';
 import { MODEL_KEY, type RealAgent } from './agents.ts';
@@ -50,17 +50,19 @@ export function tellStory(agent: RealAgent): void {
       assert.ok(session && session !== 'new' && agent.sessions.includes(session), `the session is ${session}`);
     });
     await t.test('a cancelled turn takes all that it started along', async () => {
-      const hanging = world.say(`Now wait. ${marker('wait')}`, conversation);
-      await until(
-        () => processesWith(SLEEP).length >= 2,
-        () => `only ${processesWith(SLEEP)} run`,
-        START_LIMIT_MS,
-      );
+      const hanging = await beginWaiting(world, conversation);
       const { code, output } = await rig.cli(['agent', '--cancel']);
       assert.equal(code, 0, output);
-      const third = await hanging;
-      assert.equal(only(third.events, 'turn').at(-1)?.status, 'cancelled', third.output);
-      assert.deepEqual(processesWith(SLEEP), []);
+      await assertEnded(hanging, 'cancelled');
+    });
+    await t.test('so does a killed runner, and the conversation goes on', async () => {
+      const hanging = await beginWaiting(world, conversation);
+      const { pid } = JSON.parse(readFileSync(`${rig.data}/run/agent-turn.json`, 'utf8')) as { pid: number };
+      process.kill(pid, 'SIGKILL');
+      await assertEnded(hanging, 'interrupted');
+      const after = await world.say(`And? ${marker('after')}`, conversation);
+      assert.equal(after.code, 0, after.output);
+      assert.match(spoken(after.events), /Here I am again/);
       assert.deepEqual(model.problems, []);
     });
     await t.test('nothing of the agent is left, and its key is nowhere', () => {
@@ -69,6 +71,29 @@ export function tellStory(agent: RealAgent): void {
       assert.ok(!readFileSync(`${rig.data}/journal.jsonl`, 'utf8').includes(MODEL_KEY), 'the key is in the journal');
     });
   });
+}
+
+/** A turn whose agent runs commands that do not end. */
+async function beginWaiting(world: World, conversation: string): Promise<{ turn: ReturnType<World['say']> }> {
+  const turn = world.say(`Now wait. ${marker('wait')}`, conversation);
+  await until(
+    () => processesWith(SLEEP).length >= 2,
+    () => `only ${processesWith(SLEEP)} run`,
+    START_LIMIT_MS,
+  );
+  return { turn };
+}
+
+async function assertEnded({ turn }: Awaited<ReturnType<typeof beginWaiting>>, status: TurnStatus): Promise<void> {
+  const { events, output } = await turn;
+  assert.equal(only(events, 'turn').at(-1)?.status, status, output);
+  assert.deepEqual(processesWith(SLEEP), []);
+}
+
+function spoken(events: ChatEvent[]): string {
+  return only(events, 'text')
+    .map(({ delta }) => delta)
+    .join('');
 }
 
 function assertShown(events: ChatEvent[], agent: RealAgent): void {
@@ -91,10 +116,7 @@ function assertShown(events: ChatEvent[], agent: RealAgent): void {
   assert.equal(deploy.title?.startsWith('greenroom deploy'), !agent.mcp, `the deploy was called as ${deploy.title}`);
   assert.match(textIn(deploy), /deep_check_failed/);
   for (const { title, status } of whole) assert.ok(status === 'completed' || status === 'failed', `${title} is ${status}`);
-  const text = only(events, 'text')
-    .map(({ delta }) => delta)
-    .join('');
-  assert.ok(text.includes('The guestbook **greets in the evening** now.'), text);
+  assert.ok(spoken(events).includes('The guestbook **greets in the evening** now.'), spoken(events));
   assert.deepEqual(
     only(events, 'commit').map(({ subject }) => subject),
     ['Greet in the evening', 'Repair the ping, and add a lamp', 'Repair the ping, and light a lamp'],
