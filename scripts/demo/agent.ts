@@ -1,3 +1,5 @@
+import { tryAgent } from '../../packages/greenroom/src/agent/examine.ts';
+import { baseEnvironment, findAgent } from '../../packages/greenroom/src/agent/launch.ts';
 import { AGENT_PRESETS } from '../../packages/greenroom/src/agent/settings.ts';
 
 export const AGENTS = ['scripted', 'auto', ...AGENT_PRESETS] as const;
@@ -13,6 +15,19 @@ export function isAgentChoice(name: string): name is AgentChoice {
 /** The contract's `agent`. */
 export function agentOf(choice: AgentChoice, env: NodeJS.ProcessEnv): Record<string, unknown> {
   if (choice === 'scripted') return { command: 'greenroom demo-agent' };
-  const secrets = MODEL_KEYS.filter((name) => env[name]);
-  return { ...(choice === 'auto' ? {} : { preset: choice }), ...(secrets.length > 0 ? { secrets } : {}) };
+  return { ...(choice === 'auto' ? {} : { preset: choice }), secrets: Object.keys(keysIn(env)) };
+}
+
+/** Why the agent cannot work, and what to do, in sentences; empty when it can. It is started in the folder; no model is asked. */
+export async function problemOfAgent(choice: AgentChoice, env: NodeJS.ProcessEnv, folder: string): Promise<string> {
+  if (choice === 'scripted') return '';
+  const settings = { command: '', preset: choice === 'auto' ? ('' as const) : choice, permissions: 'allow' as const, env: {} };
+  const found = await findAgent({ settings, command: null, env: baseEnvironment(env) });
+  if (!found.ok) return found.problem;
+  const tried = await tryAgent({ agent: found.agent, settings, secrets: keysIn(env), env, folder });
+  return tried.ok ? '' : `${found.agent.name}: ${tried.problem}. ${tried.remedy}`;
+}
+
+function keysIn(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(MODEL_KEYS.map((name) => [name, env[name] ?? '']).filter(([, value]) => value !== ''));
 }

@@ -1,11 +1,9 @@
 import { createShow } from '../../packages/greenroom/src/cli/agent/show.ts';
-import type { TurnStatus } from '../../packages/sdk/src/chat.ts';
 import type { AttemptView } from '../../packages/sdk/src/wire.ts';
-import type { DemoChat } from './chat.ts';
+import type { DemoChat, Ended } from './chat.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface Asked {
-  status: TurnStatus;
+export interface Asked extends Ended {
   /** Deploys and rollbacks that came of it, in their order, as they ended. */
   attempts: AttemptView[];
 }
@@ -23,10 +21,10 @@ export async function askInChat(chat: DemoChat, terminal: Terminal, text: string
     }
   };
   const show = createShow({ paint: (_, painted) => painted, stdout: { write }, say: (said = '') => write(`${said}\n`) }, false);
-  const status = await chat.ask(text, (event) => {
+  const ended = await chat.ask(text, (event) => {
     if (event.kind === 'attempt') attempts.set(event.attempt.id, event.attempt);
     show.event(event);
   });
   show.line();
-  return { status, attempts: [...attempts.values()] };
+  return { ...ended, attempts: [...attempts.values()] };
 }

@@ -15,14 +15,20 @@ import {
 } from '../../packages/sdk/src/chat.ts';
 import { parseEventStream } from '../../packages/sdk/src/client/sse.ts';
 
+/** How a turn ended; `detail` is a sentence, or empty. */
+export interface Ended {
+  status: TurnStatus;
+  detail: string;
+}
+
 /** `greenroom chat` as a process of its own, and one conversation in it, by HTTP as a browser has it. */
 export interface DemoChat {
   /** Resolves when it serves. */
   ready(): Promise<ChatSession>;
   /** Logs a browser in, and leads to the page with the chat open. */
   link: string;
-  /** Sends a message and follows until its turn is over; each event is told as it comes. */
-  ask(text: string, onEvent: (event: ChatEvent) => void): Promise<TurnStatus>;
+  /** Sends a message and follows until its turn is over; each event is told as it comes. Throws when the stream of events ends before. */
+  ask(text: string, onEvent: (event: ChatEvent) => void): Promise<Ended>;
   /** Cancels what the agent does and what waits, of whatever conversation; resolves when nothing runs, or after the milliseconds. */
   quiet(limitMs: number): Promise<void>;
   /** Empty when it ended as it should, else how. */
@@ -84,7 +90,7 @@ export function startChat({ url, greenroom }: { url: string; greenroom: Greenroo
         const said = JSON.parse(data) as ChatEvent;
         if (said.turn !== turn) continue;
         onEvent(said);
-        if (said.kind === 'turn' && OVER.includes(said.status)) return said.status;
+        if (said.kind === 'turn' && OVER.includes(said.status)) return { status: said.status, detail: said.detail };
       }
       throw new Error('the chat ended the stream of events in the middle of a turn');
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { prepareGreenroom } from '../../bench/harness/greenroom.ts';
 import { endLeftovers } from '../../bench/harness/leftovers.ts';
 import { portNear } from '../../bench/harness/ports.ts';
-import { type AgentChoice, agentOf } from './agent.ts';
+import { type AgentChoice, agentOf, problemOfAgent } from './agent.ts';
 import { type Demo, liveLine } from './demo.ts';
 import { tell } from './story.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
@@ -22,6 +22,12 @@ export async function runDemo({ once, agent }: { once: boolean; agent: AgentChoi
   const root = mkdtempSync(join(tmpdir(), 'greenroom-demo-'));
   const ended = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of END_SIGNALS) process.on(signal, () => ended.resolve(signal));
+  const problem = await problemOfAgent(agent, process.env, root);
+  if (problem !== '') {
+    terminal.bad(problem);
+    rmSync(root, { recursive: true, force: true });
+    return 1;
+  }
   const demo = await prepare(root, agent, terminal);
   const story = tell(demo);
   let code = 1;
