@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { AGENTS, isAgentChoice } from './demo/agent.ts';
 import { runDemo } from './demo/run.ts';
 
-const USAGE = `npm run demo [-- --once] [-- --agent NAME]
+const USAGE = `npm run demo [-- [--once] [--agent NAME]]
 
 Puts a small web app with a chat under Greenroom; a new version, a request in the chat, a rollback and a broken version follow, while visitors use
 it. Takes about half a minute. Everything is in a temporary folder and goes away with Ctrl-C.
