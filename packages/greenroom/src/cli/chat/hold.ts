@@ -1,10 +1,13 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeDurably } from '../../orchestrator/adapters/durable.ts';
 import { takeLock } from '../../orchestrator/adapters/lock.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
-import { readBootId, readStat } from '../../proc.ts';
+import { readBootId, readStat, runsStill } from '../../proc.ts';
 import { CliError, EXIT } from '../context.ts';
+
+const LOOK_INTERVAL_MS = 25;
 
 export interface Held {
   /** The socket that browsers reach through the proxy; absent for a service of the app's mount alone. */
@@ -18,13 +21,13 @@ export interface Held {
 /** Takes the sockets for this process alone. Throws `CliError` when another service has what was asked for. */
 export async function holdSockets(layout: Layout, mounted: boolean): Promise<Held> {
   await mkdir(layout.run, { recursive: true });
-  const file = join(layout.run, 'chat.json');
+  const file = chatFile(layout);
   const forProxy = mounted ? null : takeLock(join(layout.run, 'chat.lock'));
   if (!mounted && !forProxy) throw runsAlready(`A chat service runs for ${layout.data} already. Stop that one first.`);
   const forApp = takeLock(join(layout.run, 'chat-app.lock'));
   if (mounted && !forApp) throw runsAlready(`A chat service serves the app's mount already${await processOf(file)}.`);
   // For the orchestrator: an app that started it may be stopped, and it stays.
-  if (forApp) await writeDurably(file, `${JSON.stringify(thisProcess())}\n`);
+  if (forApp) await writeDurably(file, `${JSON.stringify({ ...thisProcess(), mounted })}\n`);
   return {
     ...(forProxy ? { socket: layout.chatSocket } : {}),
     ...(forApp ? { appSocket: layout.chatAppSocket } : {}),
@@ -36,7 +39,34 @@ export async function holdSockets(layout: Layout, mounted: boolean): Promise<Hel
   };
 }
 
-function thisProcess(): { pid: number; start_ticks: number; boot_id: string } {
+/** Ends the service that an app started for its mount, when one runs: nobody can reach it once the app is gone. One that a person started stays. */
+export async function endMounted(layout: Pick<Layout, 'run'>): Promise<void> {
+  const { pid, start_ticks, boot_id, mounted } = await readService(chatFile(layout));
+  if (!mounted || pid === undefined || start_ticks === undefined || boot_id !== readBootId()) return;
+  const runs = (): boolean => runsStill(pid, start_ticks);
+  if (!runs()) return;
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    // Gone just now, or the app ran as another user, who has to end it.
+    if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
+    throw error;
+  }
+  while (runs()) await sleep(LOOK_INTERVAL_MS);
+}
+
+/** `run/chat.json`: the process that serves the app's mount. */
+interface ServiceFile {
+  pid: number;
+  start_ticks: number;
+  boot_id: string;
+  /** The app started it. */
+  mounted: boolean;
+}
+
+const chatFile = ({ run }: Pick<Layout, 'run'>): string => join(run, 'chat.json');
+
+function thisProcess(): Omit<ServiceFile, 'mounted'> {
   return { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
 }
 
@@ -46,11 +76,19 @@ function runsAlready(message: string): CliError {
 
 /** For people: the one that starts just now has not written it yet. */
 async function processOf(file: string): Promise<string> {
+  const { pid } = await readService(file);
+  return pid === undefined ? '' : ` (process ${pid})`;
+}
+
+/** Empty when there is none, or nothing to be read from it. */
+async function readService(file: string): Promise<Partial<ServiceFile>> {
   try {
-    const { pid } = JSON.parse(await readFile(file, 'utf8')) as { pid?: unknown };
-    return typeof pid === 'number' ? ` (process ${pid})` : '';
+    const { pid, ...rest } = JSON.parse(await readFile(file, 'utf8')) as Record<keyof ServiceFile, unknown>;
+    if (!Number.isInteger(pid) || !Number.isInteger(rest.start_ticks)) return {};
+    return { pid: Number(pid), start_ticks: Number(rest.start_ticks), boot_id: String(rest.boot_id), mounted: rest.mounted === true };
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    const absent = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (error instanceof SyntaxError || absent) return {};
     throw error;
   }
 }

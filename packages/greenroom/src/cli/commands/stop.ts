@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildCommand } from '@stricli/core';
+import { endMounted } from '../chat/hold.ts';
 import { action, type Cli, CliError, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { duration } from '../format.ts';
@@ -17,6 +18,7 @@ export const stop = buildCommand<StopFlags, [], Cli>({
     const { app, layout } = await findTarget(cli, flags);
     const running = await runningOrchestrator(layout);
     if (!running) {
+      if (!flags.detachApp) await endMounted(layout);
       cli.say(
         flags.json ? json({ success: true, app: app.name, was_running: false }) : `The orchestrator of "${app.name}" is not running.`,
       );
@@ -28,6 +30,7 @@ export const stop = buildCommand<StopFlags, [], Cli>({
       cli.say(flags.detachApp ? 'Stopping the orchestrator; the app stays up.' : `Stopping "${app.name}": draining, then ending it.`);
     // No time limit: the drain has one of its own, and a person can press Ctrl-C.
     while (isAlive(running)) await sleep(LOOK_INTERVAL_MS);
+    if (!flags.detachApp) await endMounted(layout);
     const took = Date.now() - begun;
     if (flags.json) cli.say(json({ success: true, app: app.name, was_running: true, app_detached: flags.detachApp, duration_ms: took }));
     else

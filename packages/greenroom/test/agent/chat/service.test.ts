@@ -87,6 +87,23 @@ test("beside one that the app's mount started, the public one is served by anoth
   assert.deepEqual(await mounted.kill('SIGTERM'), { code: 0, signal: null });
 });
 
+test("stopping the app ends the service that its mount started, unless the app stays up, and never the operator's own", async (t) => {
+  const { layout, start, stop } = appData(t);
+  const mounted = await start(['--mounted']);
+  const full = await start();
+  assert.equal((await stop(['--detach-app'])).code, 0);
+  assert.ok(existsSync(layout.chatAppSocket));
+  assert.equal((await stop([])).code, 0);
+  assert.deepEqual(await mounted.ended(), { code: 0, signal: null });
+  assert.ok(existsSync(layout.chatSocket) && !existsSync(layout.chatAppSocket));
+  await full.kill('SIGTERM');
+
+  const both = await start();
+  assert.equal((await stop([])).code, 0);
+  assert.ok(existsSync(layout.chatAppSocket));
+  assert.deepEqual(await both.kill('SIGTERM'), { code: 0, signal: null });
+});
+
 test('when the orchestrator takes up another contract it begins anew; with one that it cannot use it ends', async (t) => {
   const { layout, start } = appData(t);
   const take = (agent: Record<string, unknown> | undefined): void => {

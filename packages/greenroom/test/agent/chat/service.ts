@@ -13,6 +13,8 @@ const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts');
 export interface ChatCommand {
   /** Runs `greenroom chat` to its end. */
   run(args: readonly string[], secrets?: Record<string, string>): Promise<{ code: number | null; output: string }>;
+  /** Runs `greenroom stop` to its end. */
+  stop(args: readonly string[]): Promise<{ code: number | null; output: string }>;
   /** Starts `greenroom chat`; resolves when it says that it is ready. The test ends it. */
   start(args?: readonly string[]): Promise<RunningChat>;
 }
@@ -59,24 +61,26 @@ export function chatCommand(t: TestContext, { data, home }: { data: string; home
     }
   });
 
-  function spawnChat(args: readonly string[], secrets: Record<string, string>) {
+  function spawnCommand(name: string, args: readonly string[], secrets: Record<string, string> = {}) {
     const { PATH = '' } = process.env;
     const env = { PATH, HOME: data, GREENROOM_HOME: home, ...secrets };
-    const child = spawn(process.execPath, [MAIN, 'chat', '--data', data, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, name, '--data', data, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     return child;
   }
 
+  async function run(child: ReturnType<typeof spawnCommand>): Promise<{ code: number | null; output: string }> {
+    const exited = once(child, 'exit');
+    const output = (await Promise.all([text(child.stdout), text(child.stderr)])).join('');
+    const [code] = await exited;
+    return { code, output };
+  }
+
   return {
-    async run(args, secrets = {}) {
-      const child = spawnChat(args, secrets);
-      const exited = once(child, 'exit');
-      const output = (await Promise.all([text(child.stdout), text(child.stderr)])).join('');
-      const [code] = await exited;
-      return { code, output };
-    },
+    run: (args, secrets = {}) => run(spawnCommand('chat', args, secrets)),
+    stop: (args) => run(spawnCommand('stop', args)),
     async start(args = []) {
-      const child = spawnChat(args, { GREENROOM_CHAT_TOKEN: CHAT_TOKEN });
+      const child = spawnCommand('chat', args, { GREENROOM_CHAT_TOKEN: CHAT_TOKEN });
       const ended: Promise<Ended> = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
       let said = '';
       let wanted: { what: RegExp; resolve(): void } | undefined;
