@@ -40,6 +40,17 @@ test("an agent's commit that lacks human work on main is refused, with the merge
   await it.passes(merge(it, 'machine', 'main'), AGENT);
 });
 
+test('a line that a human changed meanwhile is not the agent’s to write anew, unless it merged theirs', async (t) => {
+  const it = await branched(t);
+  on(it, 'main', { 'app.js': body({ 3: 'human' }) });
+  const agent = on(it, 'machine', { 'app.js': body({ 3: 'agent' }) });
+  const { error } = await it.refused(agent, 'gate_stale_base', AGENT);
+  assert.match(error, /would take back a change in "app\.js"/);
+  const both = merge(it, 'machine', 'main', '-X', 'ours');
+  assert.equal(it.git('show', `${both}:app.js`).split('\n')[3], 'agent');
+  await it.passes(both, AGENT);
+});
+
 test('human work that is live counts, on main or not; a human may deploy anything', async (t) => {
   const it = await branched(t);
   const hotfix = on(it, 'main', {}, 'base');

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { type Git, GitError, nulFields } from '../git/git.ts';
 
 export interface MergeCheck {
-  /** Paths where the tree of `ours` lacks a change that was made between `base` and `theirs`. Lines that `ours` wrote anew in its own way are not lacking. */
-  lacking(base: string, ours: string, theirs: string): Promise<string[]>;
+  /**
+   * Paths where the tree of `ours` lacks a change that was made between `base` and `theirs`. With `own` lines that `ours` wrote anew in its own way are not
+   * lacking: right for whoever knew theirs.
+   */
+  lacking(base: string, ours: string, theirs: string, how: { own: boolean }): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -27,7 +30,7 @@ export async function createMergeCheck(git: Git, signal: AbortSignal): Promise<M
   const synthetic = async (commit: string, parent: string): Promise<string> =>
     await git.text(['commit-tree', await treeOf(commit), ...(parent === '' ? [] : ['-p', parent]), '-m', 'x'], { env, signal });
 
-  const lacking: MergeCheck['lacking'] = async (base, ours, theirs) => {
+  const lacking: MergeCheck['lacking'] = async (base, ours, theirs, { own }) => {
     const root = await synthetic(base, '');
     const [left, right] = [await synthetic(ours, root), await synthetic(theirs, root)];
     const { code, stdout, stderr } = await git.run(['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', left, right], {
@@ -43,7 +46,7 @@ export async function createMergeCheck(git: Git, signal: AbortSignal): Promise<M
     const clean = (await names(await treeOf(ours), tree)).filter((path) => !conflicts.has(path));
     const rest: string[] = [];
     for (const [index, path] of [...conflicts].entries()) {
-      if (index >= MAX_CONFLICTS || (await lacksLines(path, base, ours, theirs))) rest.push(path);
+      if (!own || index >= MAX_CONFLICTS || (await lacksLines(path, base, ours, theirs))) rest.push(path);
     }
     if (conflicts.size === 0) return clean;
     // Among conflicts, git may take a deleted file for moved to one that only looks like it.

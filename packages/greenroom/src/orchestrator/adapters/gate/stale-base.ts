@@ -7,6 +7,9 @@ import { commitOf, isAncestorOfAny, type Range } from './range.ts';
 
 /** A human's commits are looked at one by one up to this many; beyond it only a merge in the history counts. */
 const MAX_COMMITS = 200;
+/** Whoever merged a change and then wrote its lines anew meant to; whoever did not merge it has not seen it. */
+const SEEN = { own: true };
+const UNSEEN = { own: false };
 
 interface Work {
   git: Git;
@@ -51,7 +54,7 @@ async function isHumans(git: Git, { live, liveFrom }: GateRequest, { humanHead, 
 
 /**
  * Not merged: fine only when every one of the human's commits is there by content, each for itself, so that a revert of theirs counts too; and all of them
- * together, because where humans settled a conflict among themselves, the side that lost is no version of the agent's own.
+ * together, because where humans settled a conflict among themselves, the side that lost is not what they have now. A conflict is a change that is not there.
  */
 async function findMissing(
   { git, merges, candidate, signal }: Work,
@@ -67,11 +70,11 @@ async function findMissing(
     missing = undefined;
     for (const commit of commits) {
       const parent = await commitOf(git, `${commit}^1`);
-      const [lack] = parent === '' ? [''] : await merges.lacking(parent, candidate, commit);
+      const [lack] = parent === '' ? [''] : await merges.lacking(parent, candidate, commit, UNSEEN);
       missing = lack;
       if (missing !== undefined) break;
     }
-    if (missing === undefined) [missing] = await merges.lacking(fork, candidate, target);
+    if (missing === undefined) [missing] = await merges.lacking(fork, candidate, target, UNSEEN);
   }
   if (missing === undefined) return undefined;
   const what = name === branch ? `${name} (${target.slice(0, 10)})` : `${name} (${target.slice(0, 10)}), which a human made`;
@@ -104,9 +107,9 @@ async function findUndone(
   const fork = await mergeBase(git, ['--octopus', ...forks, ...[absorbed, earlier].filter((id) => id !== '')]);
   if (fork === '') return undefined;
   const middle = absorbed !== '' && (await isAncestorOfAny(git, fork, [absorbed])) ? absorbed : fork;
-  const fresh = middle === target ? [] : await merges.lacking(middle, candidate, target);
-  const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle);
-  const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle);
+  const fresh = middle === target ? [] : await merges.lacking(middle, candidate, target, SEEN);
+  const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle, SEEN);
+  const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle, SEEN);
   const lost = [...fresh, ...older.filter((path) => !accepted.includes(path))];
   const [first] = lost;
   if (first === undefined) return undefined;
