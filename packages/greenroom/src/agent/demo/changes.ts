@@ -102,10 +102,7 @@ export function helpText(): string {
 /** Commits and deploys, and says how that went. Answers whether it is live. */
 async function ship(agent: Performer, subject: string): Promise<boolean> {
   const committed = await agent.git('Commit', 'commit', '--quiet', '--all', '--message', subject);
-  if (!committed.ok) {
-    await agent.say('There is nothing to commit: it is like that already.');
-    return false;
-  }
+  if (!committed.ok) await agent.say('There is nothing to commit: it is like that already. I deploy it, so that it is live too.');
   const { ok, output } = await agent.greenroom('Deploy', 'deploy', '--reason', subject);
   if (ok) await agent.say('Done: it is live. Load the page again to see it. `Roll back` takes it back.');
   else if (/approv/i.test(output)) await agent.say('It is healthy and waits for somebody to approve it.');

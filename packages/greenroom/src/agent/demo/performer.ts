@@ -14,10 +14,10 @@ const OUTPUT_CHARACTERS = 8_000;
 export interface Performer {
   say(text: string): Promise<void>;
   plan(entries: string[], done: number): Promise<void>;
-  /** Edits a file; throws when nothing matches. */
-  edit(path: string, title: string, from: RegExp, to: string): Promise<void>;
+  /** Edits a file; throws when nothing matches. Answers whether that changed it: it may be like that already. */
+  edit(path: string, title: string, from: RegExp, to: string): Promise<boolean>;
   /** Puts a line at the end of a file. */
-  append(path: string, title: string, line: string): Promise<void>;
+  append(path: string, title: string, line: string): Promise<boolean>;
   git(title: string, ...args: string[]): Promise<CommandResult>;
   /** The `greenroom` command of the agent. */
   greenroom(title: string, ...args: string[]): Promise<CommandResult>;
@@ -36,16 +36,16 @@ export interface PerformerOptions {
 }
 
 export function createPerformer({ folder, env, signal, update }: PerformerOptions): Performer {
-  const pace = Number(env['GREENROOM_DEMO_PACE_MS'] ?? DEFAULT_PACE_MS);
+  const pace = Number(env['DEMO_AGENT_PACE_MS'] ?? DEFAULT_PACE_MS);
 
-  async function change(path: string, title: string, edit: (text: string) => string): Promise<void> {
+  async function change(path: string, title: string, edit: (text: string) => string | undefined): Promise<boolean> {
     signal.throwIfAborted();
     const toolCallId = randomUUID();
     const file = join(folder, path);
     const oldText = await readFile(file, 'utf8');
     await update({ sessionUpdate: 'tool_call', toolCallId, title, kind: 'edit', status: 'in_progress', locations: [{ path: file }] });
     const newText = edit(oldText);
-    if (newText === oldText) {
+    if (newText === undefined) {
       await update({ sessionUpdate: 'tool_call_update', toolCallId, status: 'failed' });
       throw new Error(`${path} does not look as this demo knows it.`);
     }
@@ -54,8 +54,9 @@ export function createPerformer({ folder, env, signal, update }: PerformerOption
       sessionUpdate: 'tool_call_update',
       toolCallId,
       status: 'completed',
-      content: [{ type: 'diff', path: file, oldText, newText }],
+      ...(newText === oldText ? {} : { content: [{ type: 'diff' as const, path: file, oldText, newText }] }),
     });
+    return newText !== oldText;
   }
 
   async function command(program: string, title: string, args: string[]): Promise<CommandResult> {
@@ -93,7 +94,7 @@ export function createPerformer({ folder, env, signal, update }: PerformerOption
           status: index < done ? 'completed' : index === done ? 'in_progress' : 'pending',
         })),
       }),
-    edit: (path, title, from, to) => change(path, title, (text) => text.replace(from, () => to)),
+    edit: (path, title, from, to) => change(path, title, (text) => (from.test(text) ? text.replace(from, () => to) : undefined)),
     append: (path, title, line) => change(path, title, (text) => `${text.trimEnd()}\n${line}\n`),
     git: (title, ...args) => command('git', title, args),
     greenroom: (title, ...args) => command('greenroom', title, args),

@@ -41,7 +41,7 @@ const VARIABLES = {
   turn: 'GREENROOM_TURN',
   workspace: 'GREENROOM_WORKSPACE',
   branch: 'GREENROOM_BRANCH',
-  repo: 'GREENROOM_REPO',
+  repo: 'GREENROOM_BARE_REPOSITORY',
   contract: 'GREENROOM_CONTRACT',
   failedDeploysPerTurn: 'GREENROOM_FAILED_DEPLOYS_PER_TURN',
 } as const satisfies Record<keyof ToolsPlace, string>;

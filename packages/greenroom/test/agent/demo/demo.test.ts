@@ -80,7 +80,7 @@ async function ask(
   { repo, bin }: Rig,
   text: string,
 ): Promise<{ updates: SessionUpdate[]; stopReason: string; agent: string }> {
-  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}`, GREENROOM_DEMO_PACE_MS: '0' };
+  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}`, DEMO_AGENT_PACE_MS: '0' };
   const child = spawn(process.execPath, [CLI, 'demo-agent'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const updates: SessionUpdate[] = [];
