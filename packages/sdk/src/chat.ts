@@ -96,7 +96,7 @@ export interface ChatPosted {
 }
 
 export interface ChatPage {
-  /** Oldest first. Consecutive `text` and `thought` events of a block, and events of one tool call, may come as one, with the last one's `seq`. */
+  /** Oldest first. Consecutive `text` and `thought` events of a block, and events of one tool call, may come as one, with the `seq` and `time` of the last one, and those of the first as `first_seq` and `first_time`. */
   events: ChatEvent[];
   /** Whether there are older ones: ask with `before` = the first event's `first_seq`, or `seq` where that is absent. */
   more: boolean;
@@ -193,7 +193,14 @@ export type ChatEventBody =
 export type ChatEventKind = ChatEventBody['kind'];
 
 /** One numbered event. `turn` is empty for what belongs to no turn, such as a rollback by a person. */
-export type ChatEvent = { seq: number; first_seq?: number; time: string; conversation: string; turn: string } & ChatEventBody;
+export type ChatEvent = {
+  seq: number;
+  first_seq?: number;
+  first_time?: string;
+  time: string;
+  conversation: string;
+  turn: string;
+} & ChatEventBody;
 
 export const CHAT_ERROR_CODES = [
   'invalid_request',

@@ -216,7 +216,7 @@ function begin(event: ChatEvent): number {
 
 /** What one event alone says of its item; null for events that show nothing. */
 function itemOf(event: ChatEvent): Item | null {
-  const place = { seq: begin(event), last: event.seq, time: event.time, turn: event.turn };
+  const place = { seq: begin(event), last: event.seq, time: event.first_time ?? event.time, turn: event.turn };
   switch (event.kind) {
     case 'message':
       return { ...place, key: `message:${event.id}`, kind: 'message', id: event.id, text: event.text, user: event.user };
@@ -256,8 +256,8 @@ function itemOf(event: ChatEvent): Item | null {
 }
 
 /** What an event says, without its place among others. */
-function bodyOf<E extends ChatEvent>(event: E): Omit<E, 'seq' | 'first_seq' | 'conversation'> {
-  const { seq: _seq, first_seq: _first, conversation: _conversation, ...body } = event;
+function bodyOf<E extends ChatEvent>(event: E): Omit<E, 'seq' | 'first_seq' | 'first_time' | 'conversation'> {
+  const { seq: _seq, first_seq: _first, first_time: _time, conversation: _conversation, ...body } = event;
   return body;
 }
 

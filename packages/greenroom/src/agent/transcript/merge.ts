@@ -39,7 +39,7 @@ export function createMerger(): Merger {
     }
     if (known.title === undefined && event.title !== undefined) untitled -= 1;
     // What was said later counts; what was not said again still holds.
-    const whole = { ...event, ...known, first_seq: event.first_seq ?? event.seq };
+    const whole = { ...event, ...known, ...beginOf(event) };
     tools.set(key, whole);
     merged[merged.indexOf(known)] = whole;
   }
@@ -47,7 +47,7 @@ export function createMerger(): Merger {
   /** The newest version of an attempt, at the place where it began. */
   function addAttempt(event: AttemptEvent): void {
     const known = attempts.get(event.attempt.id);
-    const whole = known ? { ...known, first_seq: event.seq } : event;
+    const whole = known ? { ...known, ...beginOf(event) } : event;
     attempts.set(event.attempt.id, whole);
     if (known) merged[merged.indexOf(known)] = whole;
     else merged.push(whole);
@@ -58,7 +58,7 @@ export function createMerger(): Merger {
       if (event.kind === 'text' || event.kind === 'thought') {
         if (last && continues(last.event, event)) {
           last.deltas.push(event.delta);
-          last.event = { ...last.event, first_seq: event.seq };
+          last.event = { ...last.event, ...beginOf(event) };
           return;
         }
         last = { event, deltas: [event.delta] };
@@ -80,6 +80,11 @@ export function createMerger(): Merger {
         .sort((one, other) => (one.first_seq ?? one.seq) - (other.first_seq ?? other.seq)),
   };
 }
+
+const beginOf = ({ seq, first_seq, time, first_time }: ChatEvent): { first_seq: number; first_time: string } => ({
+  first_seq: first_seq ?? seq,
+  first_time: first_time ?? time,
+});
 
 const isDelta = (event: ChatEvent): event is Delta => event.kind === 'text' || event.kind === 'thought';
 

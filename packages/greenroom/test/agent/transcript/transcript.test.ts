@@ -239,7 +239,11 @@ test('pages together say what the events said, and cut no block and no titled ca
       assert.equal(textOf(paged), textOf(told));
       const calls = paged.filter(({ kind }) => kind === 'tool').map((event) => (event.kind === 'tool' ? event.call : ''));
       assert.deepEqual(calls.toSorted(), [...titled].toSorted());
-      for (const event of paged) if (event.kind === 'tool') assert.equal(event.status, lastStatus(told, event.call));
+      for (const event of paged) {
+        if (event.kind !== 'tool') continue;
+        assert.equal(event.status, lastStatus(told, event.call));
+        assert.ok((event.first_time ?? event.time) <= event.time);
+      }
     }),
     { numRuns: 60 },
   );

@@ -1,0 +1,5 @@
+export const content = {
+  title: 'Guestbook',
+  greeting: 'Hello',
+  hue: 160,
+};
