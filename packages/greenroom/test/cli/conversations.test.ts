@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AttemptView } from '@greenroom/sdk/wire';
 import { openTranscript } from '../../src/agent/transcript.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { createMachine } from './support.ts';
@@ -15,7 +16,11 @@ test('conversations are listed, shown and removed, and hostile text stays text',
   const { id } = transcript.createConversation({ title: '', user: USER });
   const { turn } = transcript.post({ conversation: id, id: 'm1', text: 'Make it blue\u001b]0;owned\u0007', user: USER });
   transcript.takeTurn({ pid: 1, start_ticks: 1, boot_id: 'x' });
-  for (const delta of ['It is ', 'blue.']) transcript.append({ conversation: id, turn }, { kind: 'text', block: 'b', delta });
+  const attempt = { id: 'a1', kind: 'deploy', status: 'running', commit: 'b'.repeat(40) } as AttemptView;
+  transcript.appendAttempt({ conversation: id, turn }, 1, attempt);
+  transcript.append({ conversation: id, turn }, { kind: 'text', block: 'b', delta: 'It is ' });
+  transcript.appendAttempt({ conversation: id, turn }, 2, { ...attempt, status: 'succeeded' });
+  transcript.append({ conversation: id, turn }, { kind: 'text', block: 'b', delta: 'blue.' });
   transcript.append({ conversation: id, turn }, { kind: 'tool', call: '1', title: 'Edit \u001b[2Jfile', status: 'completed' });
   transcript.append(
     { conversation: id, turn },
@@ -31,7 +36,7 @@ test('conversations are listed, shown and removed, and hostile text stays text',
   const asJson = JSON.parse((await machine.greenroom(['conversations', id, '--json'])).stdout);
   assert.deepEqual(
     asJson.events.map(({ kind }: { kind: string }) => kind),
-    ['message', 'turn', 'turn', 'text', 'tool', 'commit'],
+    ['message', 'turn', 'turn', 'attempt', 'text', 'text', 'tool', 'commit'],
   );
 
   const busy = await machine.greenroom(['conversations', '--delete', id]);

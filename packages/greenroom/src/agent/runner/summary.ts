@@ -17,6 +17,7 @@ export function summarise(transcript: Transcript, conversation: string, beforeTu
     events.filter(({ turn }) => turn !== beforeTurn),
     ({ turn }) => turn,
   );
+  for (const [turn, its] of turns) if (waits(its)) turns.delete(turn);
   const parts = [...turns.values()].map(turnText).filter((text) => text !== '');
   const kept: string[] = [];
   let bytes = 0;
@@ -40,6 +41,9 @@ export function sinceLastTurn(transcript: Transcript, conversation: string, turn
   const cut = ended?.kind === 'turn' && ended.status !== 'completed' ? [cutOff(ended)] : [];
   return [...cut, ...[...attempts.values()].map(lineOf)].join('\n');
 }
+
+/** It was said already, but its turn comes after this one. */
+const waits = (turn: readonly ChatEvent[]): boolean => turn.findLast((event) => event.kind === 'turn')?.status === 'queued';
 
 const isOver = ({ status }: { status: TurnStatus }): boolean => status !== 'queued' && status !== 'running';
 

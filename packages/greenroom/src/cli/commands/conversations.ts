@@ -85,8 +85,20 @@ function show(cli: Cli, transcript: Transcript, id: string, asJson: boolean): Ex
   }
   cli.say(cli.paint('bold', plain(conversation.title)));
   if (more) cli.say(cli.paint('dim', `(older events are left out; --json with the chat's API shows all)`));
-  for (const event of events) for (const line of eventLines(cli, event)) cli.say(line);
+  for (const event of wholeTexts(events)) for (const line of eventLines(cli, event)) cli.say(line);
   return EXIT.ok;
+}
+
+/** What happened while the agent was in the middle of a sentence is shown before or after it, so its parts follow each other. */
+function wholeTexts(events: readonly ChatEvent[]): ChatEvent[] {
+  const whole: ChatEvent[] = [];
+  for (const event of events) {
+    const last = whole.at(-1);
+    if (event.kind === 'text' && last?.kind === 'text' && last.turn === event.turn && last.block === event.block)
+      whole[whole.length - 1] = { ...last, delta: last.delta + event.delta };
+    else whole.push(event);
+  }
+  return whole;
 }
 
 /** A line or more for each event that says something by itself. */

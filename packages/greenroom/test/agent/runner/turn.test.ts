@@ -104,6 +104,17 @@ test('a session is resumed, loaded without its replay, or begun anew with a summ
   assert.ok(world.events().some((event) => event.kind === 'notice' && /given a summary/.test(event.text)));
 });
 
+test('messages that wait are no part of the summary', async (t) => {
+  const world = createWorld(t);
+  world.post('paint it blue');
+  world.post('and then red');
+  assert.equal(await runTurn(world.options()), 'completed');
+  const begun = world.events().find((event) => event.kind === 'turn' && event.session);
+  assert.equal(begun?.kind === 'turn' && begun.session, 'new');
+  const session = world.transcript.session(world.conversation)?.session ?? '';
+  assert.equal(remembered(world.memory, session).at(-1)?.prompt, 'INSTRUCTIONS\n\nThe message:\n\npaint it blue');
+});
+
 test('an agent that remembers is told what it cannot know: how its last turn ended, and what others did since', async (t) => {
   const world = createWorld(t);
   const promptOf = async (): Promise<string> => {
