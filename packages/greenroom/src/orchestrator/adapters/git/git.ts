@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 const DEFAULT_GIT_TIMEOUT_MS = 300_000;
 const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
 const STDERR_BYTES = 16 * 1024;
-const GENTLE_STOP_MS = 3_000;
+/** Long, because what is asked gently often runs at the lowest priority, and leaves locks behind when it is killed. */
+const GENTLE_STOP_MS = 15_000;
 
 export interface GitOptions {
   signal?: AbortSignal | undefined;
