@@ -99,14 +99,32 @@ export function helpText(): string {
   ].join('\n');
 }
 
-/** Commits and deploys, and says how that went. Answers whether it is live. */
-async function ship(agent: Performer, subject: string): Promise<boolean> {
+/** `open`: nothing is decided yet, such as when somebody has to approve it. */
+interface Shipped {
+  outcome: 'live' | 'open' | 'refused';
+  output: string;
+}
+
+/** Commits and deploys, and says how that went, except of a refusal that holds the words `expected`: that is the caller's to tell. */
+async function ship(agent: Performer, subject: string, expected?: string): Promise<Shipped> {
   const committed = await agent.git('Commit', 'commit', '--quiet', '--all', '--message', subject);
   if (!committed.ok) await agent.say('There is nothing to commit: it is like that already. I deploy it, so that it is live too.');
-  const { ok, output } = await agent.greenroom('Deploy', 'deploy', '--reason', subject);
-  if (ok) await agent.say('Done: it is live. Load the page again to see it. `Roll back` takes it back.');
+  const shipped = await deploy(agent, 'Deploy', subject);
+  if (shipped.outcome === 'live') await agent.say('Done: it is live. Load the page again to see it. `Roll back` takes it back.');
+  else if (expected === undefined || !shipped.output.includes(expected)) await tellNotLive(agent, shipped);
+  return shipped;
+}
+
+async function deploy(agent: Performer, title: string, reason: string): Promise<Shipped> {
+  const { ok, output } = await agent.greenroom(title, 'deploy', '--reason', reason);
+  if (!ok) return { outcome: 'refused', output };
+  return { outcome: /it is not live yet|nothing is decided yet/.test(output) ? 'open' : 'live', output };
+}
+
+async function tellNotLive(agent: Performer, { outcome, output }: Shipped): Promise<void> {
+  if (outcome === 'refused') await agent.say('It did not go live, as the answer above says. The commit stays on my branch.');
   else if (/approv/i.test(output)) await agent.say('It is healthy and waits for somebody to approve it.');
-  return ok;
+  else await agent.say('It is still under way; the steps above go on by themselves.');
 }
 
 async function breakAndRepair(agent: Performer): Promise<void> {
@@ -117,18 +135,29 @@ async function breakAndRepair(agent: Performer): Promise<void> {
   );
   await agent.edit(STORE, 'Forget an argument', /pinged\.run\(commit, new Date\(\)\.toISOString\(\)\)/, 'pinged.run(commit)');
   await agent.plan(plan, 1);
-  const live = await ship(agent, 'Tidy up the ping');
-  if (live) {
+  const broken = await ship(agent, 'Tidy up the ping', 'deep_check_failed');
+  if (broken.outcome !== 'refused') {
     await agent.say('That should have been refused, and was not.');
     return;
   }
   await agent.plan(plan, 2);
-  await agent.say('The deep check found it before a single visitor did; the live version was not touched. Now I repair it.');
+  const found = broken.output.includes('deep_check_failed');
+  await agent.say(
+    found
+      ? 'The deep check found it before a single visitor did; the live version was not touched. Now I repair it.'
+      : 'It was refused for another reason than my mistake. I take the mistake back.',
+  );
   await agent.plan(plan, 3);
   await agent.git('Take the mistake back', 'revert', '--no-edit', 'HEAD');
-  await agent.greenroom('Deploy the repaired version', 'deploy', '--reason', 'repair of the ping');
+  if (!found) return;
+  const repaired = await deploy(agent, 'Deploy the repaired version', 'repair of the ping');
+  if (repaired.outcome === 'refused') {
+    await tellNotLive(agent, repaired);
+    return;
+  }
   await agent.plan(plan, 4);
-  await agent.say('Repaired, and live.');
+  if (repaired.outcome === 'live') await agent.say('Repaired, and live.');
+  else await tellNotLive(agent, repaired);
 }
 
 async function leakAndRepair(agent: Performer): Promise<void> {
@@ -137,19 +166,29 @@ async function leakAndRepair(agent: Performer): Promise<void> {
   await agent.say('I will write a made-up key into the code, as a careless agent might.');
   await agent.append(CONTENT, 'Add a key', `export const key = 'ghp_${randomBytes(27).toString('hex').slice(0, 36)}';`);
   await agent.plan(plan, 1);
-  if (await ship(agent, 'Add a key')) {
+  const leaked = await ship(agent, 'Add a key', 'gate_secret');
+  if (leaked.outcome !== 'refused') {
     await agent.say('That should have been refused, and was not.');
     return;
   }
   await agent.plan(plan, 2);
+  const found = leaked.output.includes('gate_secret');
   await agent.say(
-    'The gate refused it before anything ran. A commit on top would not do: the key would still be in the history that is pushed. So the commit has to go.',
+    found
+      ? 'The gate refused it before anything ran. A commit on top would not do: the key would still be in the history that is pushed. So the commit has to go.'
+      : 'It was refused for another reason than the key. The commit has to go all the same.',
   );
   await agent.git('Take the commit back', 'reset', '--quiet', '--hard', 'HEAD~1');
+  if (!found) return;
   await agent.plan(plan, 3);
-  await agent.greenroom('Deploy again', 'deploy', '--reason', 'without the key');
+  const again = await deploy(agent, 'Deploy again', 'without the key');
+  if (again.outcome === 'refused') {
+    await tellNotLive(agent, again);
+    return;
+  }
   await agent.plan(plan, 4);
-  await agent.say('The key is gone from the history, and what is live is clean.');
+  if (again.outcome === 'live') await agent.say('The key is gone from the history, and what is live is clean.');
+  else await tellNotLive(agent, again);
 }
 
 /** Words in quotation marks, on one line, without what would end a string or a comment. */

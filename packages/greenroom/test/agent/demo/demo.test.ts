@@ -43,6 +43,21 @@ test('a refused deploy is read, taken back and repaired', async (t) => {
   assert.match(readFileSync(join(rig.repo, 'src/store.ts'), 'utf8'), /pinged\.run\(commit, new Date/);
 });
 
+test('it says of a deploy what came of it, and nothing else', async (t) => {
+  const told = async (then: string, text: string): Promise<string> => textOf((await ask(t, makeRig(t, then), text)).updates);
+  const waiting = await told("echo 'waits for a person’s approval'; echo 'it is not live yet.'", 'Make it blue');
+  assert.match(waiting, /waits for somebody to approve it/);
+  assert.doesNotMatch(waiting, /it is live/);
+  const denied = await told("echo 'waits for a person’s approval'; echo 'code: not_approved'; exit 1", 'Make it blue');
+  assert.match(denied, /did not go live/);
+  assert.doesNotMatch(denied, /waits for somebody/);
+  for (const text of ['Break it!', 'Put a secret into the code']) {
+    const frozen = await told("echo 'code: frozen'; exit 1", text);
+    assert.match(frozen, /did not go live[\s\S]*refused for another reason/);
+    assert.doesNotMatch(frozen, /deep check found|before anything ran|Repaired|is clean/);
+  }
+});
+
 test('whatever else is said, it tells what it knows and that it is no AI', async (t) => {
   const rig = makeRig(t, 'exit 0');
   const { updates } = await ask(t, rig, 'Write me a poem');
