@@ -91,5 +91,12 @@ function expectedError(error: unknown): CliError | undefined {
   if (error instanceof GreenroomAnswerError) return new CliError(EXIT.unreachable, 'unexpected_answer', error.message);
   // The system's own refusals (no permission, no space, a file where a folder should be) name the path; they are no bugs.
   if (error instanceof Error && 'syscall' in error) return new CliError(EXIT.failed, 'system_error', error.message);
+  // SQLite's, such as on a full disk.
+  if (error instanceof Error && 'errcode' in error)
+    return new CliError(
+      EXIT.failed,
+      'system_error',
+      `A database of the data directory cannot be used (${error.message}): try again when that is put right.`,
+    );
   return undefined;
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { test } from 'node:test';
 import type { AttemptView } from '@greenroom/sdk/wire';
 import { openTranscript } from '../../src/agent/transcript.ts';
@@ -47,4 +49,16 @@ test('conversations are listed, shown and removed, and hostile text stays text',
   const gone = await machine.greenroom(['conversations', id, '--json']);
   assert.deepEqual([gone.code, JSON.parse(gone.stdout).code], [1, 'not_found']);
   assert.equal((await machine.greenroom(['conversations', id, '--prune', '2'])).code, 2);
+});
+
+test('a transcript that cannot be used is said in a sentence', async (t) => {
+  const machine = await createMachine(t);
+  const file = layoutOf(machine.app.data).transcript;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, 'no database, whatever its name says. '.repeat(100));
+  const text = await machine.greenroom(['conversations']);
+  assert.deepEqual([text.code, text.stdout], [1, '']);
+  assert.match(text.stderr, /^✗ A database of the data directory cannot be used \(file is not a database\).*\n$/);
+  const asJson = await machine.greenroom(['conversations', '--json']);
+  assert.deepEqual([asJson.code, JSON.parse(asJson.stdout).code], [1, 'system_error']);
 });
