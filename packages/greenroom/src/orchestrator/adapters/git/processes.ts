@@ -23,7 +23,8 @@ export async function killMarked(name: string, value: string): Promise<number> {
   return killed.size;
 }
 
-async function markedProcesses(entry: string): Promise<number[]> {
+/** Running processes whose environment holds `NAME=value`, except this one. */
+export async function markedProcesses(entry: string): Promise<number[]> {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
   const marked = await Promise.all(

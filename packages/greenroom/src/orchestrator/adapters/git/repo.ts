@@ -8,6 +8,7 @@ import { syncFolder, writeDurably } from '../durable.ts';
 import { type CredentialSource, credentialOptions, environmentCredentials } from './credentials.ts';
 import { kindOf } from './files.ts';
 import { createGit, firstLine, GIT_MARKER, type Git, GitError, nulFields } from './git.ts';
+import { removeLocks } from './locks.ts';
 import { isFullId, isHexId, isRefName } from './names.ts';
 import { killMarked } from './processes.ts';
 import { localSource, parseRemote, type Source } from './remote.ts';
@@ -302,12 +303,7 @@ async function createBare(directory: string): Promise<void> {
 async function recover(git: Git, log: (message: string) => void): Promise<void> {
   const killed = await killMarked(GIT_MARKER, git.gitDir);
   if (killed > 0) log(`ended ${killed} git processes of an earlier run`);
-  const refs = (await readdir(join(git.gitDir, 'refs'), { recursive: true })).map((name) => join('refs', name));
-  const top = await readdir(git.gitDir);
-  for (const name of [...refs, ...top].filter((each) => each.endsWith('.lock'))) {
-    await rm(join(git.gitDir, name), { force: true });
-    log(`removed ${name}, left by an earlier run`);
-  }
+  for (const name of await removeLocks(git.gitDir)) log(`removed ${name}, left by an earlier run`);
 }
 
 async function refuseMissing(remote: { location: string; local: boolean }): Promise<void> {

@@ -139,8 +139,14 @@ function rawEntries(output: Buffer): [string, RawEntry][] {
   return entries;
 }
 
-/** A ref of its own for each rescue; an earlier one is never moved. */
+/** A ref of its own for each rescue; an earlier one is never moved. What is kept already, because the last try died right after it, is not kept twice. */
 async function keep(context: SlotContext, commit: string, label: string): Promise<string> {
+  const what = await context.bare.text(['log', '-1', '--format=%T %P', '--end-of-options', commit, '--']);
+  const kept = await context.bare.text(['for-each-ref', '--format=%(refname) %(tree) %(parent)', 'refs/greenroom/rescue/']);
+  const same = kept
+    .split('\n')
+    .find((line) => line.includes(`-${context.slot}-${label.slice(0, 7)}`) && line.slice(line.indexOf(' ') + 1).trim() === what.trim());
+  if (same !== undefined) return same.slice(0, same.indexOf(' '));
   const name = `refs/greenroom/rescue/${timeStamp(new Date())}-${context.slot}-${label.slice(0, 7)}`;
   for (let attempt = 1; ; attempt++) {
     const ref = attempt === 1 ? name : `${name}-${attempt}`;

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { MaintenanceReport } from '../../../ports.ts';
 import { type Git, GitError } from '../git.ts';
+import { removeStaleLocks } from '../locks.ts';
 
 /** When repacking is worth its time. An app's repository reaches the first after about a day of an active agent. */
 const LOOSE_OBJECTS = 2_000;
@@ -39,6 +40,7 @@ export async function maintain(git: Git, attemptRunning: () => boolean, signal: 
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     const stopped = error.kind === 'aborted' || error.kind === 'timeout';
+    if (stopped) await removeStaleLocks(git.gitDir, git.gitDir);
     return { status: stopped ? 'stopped' : 'failed', detail: `${error.message}.` };
   }
 }
