@@ -133,7 +133,7 @@ const zones: Zone[] = [
     forbidden: ['../home.ts', '../orchestrator/ports.ts', 'hono', 'zod'],
   },
   {
-    file: `${greenroom}/proxy/http/parse.ts`,
+    file: `${greenroom}/proxy/splice/parse.ts`,
     allowed: ['../store.ts', 'node:net'],
     forbidden: ['../../home.ts', '../../orchestrator/ports.ts'],
   },

@@ -39,7 +39,7 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
   let internalSide: Bound | null = null;
   let shown: (Shown & { preview: ProxyPreview; traffic: InstanceTraffic }) | null = null;
   const instances = new Map<string, InstanceTraffic>();
-  const pick: PickDestination = (path, headers) => pickPublic({ live: current?.public ?? null, chat, shown }, path, headers);
+  const pick: PickDestination = (path, cookies) => pickPublic({ live: current?.public ?? null, chat, shown }, path, cookies);
   const pickInternal: PickDestination = () => current?.internal ?? null;
 
   route(initial.target);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import type { Answer, Apps } from './apps.ts';
 import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget } from './bodies.ts';
-import { http } from './http/node-http.ts';
+import { http } from './node-http.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 

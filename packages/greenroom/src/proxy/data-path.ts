@@ -1,6 +1,6 @@
 /**
  * What the rest of the proxy needs from whatever moves the bytes. Routes, counting and drains know only this interface, so that the
- * implementation (`http/`, on node:http) can be replaced by another without touching them.
+ * implementation (`splice/`, on sockets) can be replaced by another without touching them.
  */
 export interface DataPath {
   /**
@@ -13,10 +13,10 @@ export interface DataPath {
 }
 
 /**
- * Answers where a request goes, or what the proxy itself says to it; null answers 503. Given the path with its query, and the request's headers,
- * name and value in turn. Asked each time that the request is to be sent, so it has to be quick.
+ * Answers where a request goes, or what the proxy itself says to it; null answers 503. Given the path with its query, and the values of the
+ * request's `Cookie` headers as they came. Asked each time that the request is to be sent, so it has to be quick.
  */
-export type PickDestination = (path: string, headers: readonly string[]) => Destination | Reply | null;
+export type PickDestination = (path: string, cookies: readonly string[]) => Destination | Reply | null;
 
 /** An answer of the proxy's own. */
 export interface Reply {

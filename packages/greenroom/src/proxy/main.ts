@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
-import { createHttpDataPath } from './http/data-path.ts';
 import { takeLock } from './lock.ts';
+import { createSpliceDataPath } from './splice/data-path.ts';
 import { createRouteStore } from './store.ts';
 
 const VERSION = '0.1.0';
@@ -33,7 +33,7 @@ async function run(directory: string): Promise<void> {
   let control: Control | null = null;
   let stopping = false;
   const apps = createApps({
-    dataPath: createHttpDataPath(),
+    dataPath: createSpliceDataPath(),
     store: createRouteStore(directory),
     log,
     onEmpty: () => void stop('no app is left'),

@@ -47,10 +47,10 @@ export function chatSide({ port, chat }: ProxyAppBody): ChatSide | null {
   };
 }
 
-export function pickPublic({ live, chat, shown }: Sides, path: string, headers: readonly string[]): Destination | Reply | null {
+export function pickPublic({ live, chat, shown }: Sides, path: string, cookies: readonly string[]): Destination | Reply | null {
   if (!chat) return live;
   if (isBelow(path, chat.path)) return pickChat(chat, shown, path);
-  const values = previewCookies(headers, chat.cookie);
+  const values = previewCookies(cookies, chat.cookie);
   if (!values) return live;
   if (shown && values.some((it) => matches(shown.token, it))) return { ...shown.destination, hiddenCookies: PREVIEW_COOKIE };
   if (!live) return null;
@@ -83,12 +83,12 @@ function isAmbiguous(rest: string): boolean {
 }
 
 /** Values of the app's own preview cookie; undefined when the request has no cookie of that kind, its own or another's. */
-function previewCookies(headers: readonly string[], name: string): string[] | undefined {
+function previewCookies(cookies: readonly string[], name: string): string[] | undefined {
   let values: string[] | undefined;
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]?.length !== 6 || headers[i]?.toLowerCase() !== 'cookie' || !headers[i + 1]?.includes(PREVIEW_COOKIE)) continue;
+  for (const cookie of cookies) {
+    if (!cookie.includes(PREVIEW_COOKIE)) continue;
     values ??= [];
-    for (const pair of (headers[i + 1] as string).split(';')) {
+    for (const pair of cookie.split(';')) {
       const at = pair.indexOf('=');
       if (at !== -1 && pair.slice(0, at).trim() === name) values.push(pair.slice(at + 1).trim());
     }

@@ -4,7 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import test from 'node:test';
 import type { Flight, PickDestination } from '../../src/proxy/data-path.ts';
-import { createHttpDataPath } from '../../src/proxy/http/data-path.ts';
+import { createSpliceDataPath } from '../../src/proxy/splice/data-path.ts';
 import { fetchOnce, freePort, rawExchange, startApp, startProxyRig, targetOf, until } from './rig.ts';
 
 test('without a live instance every request is answered 503 with Retry-After', async (t) => {
@@ -134,7 +134,7 @@ test('a request that the old instance refused goes to the new one, with its body
     };
     return { instance, host: '127.0.0.1', port: route(picked.length), begin };
   };
-  const listener = await createHttpDataPath().listen(port, '127.0.0.1', pick);
+  const listener = await createSpliceDataPath().listen(port, '127.0.0.1', pick);
   t.after(() => listener.close(0));
 
   // The route moves between the head of the request and the refusal.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { closeFrame, createFrameScanner } from '../../src/proxy/http/frames.ts';
+import { closeFrame, createFrameScanner } from '../../src/proxy/splice/frames.ts';
 
 /** Frames of every length encoding, masked and not, and where each ends. */
 function stream(): { bytes: Buffer; ends: number[] } {

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Flight } from '../data-path.ts';
 import { closeFrame, createFrameScanner, type FrameScanner } from './frames.ts';
@@ -7,8 +6,8 @@ import { closeFrame, createFrameScanner, type FrameScanner } from './frames.ts';
 const TUNNEL_CLOSE_GRACE_MS = 1_000;
 
 export interface TunnelOptions {
-  answer: IncomingMessage;
-  response: ServerResponse;
+  /** The 101 as the app gave it: its hop-by-hop headers are the ones that the client has to see. */
+  head: string;
   client: Socket;
   clientHead: Buffer;
   app: Socket;
@@ -21,10 +20,9 @@ export interface TunnelOptions {
  * After a 101: bytes both ways at the pace of the slower side. A WebSocket is closed by a Close frame 1001 to both sides between two frames,
  * any other protocol by ending both connections.
  */
-export function tunnel({ answer, response, client, clientHead, app, appHead, protocol, flight }: TunnelOptions): void {
+export function tunnel({ head, client, clientHead, app, appHead, protocol, flight }: TunnelOptions): void {
   const isWebSocket = protocol.toLowerCase() === 'websocket';
-  response.detachSocket(client);
-  client.write(headOf(answer), 'latin1');
+  client.write(head, 'latin1');
   if (clientHead.length > 0) client.unshift(clientHead);
   if (appHead.length > 0) app.unshift(appHead);
   const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null);
@@ -119,11 +117,4 @@ function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
     },
     ended: () => frame === null || injected,
   };
-}
-
-/** The 101 as the app gave it: its hop-by-hop headers are the ones that the client has to see. */
-function headOf(answer: IncomingMessage): string {
-  let head = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
-  for (let i = 0; i < answer.rawHeaders.length; i += 2) head += `${answer.rawHeaders[i]}: ${answer.rawHeaders[i + 1]}\r\n`;
-  return `${head}\r\n`;
 }

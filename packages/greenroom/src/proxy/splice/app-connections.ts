@@ -1,0 +1,164 @@
+import { connect, type Socket } from 'node:net';
+import type { Destination } from '../data-path.ts';
+
+/**
+ * Idle connections to an app are closed after this long, well below the limits of common app servers (gunicorn 2 s, node 5 s), and sooner when
+ * the app says so with `Keep-Alive: timeout=`: a connection that the app is just closing is the one that loses a request.
+ */
+const IDLE_MS = 1_500;
+/** Closed this long before the app would. */
+const IDLE_MARGIN_MS = 1_000;
+const MAX_IDLE_CONNECTIONS = 256;
+/** Connecting over loopback takes no time; only a full accept queue makes it take any. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const SWEEP_MS = 250;
+
+/** Whoever a connection to an app is lent to. */
+export interface AppUser {
+  onConnect(): void;
+  onData(bytes: Buffer): void;
+  onDrain(): void;
+  /** The app sent all it will send. */
+  onEnd(): void;
+  /** Nothing comes any more, in either direction. `broken`: it did not end in order. */
+  onClose(broken: boolean): void;
+}
+
+export interface AppConnection {
+  readonly socket: Socket;
+  readonly pool: Pool;
+  user: AppUser | null;
+  connected: boolean;
+  broken: boolean;
+  /** Lent before: the app may be closing it at this very moment. */
+  reused: boolean;
+  /** When an idle one is closed, in milliseconds of `performance.now()`. */
+  idleUntil: number;
+}
+
+/** Connections to one address. */
+interface Pool {
+  /** The one that was used last is at the end, and is lent first. */
+  idle: AppConnection[];
+  /** The address is not routed to any more. */
+  retired: boolean;
+}
+
+/** Connections to apps, kept for the next request. */
+export interface AppConnections {
+  /** `fresh`: one of its own, which is what a request needs that cannot be sent again. */
+  lend(destination: Destination, fresh: boolean, user: AppUser): AppConnection;
+  /** Gives back a connection on which nothing is under way. `idleMs` is what the app said of idle ones; 0 for nothing. */
+  giveBack(connection: AppConnection, idleMs: number): void;
+  /** Closes idle connections to an address; those in use when they become idle. */
+  forget(host: string, port: number): void;
+}
+
+export function createAppConnections(): AppConnections {
+  const pools = new Map<string, Pool>();
+  let sweep: NodeJS.Timeout | undefined;
+
+  function poolOf(key: string): Pool {
+    const known = pools.get(key);
+    if (known) return known;
+    const pool: Pool = { idle: [], retired: false };
+    pools.set(key, pool);
+    return pool;
+  }
+
+  function sweepIdle(): void {
+    const now = performance.now();
+    let left = 0;
+    for (const { idle } of pools.values()) {
+      for (const connection of idle) if (connection.idleUntil <= now) connection.socket.destroy();
+      left += idle.length;
+    }
+    if (left > 0) return;
+    clearInterval(sweep);
+    sweep = undefined;
+  }
+
+  return {
+    lend(destination, fresh, user) {
+      const pool = poolOf(keyOf(destination));
+      for (let found = fresh ? undefined : pool.idle.pop(); found; found = pool.idle.pop()) {
+        if (found.socket.destroyed || found.broken) continue;
+        found.user = user;
+        found.reused = true;
+        return found;
+      }
+      return open(destination, pool, user);
+    },
+    giveBack(connection, idleMs) {
+      const { pool, socket } = connection;
+      connection.user = null;
+      const lasts = idleMs === 0 ? IDLE_MS : Math.min(IDLE_MS, idleMs - IDLE_MARGIN_MS);
+      if (pool.retired || pool.idle.length >= MAX_IDLE_CONNECTIONS || lasts <= 0 || connection.broken || socket.destroyed) {
+        socket.destroy();
+        return;
+      }
+      connection.idleUntil = performance.now() + lasts;
+      pool.idle.push(connection);
+      sweep ??= setInterval(sweepIdle, SWEEP_MS).unref();
+    },
+    forget(host, port) {
+      const pool = pools.get(`${host}|${port}`);
+      if (!pool) return;
+      pools.delete(`${host}|${port}`);
+      pool.retired = true;
+      for (const { socket } of pool.idle) socket.destroy();
+    },
+  };
+}
+
+/** Takes the connection out of HTTP: from now on its socket is somebody else's. */
+export function handOver(connection: AppConnection): Socket {
+  connection.user = ABSENT;
+  return connection.socket;
+}
+
+const ABSENT: AppUser = {
+  onConnect: () => undefined,
+  onData: () => undefined,
+  onDrain: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+};
+
+function open(destination: Destination, pool: Pool, user: AppUser): AppConnection {
+  const { host, port, socket: path } = destination;
+  const socket = connect({ ...(path === undefined ? { host, port } : { path }), allowHalfOpen: true, noDelay: true });
+  const connection: AppConnection = { socket, pool, user, connected: false, broken: false, reused: false, idleUntil: 0 };
+  const timer = setTimeout(() => socket.destroy(new Error('the app did not accept the connection')), CONNECT_TIMEOUT_MS);
+  socket.once('connect', () => {
+    clearTimeout(timer);
+    connection.connected = true;
+    connection.user?.onConnect();
+  });
+  socket.on('data', (bytes: Buffer) => {
+    // What an app says unasked belongs to no request.
+    if (connection.user) connection.user.onData(bytes);
+    else socket.destroy();
+  });
+  socket.on('drain', () => connection.user?.onDrain());
+  socket.on('end', () => {
+    if (connection.user) connection.user.onEnd();
+    else socket.destroy();
+  });
+  socket.on('error', () => {
+    connection.broken = true;
+  });
+  socket.once('close', () => {
+    clearTimeout(timer);
+    const at = pool.idle.indexOf(connection);
+    if (at !== -1) pool.idle.splice(at, 1);
+    const { user: last } = connection;
+    connection.user = null;
+    last?.onClose(connection.broken);
+  });
+  return connection;
+}
+
+function keyOf({ host, port, socket }: Destination): string {
+  return socket ?? `${host}|${port}`;
+}

@@ -1,0 +1,187 @@
+import { COLON, COMMA, CR, FIELD, HT, isName, LF, lower, SP, TOKEN, text, UNDERSCORE } from './bytes.ts';
+
+/** What the proxy knows of a header by its name. */
+export const FIELD_KIND = {
+  /** Passed on as it is. */
+  other: 0,
+  host: 1,
+  connection: 2,
+  contentLength: 3,
+  transferEncoding: 4,
+  te: 5,
+  upgrade: 6,
+  expect: 7,
+  trailer: 8,
+  cookie: 9,
+  date: 10,
+  contentType: 11,
+  /** Of this hop only: `Keep-Alive`, `Proxy-Connection`. */
+  hop: 12,
+  keepAlive: 13,
+  /** What a client says about forwarding: `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `Proxy`, and any of these or of the framing names spelt with `_`. */
+  forged: 14,
+} as const;
+export type FieldKind = (typeof FIELD_KIND)[keyof typeof FIELD_KIND];
+
+const NAMES: [string, FieldKind][] = [
+  ['host', FIELD_KIND.host],
+  ['connection', FIELD_KIND.connection],
+  ['content-length', FIELD_KIND.contentLength],
+  ['transfer-encoding', FIELD_KIND.transferEncoding],
+  ['te', FIELD_KIND.te],
+  ['upgrade', FIELD_KIND.upgrade],
+  ['expect', FIELD_KIND.expect],
+  ['trailer', FIELD_KIND.trailer],
+  ['cookie', FIELD_KIND.cookie],
+  ['date', FIELD_KIND.date],
+  ['content-type', FIELD_KIND.contentType],
+  ['keep-alive', FIELD_KIND.keepAlive],
+  ['proxy-connection', FIELD_KIND.hop],
+  ['proxy', FIELD_KIND.forged],
+  ['forwarded', FIELD_KIND.forged],
+  ['x-real-ip', FIELD_KIND.forged],
+];
+/** Known names by their length, so that most names are compared with none. */
+const BY_LENGTH: (readonly { name: Uint8Array; kind: FieldKind }[] | undefined)[] = [];
+for (const [name, kind] of NAMES) BY_LENGTH[name.length] = [...(BY_LENGTH[name.length] ?? []), { name: lower(name), kind }];
+const X_FORWARDED = lower('x-forwarded-');
+/** Names that CGI-like servers cannot tell from these when a hyphen is written as `_`. */
+const LOOKALIKES = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'forwarded', 'x-real-ip', 'proxy']);
+
+/** A line takes at least four bytes, so that a head within its limit has no more than this. */
+const MAX_FIELDS = 16 * 1024;
+const STRIDE = 6;
+
+/** Where the headers of one head lie in its bytes. Filled again for the next head: it belongs to whoever reads now. */
+export interface FieldTable {
+  count: number;
+  places: Int32Array;
+}
+
+export const newFieldTable = (): FieldTable => ({ count: 0, places: new Int32Array(MAX_FIELDS * STRIDE) });
+
+/** Columns of a table: `places[row * FIELD_STRIDE + AT.line]`. Lines end behind their CRLF; values are without the space around them. */
+export const FIELD_STRIDE = STRIDE;
+export const AT = { kind: 0, line: 1, nameEnd: 2, value: 3, valueEnd: 4, lineEnd: 5 } as const;
+
+export type FieldProblem =
+  | 'a line that begins with a space'
+  | 'a malformed header name'
+  | 'a control character in a header'
+  | 'a line that does not end in CRLF'
+  | 'too many headers';
+
+/**
+ * Reads header lines up to the empty one, which has to be there before `end`. Answers what is wrong; empty when nothing is. What is behind the
+ * empty line is not looked at.
+ */
+export function readFields(bytes: Buffer, start: number, end: number, into: FieldTable): FieldProblem | '' {
+  const { places } = into;
+  into.count = 0;
+  let at = start;
+  for (;;) {
+    const first = bytes[at] as number;
+    if (first === CR && bytes[at + 1] === LF) return '';
+    if (first === SP || first === HT) return 'a line that begins with a space';
+    let i = at;
+    while (TOKEN[bytes[i] as number] === 1) i += 1;
+    if (i === at || bytes[i] !== COLON) return 'a malformed header name';
+    if (into.count === MAX_FIELDS) return 'too many headers';
+    const row = into.count * STRIDE;
+    places[row + AT.kind] = kindOf(bytes, at, i);
+    places[row + AT.line] = at;
+    places[row + AT.nameEnd] = i;
+    i += 1;
+    while (bytes[i] === SP || bytes[i] === HT) i += 1;
+    const value = i;
+    while (i < end && FIELD[bytes[i] as number] === 1) i += 1;
+    if (bytes[i] !== CR) return bytes[i] === LF ? 'a line that does not end in CRLF' : 'a control character in a header';
+    if (bytes[i + 1] !== LF) return 'a line that does not end in CRLF';
+    at = i + 2;
+    while (i > value && (bytes[i - 1] === SP || bytes[i - 1] === HT)) i -= 1;
+    places[row + AT.value] = value;
+    places[row + AT.valueEnd] = i;
+    places[row + AT.lineEnd] = at;
+    into.count += 1;
+  }
+}
+
+export function kindOf(bytes: Buffer, start: number, end: number): FieldKind {
+  const length = end - start;
+  const known = BY_LENGTH[length];
+  if (known !== undefined) {
+    for (let i = 0; i < known.length; i += 1) {
+      const { name, kind } = known[i] as { name: Uint8Array; kind: FieldKind };
+      if (isName(bytes, start, name)) return kind;
+    }
+  }
+  if (length > X_FORWARDED.length && isName(bytes, start, X_FORWARDED)) return FIELD_KIND.forged;
+  for (let i = start; i < end; i += 1) if (bytes[i] === UNDERSCORE) return kindOfLookalike(text(bytes, start, end));
+  return FIELD_KIND.other;
+}
+
+function kindOfLookalike(spelt: string): FieldKind {
+  const name = spelt.toLowerCase().replaceAll('_', '-');
+  return LOOKALIKES.has(name) || name.startsWith('x-forwarded-') ? FIELD_KIND.forged : FIELD_KIND.other;
+}
+
+/** What `Connection` may not make a proxy drop: it frames or addresses the message. */
+const NEVER_DROPPED = new Set(['host', 'content-length', 'content-type', 'expect', 'trailer', 'cookie', 'authorization', 'set-cookie']);
+/** Its usual words, which name no header that would still be there. */
+const CONNECTION_WORDS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'proxy-connection', '']);
+
+export interface ConnectionWords {
+  close: boolean;
+  keepAlive: boolean;
+  upgrade: boolean;
+  /** Other headers that are of this hop only, in lower case. */
+  names: string[];
+}
+
+/** Reads the value of a `Connection` header. */
+export function readConnection(value: string, into: ConnectionWords): void {
+  for (const part of value.toLowerCase().split(',')) {
+    const word = part.trim();
+    if (word === 'close') into.close = true;
+    else if (word === 'keep-alive') into.keepAlive = true;
+    else if (word === 'upgrade') into.upgrade = true;
+    if (!CONNECTION_WORDS.has(word) && !NEVER_DROPPED.has(word)) into.names.push(word);
+  }
+}
+
+/** Drops the lines of the named headers from a block of header lines. */
+export function withoutNames(block: string, names: readonly string[]): string {
+  if (names.length === 0) return block;
+  let kept = '';
+  for (const line of block.split('\r\n')) {
+    if (line !== '' && !names.includes(line.slice(0, line.indexOf(':')).toLowerCase())) kept += `${line}\r\n`;
+  }
+  return kept;
+}
+
+/** Digits only, at most fifteen, so that it counts exactly; -1 for anything else. */
+export function readLength(bytes: Buffer, start: number, end: number): number {
+  if (end - start < 1 || end - start > 15) return -1;
+  let length = 0;
+  for (let i = start; i < end; i += 1) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    length = length * 10 + digit;
+  }
+  return length;
+}
+
+const CHUNKED = lower('chunked');
+
+/** Whether the value is `chunked` and nothing else. */
+export function isChunked(bytes: Buffer, start: number, end: number): boolean {
+  return end - start === CHUNKED.length && isName(bytes, start, CHUNKED);
+}
+
+/** Whether a list has `trailers` in it. */
+export function acceptsTrailers(bytes: Buffer, start: number, end: number): boolean {
+  for (const item of text(bytes, start, end).toLowerCase().split(String.fromCharCode(COMMA))) {
+    if (item.split(';', 1)[0]?.trim() === 'trailers') return true;
+  }
+  return false;
+}

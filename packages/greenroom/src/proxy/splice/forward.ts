@@ -1,0 +1,43 @@
+import type { Destination } from '../data-path.ts';
+import type { Client } from './client.ts';
+import { CHUNKED_BODY, type RequestHead } from './request-head.ts';
+
+/** Methods that usually have a body: one without says so. */
+const USUALLY_WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+
+/**
+ * The head of a request as the app gets it. The proxy is the edge: what a client says about forwarding was dropped, and is said anew, so that an app
+ * may believe it.
+ */
+export function requestBytes(request: RequestHead, client: Client, { hiddenCookies }: Destination): string {
+  const { method, path, body, upgrade, saysLength } = request;
+  const host = request.host === '' ? client.localHost : request.host;
+  const fields =
+    hiddenCookies === undefined || request.cookies.length === 0 ? request.fields : withoutCookies(request.fields, hiddenCookies);
+  let head = `${method} ${path} HTTP/1.1\r\n`;
+  // HTTP/1.0 may leave it out; the app is spoken to in HTTP/1.1, which may not.
+  if (request.host === '') head += `Host: ${host}\r\n`;
+  head += fields + client.forwarded(host);
+  if (body === CHUNKED_BODY) head += 'Transfer-Encoding: chunked\r\n';
+  else if (!saysLength && USUALLY_WITH_BODY.has(method)) head += 'Content-Length: 0\r\n';
+  if (upgrade !== '') head += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
+  else if (request.acceptsTrailers) head += 'Connection: TE\r\nTE: trailers\r\n';
+  return `${head}\r\n`;
+}
+
+/** Header lines without the cookies whose name begins like this; the others stay as they came, byte for byte. */
+function withoutCookies(fields: string, prefix: string): string {
+  let kept = '';
+  for (const line of fields.split('\r\n')) {
+    if (line === '') continue;
+    if (!/^cookie:/i.test(line)) {
+      kept += `${line}\r\n`;
+      continue;
+    }
+    const cookies = line.slice('cookie:'.length).split(';');
+    const others = cookies.filter((cookie) => !cookie.trimStart().startsWith(prefix));
+    if (others.length === cookies.length) kept += `${line}\r\n`;
+    else if (others.length > 0) kept += `${line.slice(0, 'cookie:'.length)} ${others.join(';').trimStart()}\r\n`;
+  }
+  return kept;
+}

@@ -1,0 +1,25 @@
+/** What a client may take up. There is none on a whole request or answer: uploads and streams may take as long as they do. */
+export interface Limits {
+  /** Bytes of a request's head. */
+  headBytes: number;
+  /** From the first byte of a head, or the connection's beginning, to its last. */
+  headTimeoutMs: number;
+  /** Between two requests. Longer than the idle limit of common clients and load balancers, so that it is they who close. */
+  idleTimeoutMs: number;
+  /** Without a byte moving although one side waits for the other to take or give some: a client that stopped in the middle of its upload, or reading. */
+  stallTimeoutMs: number;
+  /** From the request's last byte to the first of the answer; 0 for any time. */
+  answerTimeoutMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  headBytes: 16 * 1024,
+  headTimeoutMs: 20_000,
+  idleTimeoutMs: 75_000,
+  stallTimeoutMs: 300_000,
+  answerTimeoutMs: 0,
+};
+
+export const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+/** Bytes of later requests that are held while an earlier one is answered. */
+export const MAX_PIPELINED_BYTES = 64 * 1024;

@@ -1,0 +1,216 @@
+import { CR, HASH, HOST, LF, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
+import {
+  AT,
+  acceptsTrailers,
+  type ConnectionWords,
+  FIELD_KIND,
+  FIELD_STRIDE,
+  type FieldKind,
+  type FieldTable,
+  isChunked,
+  newFieldTable,
+  readConnection,
+  readFields,
+  readLength,
+  withoutNames,
+} from './fields.ts';
+
+/** The body's length in bytes, or one of these. */
+export const NO_BODY = 0;
+export const CHUNKED_BODY = -1;
+
+/** A request as the proxy takes it: everything that frames or addresses it understood, or refused. */
+export interface RequestHead {
+  method: string;
+  /** In origin form, or `*`. */
+  path: string;
+  minor: 0 | 1;
+  /** Bytes, `NO_BODY` or `CHUNKED_BODY`. */
+  body: number;
+  /** Whether the client wants the connection kept. */
+  keepAlive: boolean;
+  expectsContinue: boolean;
+  /** The protocol that is asked for; empty when none is, or one that is not passed on. */
+  upgrade: string;
+  /** Value of `Host`; empty when HTTP/1.0 left it out. */
+  host: string;
+  /** Values of `Cookie`, as they came; most requests have one or none. */
+  cookies: readonly string[];
+  acceptsTrailers: boolean;
+  /** Whether it names a length, even 0. */
+  saysLength: boolean;
+  /** Lines for the app, each with its CRLF, without those of this hop, those that frame the body, and what a client says of forwarding. */
+  fields: string;
+}
+
+export type ParsedRequest = { ok: true; head: RequestHead } | { ok: false; reason: string };
+
+/** Methods that are passed on: those of RFC 9110 without CONNECT, PATCH, and what WebDAV and caches use. */
+const METHODS = new Set(
+  'GET HEAD POST PUT DELETE OPTIONS TRACE PATCH QUERY ACL BIND CHECKOUT COPY LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE M-SEARCH NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'.split(
+    ' ',
+  ),
+);
+const NONE: readonly string[] = [];
+const NO_LENGTH = -2;
+const VERSION = Buffer.from('HTTP/1.', 'latin1');
+const VERSION_BYTES = 8;
+/** reg-name, IPv4 or bracketed IPv6, with an optional port. */
+const HOST_SHAPE = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/is;
+const UPGRADE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~/-]+$/;
+
+const TABLE = newFieldTable();
+
+/** Reads a request's head, from `start` to behind its CRLFCRLF at `end`. Nothing ambiguous gets through: see the reasons. */
+export function parseRequest(bytes: Buffer, start: number, end: number): ParsedRequest {
+  let i = start;
+  while (TOKEN[bytes[i] as number] === 1) i += 1;
+  const method = text(bytes, start, i);
+  if (bytes[i] !== SP) return refuse('a malformed request line');
+  if (!METHODS.has(method)) return refuse('a method that is not known here');
+  const target = i + 1;
+  i = target;
+  while (i < end && TARGET[bytes[i] as number] === 1) i += 1;
+  if (bytes[i] === HASH) return refuse('a fragment in the request target');
+  if (i === target || bytes[i] !== SP) return refuse('a malformed request target');
+  const minor = readVersion(bytes, i + 1);
+  if (minor === -1) return refuse('a version that is not spoken here');
+  const problem = readFields(bytes, i + 1 + VERSION_BYTES + 2, end, TABLE);
+  if (problem !== '') return refuse(problem);
+  const read = readMeaning(bytes, TABLE, minor);
+  if (typeof read === 'string') return refuse(read);
+  const path = originForm(text(bytes, target, i), method, read.host);
+  if (path === '') return refuse('a malformed request target, or one of another host than Host says');
+  return { ok: true, head: { ...read, method, path, minor, upgrade: method === 'GET' ? read.upgrade : '' } };
+}
+
+type Meaning = Omit<RequestHead, 'method' | 'path' | 'minor'>;
+
+/** What the headers say, with those that are passed on; or why they are refused. */
+function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1): Meaning | string {
+  let hosts = 0;
+  let host = '';
+  let length = NO_LENGTH;
+  let chunked = false;
+  let expectsContinue = false;
+  let trailers = false;
+  let upgrade = '';
+  let upgrades = 0;
+  let connection: ConnectionWords | null = null;
+  let cookies: string[] | null = null;
+  let announced = '';
+  let fields = '';
+  /** Lines from here on are passed on and not copied yet. */
+  let kept = count > 0 ? (places[AT.line] as number) : 0;
+  let end = kept;
+  for (let row = 0; row < count * FIELD_STRIDE; row += FIELD_STRIDE) {
+    const kind = places[row + AT.kind] as FieldKind;
+    const value = places[row + AT.value] as number;
+    const valueEnd = places[row + AT.valueEnd] as number;
+    end = places[row + AT.lineEnd] as number;
+    if (kind === FIELD_KIND.other || kind === FIELD_KIND.date || kind === FIELD_KIND.contentType) continue;
+    let drop = true;
+    switch (kind) {
+      case FIELD_KIND.host:
+        hosts += 1;
+        if (!isHost(bytes, value, valueEnd)) return 'a malformed Host';
+        host = text(bytes, value, valueEnd);
+        drop = false;
+        break;
+      case FIELD_KIND.cookie:
+        cookies ??= [];
+        cookies.push(text(bytes, value, valueEnd));
+        drop = false;
+        break;
+      case FIELD_KIND.contentLength:
+        if (length !== NO_LENGTH) return 'more than one Content-Length';
+        length = readLength(bytes, value, valueEnd);
+        if (length === -1) return 'a malformed Content-Length';
+        drop = false;
+        break;
+      case FIELD_KIND.transferEncoding:
+        if (chunked) return 'more than one Transfer-Encoding';
+        if (minor === 0) return 'Transfer-Encoding in HTTP/1.0';
+        if (!isChunked(bytes, value, valueEnd)) return 'a Transfer-Encoding other than "chunked"';
+        chunked = true;
+        break;
+      case FIELD_KIND.connection:
+        connection ??= { close: false, keepAlive: false, upgrade: false, names: [] };
+        readConnection(text(bytes, value, valueEnd), connection);
+        break;
+      case FIELD_KIND.te:
+        trailers ||= acceptsTrailers(bytes, value, valueEnd);
+        break;
+      case FIELD_KIND.upgrade:
+        upgrades += 1;
+        upgrade = text(bytes, value, valueEnd);
+        break;
+      case FIELD_KIND.expect:
+        if (text(bytes, value, valueEnd).toLowerCase() === '100-continue') expectsContinue = minor === 1;
+        drop = minor === 0;
+        break;
+      case FIELD_KIND.trailer:
+        announced += text(bytes, places[row + AT.line] as number, end);
+        break;
+      default:
+        break;
+    }
+    if (!drop) continue;
+    fields += text(bytes, kept, places[row + AT.line] as number);
+    kept = end;
+  }
+  fields += text(bytes, kept, end);
+  if (chunked && length !== NO_LENGTH) return 'both Transfer-Encoding and Content-Length';
+  if (hosts > 1) return 'more than one Host';
+  if (hosts === 0 && minor === 1) return 'no Host';
+  if (connection && connection.names.length > 0) fields = withoutNames(fields, connection.names);
+  const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
+  // Where no trailer can follow, none is announced.
+  if (chunked) fields += announced;
+  const isUpgrade =
+    connection?.upgrade === true && upgrades === 1 && minor === 1 && !chunked && length === NO_LENGTH && mayUpgrade(upgrade);
+  return {
+    body,
+    keepAlive: connection?.close !== true && (minor === 1 || connection?.keepAlive === true),
+    expectsContinue: expectsContinue && body !== NO_BODY,
+    upgrade: isUpgrade ? upgrade : '',
+    host,
+    cookies: cookies ?? NONE,
+    acceptsTrailers: trailers,
+    fields,
+    saysLength: length !== NO_LENGTH,
+  };
+}
+
+/** `HTTP/1.1` or `HTTP/1.0` with its CRLF: the minor version; -1 for anything else. */
+function readVersion(bytes: Buffer, at: number): 0 | 1 | -1 {
+  for (let i = 0; i < VERSION.length; i += 1) if (bytes[at + i] !== VERSION[i]) return -1;
+  const minor = (bytes[at + VERSION.length] as number) - 0x30;
+  if ((minor !== 0 && minor !== 1) || bytes[at + VERSION_BYTES] !== CR || bytes[at + VERSION_BYTES + 1] !== LF) return -1;
+  return minor;
+}
+
+function isHost(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i += 1) if (HOST[bytes[i] as number] !== 1) return false;
+  return HOST_SHAPE.test(text(bytes, start, end));
+}
+
+/** The path to ask the app for; empty when the target is malformed or of another host. */
+function originForm(target: string, method: string, host: string): string {
+  if (target.charCodeAt(0) === SLASH) return target;
+  if (target === '*') return method === 'OPTIONS' ? target : '';
+  const absolute = ABSOLUTE_FORM.exec(target);
+  const [, authority = '', rest = ''] = absolute ?? [];
+  if (!absolute || authority === '' || authority.toLowerCase() !== host.toLowerCase()) return '';
+  return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`;
+}
+
+/** HTTP/2 in clear would carry requests past every check here; asking for TLS inside would too. */
+function mayUpgrade(protocol: string): boolean {
+  return UPGRADE_NAME.test(protocol) && !/^(?:h2c?|http|tls)(?:\/|$)/i.test(protocol);
+}
+
+function refuse(reason: string): ParsedRequest {
+  return { ok: false, reason };
+}
