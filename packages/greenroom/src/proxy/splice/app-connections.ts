@@ -20,8 +20,8 @@ export interface AppUser {
   onDrain(): void;
   /** The app sent all it will send. */
   onEnd(): void;
-  /** Nothing comes any more, in either direction. `broken`: it did not end in order. */
-  onClose(broken: boolean): void;
+  /** Nothing comes any more, in either direction. */
+  onClose(): void;
 }
 
 export interface AppConnection {
@@ -154,7 +154,7 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
     if (at !== -1) pool.idle.splice(at, 1);
     const { user: last } = connection;
     connection.user = null;
-    last?.onClose(connection.broken);
+    last?.onClose();
   });
   return connection;
 }

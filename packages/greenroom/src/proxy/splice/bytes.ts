@@ -4,10 +4,16 @@ export const CR = 0x0d;
 export const LF = 0x0a;
 export const SP = 0x20;
 export const HT = 0x09;
+export const DOT = 0x2e;
 export const COLON = 0x3a;
 export const COMMA = 0x2c;
 export const HASH = 0x23;
 export const SLASH = 0x2f;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const EQUALS = 0x3d;
 export const SEMICOLON = 0x3b;
 export const UNDERSCORE = 0x5f;
 
@@ -17,8 +23,8 @@ export const TOKEN = tableOf("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxy
 export const FIELD = tableFrom((byte) => byte === HT || (byte >= SP && byte !== 0x7f));
 /** What a request target may hold: visible ASCII but `#`; bytes above ASCII, which browsers' users type, pass as they are. */
 export const TARGET = tableFrom((byte) => byte > SP && byte !== 0x7f && byte !== HASH);
-/** `reg-name`, IPv4, brackets and colons of IPv6, and a port. */
-export const HOST = tableOf("!$&'()*+,;=%-._~:[]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+/** `reg-name` and IPv4. */
+export const HOST = tableOf("!$&'()*+,;=%-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 /** Value of a hexadecimal digit, or 255. */
 export const HEX = Uint8Array.from({ length: 256 }, (_, byte) => {
   const digit = Number.parseInt(String.fromCharCode(byte), 16);

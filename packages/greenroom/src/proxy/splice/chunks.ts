@@ -1,5 +1,6 @@
-import { CR, FIELD, HEX, LF, SEMICOLON, text } from './bytes.ts';
+import { BACKSLASH, CR, EQUALS, FIELD, HEX, LF, QUOTE, SEMICOLON, TOKEN, text } from './bytes.ts';
 import { AT, FIELD_KIND, FIELD_STRIDE, type FieldKind, newFieldTable, readFields } from './fields.ts';
+import { EMPTY } from './writes.ts';
 
 /** What the scanner waits for next. */
 export const CHUNK_STATE = {
@@ -7,8 +8,8 @@ export const CHUNK_STATE = {
   sizeStart: 0,
   /** More digits, `;` or CR. */
   size: 1,
-  /** An extension, up to CR. */
-  extension: 2,
+  /** The first character of an extension's name. */
+  extensionStart: 2,
   /** LF after a size. */
   sizeLf: 3,
   /** Bytes of the chunk. */
@@ -20,12 +21,23 @@ export const CHUNK_STATE = {
   trailer: 7,
   done: 8,
   broken: 9,
+  /** More of an extension's name, `=`, `;` or CR. */
+  extensionName: 10,
+  /** The first character of an extension's value, or a quote. */
+  extensionValueStart: 11,
+  extensionValue: 12,
+  extensionQuoted: 13,
+  /** Whatever follows a backslash between quotes. */
+  extensionQuotedPair: 14,
+  /** Behind the quotes: `;` or CR. */
+  extensionEnd: 15,
 } as const;
 export type ChunkState = (typeof CHUNK_STATE)[keyof typeof CHUNK_STATE];
 
 /** Sizes above this many hexadecimal digits do not count exactly, and no chunk is that large. */
 const MAX_SIZE_DIGITS = 12;
-const MAX_EXTENSION_BYTES = 256;
+/** Of one body in all its chunks: extensions are dropped, so that a client could make the proxy read without end what nobody gets. */
+const MAX_EXTENSION_BYTES = 4 * 1024;
 const MAX_TRAILER_BYTES = 8 * 1024;
 const TABLE = newFieldTable();
 /** Trailers of these kinds would frame or address the message after the fact. */
@@ -51,13 +63,11 @@ export interface ChunkScanner {
   state: ChunkState;
   /** Lines of the trailer section that may be passed on, each with its CRLF; complete when the state is `done`. */
   trailers: string;
-  /** Whether an extension was there: it is not passed on. */
-  extended: boolean;
   /**
    * Looks at bytes from `start`. Answers where the part ends that belongs to the body: the end of the bytes, or behind the body when the state is `done`.
-   * `data` is called with each run of the chunks' own bytes.
+   * The places of the chunks' own bytes are added to `runs`, beginning and end in turn.
    */
-  scan(bytes: Buffer, start: number, data: (from: number, to: number) => void): number;
+  scan(bytes: Buffer, start: number, runs: number[]): number;
 }
 
 export function createChunkScanner(): ChunkScanner {
@@ -67,17 +77,17 @@ export function createChunkScanner(): ChunkScanner {
   /** Bytes of a trailer section that came in more than one piece. */
   let held: Buffer | null = null;
 
-  const scanner: ChunkScanner = { state: CHUNK_STATE.sizeStart, trailers: '', extended: false, scan };
+  const scanner: ChunkScanner = { state: CHUNK_STATE.sizeStart, trailers: '', scan };
   return scanner;
 
-  function scan(bytes: Buffer, start: number, data: (from: number, to: number) => void): number {
+  function scan(bytes: Buffer, start: number, runs: number[]): number {
     let i = start;
     const end = bytes.length;
     while (i < end) {
       switch (scanner.state) {
         case CHUNK_STATE.data: {
           const to = Math.min(end, i + left);
-          data(i, to);
+          runs.push(i, to);
           left -= to - i;
           i = to;
           if (left === 0) scanner.state = CHUNK_STATE.dataCr;
@@ -91,7 +101,6 @@ export function createChunkScanner(): ChunkScanner {
           return i;
         default:
           scanner.state = next(bytes[i] as number);
-          // The empty line may be the very next thing: it is part of the trailer section.
           i += 1;
       }
     }
@@ -114,16 +123,8 @@ export function createChunkScanner(): ChunkScanner {
           left = left * 16 + digit;
           return digits > MAX_SIZE_DIGITS ? CHUNK_STATE.broken : CHUNK_STATE.size;
         }
-        if (byte === CR) return CHUNK_STATE.sizeLf;
-        if (byte !== SEMICOLON) return CHUNK_STATE.broken;
-        extension = 0;
-        scanner.extended = true;
-        return CHUNK_STATE.extension;
+        return afterExtension(byte);
       }
-      case CHUNK_STATE.extension:
-        extension += 1;
-        if (byte === CR) return CHUNK_STATE.sizeLf;
-        return FIELD[byte] === 1 && extension <= MAX_EXTENSION_BYTES ? CHUNK_STATE.extension : CHUNK_STATE.broken;
       case CHUNK_STATE.sizeLf:
         if (byte !== LF) return CHUNK_STATE.broken;
         return left === 0 ? CHUNK_STATE.trailer : CHUNK_STATE.data;
@@ -131,6 +132,33 @@ export function createChunkScanner(): ChunkScanner {
         return byte === CR ? CHUNK_STATE.dataLf : CHUNK_STATE.broken;
       case CHUNK_STATE.dataLf:
         return byte === LF ? CHUNK_STATE.sizeStart : CHUNK_STATE.broken;
+      default:
+        extension += 1;
+        return extension > MAX_EXTENSION_BYTES ? CHUNK_STATE.broken : nextOfExtension(byte);
+    }
+  }
+
+  /** `;name`, `;name=value` or `;name="quoted value"`, without space around (RFC 9112, section 7.1.1). */
+  function nextOfExtension(byte: number): ChunkState {
+    switch (scanner.state) {
+      case CHUNK_STATE.extensionStart:
+        return TOKEN[byte] === 1 ? CHUNK_STATE.extensionName : CHUNK_STATE.broken;
+      case CHUNK_STATE.extensionName:
+        if (TOKEN[byte] === 1) return CHUNK_STATE.extensionName;
+        return byte === EQUALS ? CHUNK_STATE.extensionValueStart : afterExtension(byte);
+      case CHUNK_STATE.extensionValueStart:
+        if (byte === QUOTE) return CHUNK_STATE.extensionQuoted;
+        return TOKEN[byte] === 1 ? CHUNK_STATE.extensionValue : CHUNK_STATE.broken;
+      case CHUNK_STATE.extensionValue:
+        return TOKEN[byte] === 1 ? CHUNK_STATE.extensionValue : afterExtension(byte);
+      case CHUNK_STATE.extensionQuoted:
+        if (byte === QUOTE) return CHUNK_STATE.extensionEnd;
+        if (byte === BACKSLASH) return CHUNK_STATE.extensionQuotedPair;
+        return FIELD[byte] === 1 ? CHUNK_STATE.extensionQuoted : CHUNK_STATE.broken;
+      case CHUNK_STATE.extensionQuotedPair:
+        return FIELD[byte] === 1 ? CHUNK_STATE.extensionQuoted : CHUNK_STATE.broken;
+      case CHUNK_STATE.extensionEnd:
+        return afterExtension(byte);
       default:
         return CHUNK_STATE.broken;
     }
@@ -141,7 +169,7 @@ export function createChunkScanner(): ChunkScanner {
     const before = held?.length ?? 0;
     const section: Buffer = held ? Buffer.concat([held, bytes.subarray(start)]) : bytes.subarray(start);
     const end = endOfTrailer(section);
-    if (end === -1) {
+    if (end === -1 || end > MAX_TRAILER_BYTES) {
       if (section.length > MAX_TRAILER_BYTES || hasBareLineEnd(section)) scanner.state = CHUNK_STATE.broken;
       else held = Buffer.from(section);
       return bytes.length;
@@ -163,6 +191,20 @@ export function createChunkScanner(): ChunkScanner {
     }
     return true;
   }
+}
+
+function afterExtension(byte: number): ChunkState {
+  if (byte === CR) return CHUNK_STATE.sizeLf;
+  return byte === SEMICOLON ? CHUNK_STATE.extensionStart : CHUNK_STATE.broken;
+}
+
+/** The bytes of the runs, one behind the other. */
+export function gather(bytes: Buffer, runs: readonly number[]): Buffer {
+  if (runs.length === 0) return EMPTY;
+  if (runs.length === 2) return bytes.subarray(runs[0], runs[1]);
+  const parts: Buffer[] = [];
+  for (let i = 0; i < runs.length; i += 2) parts.push(bytes.subarray(runs[i], runs[i + 1]));
+  return Buffer.concat(parts);
 }
 
 /** Behind the empty line, or -1. */

@@ -1,17 +1,18 @@
 import type { Socket } from 'node:net';
 import type { PickDestination } from '../data-path.ts';
 import type { AppConnections } from './app-connections.ts';
-import { CR, LF } from './bytes.ts';
-import { CHUNK_STATE, type ChunkScanner, createChunkScanner } from './chunks.ts';
+import { CR, HT, LF, SP } from './bytes.ts';
+import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './chunks.ts';
 import { Exchange } from './exchange.ts';
-import { type Limits, MAX_PIPELINED_BYTES } from './limits.ts';
+import { AWAITED, type Limits, MAX_PIPELINED_BYTES } from './limits.ts';
 import { encodeReply, type OwnStatus, ownReply } from './own-answer.ts';
 import { CHUNKED_BODY, NO_BODY, parseRequest, type RequestHead } from './request-head.ts';
+import { EMPTY } from './writes.ts';
 
-/** A connection with unread bytes that is destroyed at once resets, and the client may never see the answer. */
+/** A connection with unread bytes that is destroyed at once resets, and the client may never see the answer: it has this long after each byte to close. */
 const LINGER_MS = 1_000;
-const END_OF_HEAD = '\r\n\r\n';
-const EMPTY = Buffer.alloc(0);
+const MAX_LINGER_MS = 10_000;
+const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
 
 /** What a client's connection is at. */
 export const CLIENT_STATE = {
@@ -46,11 +47,16 @@ export class Client {
   deadline: number;
   /** The client sent all it will send. */
   halfClosed = false;
+  #awaited = 0;
+  /** Until when the end is put off at most. */
+  #lingersUntil = 0;
   #held: Buffer = EMPTY;
   /** Up to where `#held` was searched for the end of a head. */
   #searched = 0;
   /** What is held came while an earlier request was being answered. */
   #pipelined = false;
+  /** A request was taken: a connection that is idle now is between two. */
+  #used = false;
   #exchange: Exchange | null = null;
   #bodyLeft = 0;
   #chunks: ChunkScanner | null = null;
@@ -68,17 +74,18 @@ export class Client {
   }
 
   onData(bytes: Buffer): void {
-    if (this.state === CLIENT_STATE.ending || this.state === CLIENT_STATE.tunnel) return;
-    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    if (this.state === CLIENT_STATE.answer) {
-      this.#pipelined = true;
-      if (this.#held.length > MAX_PIPELINED_BYTES) this.socket.pause();
+    if (this.state === CLIENT_STATE.tunnel) return;
+    if (this.state === CLIENT_STATE.ending) {
+      this.#linger();
       return;
     }
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    if (this.state === CLIENT_STATE.answer) this.#pipelined = true;
     this.take();
   }
 
   onDrain(): void {
+    this.settled(AWAITED.reader);
     this.#exchange?.onClientDrain();
   }
 
@@ -86,10 +93,11 @@ export class Client {
     this.halfClosed = true;
     if (this.state === CLIENT_STATE.tunnel) return;
     if (this.state === CLIENT_STATE.idle || this.state === CLIENT_STATE.head) this.end();
+    else if (this.state === CLIENT_STATE.ending) this.socket.destroySoon();
     // A body that ends before its length is no body.
     else if (this.state === CLIENT_STATE.body) this.#broken('');
     // Most often it is gone. It could also have said only that it will send no more, but nobody else (nginx, Caddy, Node) waits to find out either.
-    else if (this.state === CLIENT_STATE.ending || !this.#exchange?.answerWhole) this.socket.destroy();
+    else if (!this.#exchange?.answerWhole) this.cut();
   }
 
   onClose(): void {
@@ -102,14 +110,14 @@ export class Client {
 
   /** Where the client connected to, for requests without `Host`. */
   get localHost(): string {
-    const address = (this.socket.localAddress ?? 'localhost').replace(/^::ffff:(?=\d+\.)/, '');
+    const address = withoutMapping(this.socket.localAddress ?? 'localhost');
     return `${address.includes(':') ? `[${address}]` : address}:${this.socket.localPort ?? 80}`;
   }
 
   /** The lines that say who asked, and for what host. */
   forwarded(host: string): string {
     if (this.#forwardedHost === host) return this.#forwarded;
-    const address = (this.socket.remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+    const address = withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, '');
     const node = address.includes(':') ? `"[${address}]"` : address;
     this.#forwardedHost = host;
     this.#forwarded = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${host}\r\nForwarded: for=${node};host="${host}";proto=http\r\n`;
@@ -119,8 +127,20 @@ export class Client {
   /** What was waited for is late. */
   onDeadline(): void {
     if (this.state === CLIENT_STATE.head) this.refuse(408);
-    else if (this.state === CLIENT_STATE.answer && this.#exchange && !this.#exchange.answered) this.#exchange.onAnswerLate();
-    else this.socket.destroy();
+    else if (this.#awaited === AWAITED.answer && this.#exchange) this.#exchange.onAnswerLate();
+    else this.cut();
+  }
+
+  /** Somebody has this long to do their part; counted anew each time. */
+  waitFor(what: number, timeoutMs: number = this.context.limits.stallTimeoutMs): void {
+    this.#awaited |= what;
+    this.deadline = performance.now() + timeoutMs;
+  }
+
+  settled(what: number): void {
+    if ((this.#awaited & what) === 0) return;
+    this.#awaited &= ~what;
+    if (this.#awaited === 0) this.deadline = Number.POSITIVE_INFINITY;
   }
 
   /** Goes on with what is held: heads, and as much of a body as the app takes. */
@@ -132,24 +152,26 @@ export class Client {
     } finally {
       this.#taking = false;
     }
+    this.#readWhatFits();
   }
 
-  /** Ends a connection that has nothing under way. */
+  /** Ends a connection that is between two requests. One that never had any may have its first one on its way, and gets its answer. */
   endIfIdle(): void {
-    if (this.state === CLIENT_STATE.idle) this.socket.end();
+    if (this.state === CLIENT_STATE.idle && this.#used) this.end();
   }
 
   /** The exchange is over on both sides. `keep`: the connection may be used for another request. */
   next(keep: boolean): void {
     this.#exchange = null;
     this.#chunks = null;
+    this.#awaited = 0;
+    if (this.socket.destroyed) return;
     if (!keep || this.context.closing() || (this.halfClosed && this.#held.length === 0)) {
       this.end();
       return;
     }
     this.state = CLIENT_STATE.idle;
     this.deadline = performance.now() + this.context.limits.idleTimeoutMs;
-    this.socket.resume();
     this.take();
   }
 
@@ -158,10 +180,17 @@ export class Client {
     this.state = CLIENT_STATE.ending;
     this.#held = EMPTY;
     this.#exchange = null;
-    this.deadline = performance.now() + LINGER_MS;
+    this.#lingersUntil = performance.now() + MAX_LINGER_MS;
+    this.#linger();
     this.socket.resume();
     this.socket.end();
     if (this.halfClosed) this.socket.destroySoon();
+  }
+
+  /** Ends the connection where it is. An answer that is not complete must not look as if it were. */
+  cut(): void {
+    if (this.#exchange?.endsByClose) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   refuse(status: OwnStatus, detail = ''): void {
@@ -173,19 +202,23 @@ export class Client {
   release(): Buffer {
     const rest = this.#held;
     this.state = CLIENT_STATE.tunnel;
+    this.#awaited = 0;
     this.deadline = Number.POSITIVE_INFINITY;
     this.#held = EMPTY;
     this.#exchange = null;
     return rest;
   }
 
-  /** Something moved, or is waited for: a client that does its part next has this long. */
-  expectProgress(): void {
-    this.deadline = performance.now() + this.context.limits.stallTimeoutMs;
+  #linger(): void {
+    this.deadline = Math.min(performance.now() + LINGER_MS, this.#lingersUntil);
   }
 
-  expectNothing(): void {
-    this.deadline = Number.POSITIVE_INFINITY;
+  /** Reads no more than the app takes of a body, and no more than a little of what comes before its turn. */
+  #readWhatFits(): void {
+    if (this.state === CLIENT_STATE.tunnel) return;
+    const full = this.state === CLIENT_STATE.body ? !this.#exchange?.takesBody : this.#held.length > MAX_PIPELINED_BYTES;
+    if (full) this.socket.pause();
+    else if (this.socket.isPaused()) this.socket.resume();
   }
 
   /** Answers whether there may be more to take. */
@@ -203,19 +236,22 @@ export class Client {
 
   #takeHead(): boolean {
     let from = 0;
-    // An empty line before a request is to be ignored (RFC 9112, 2.2).
+    // An empty line before a request is to be ignored (RFC 9112, section 2.2).
     while (this.#held[from] === CR && this.#held[from + 1] === LF) from += 2;
     if (from > 0) {
       this.#held = this.#held.subarray(from);
       this.#searched = 0;
     }
     const held = this.#held;
-    if (held.length === 0) return false;
+    if (held.length === 0) {
+      this.#pipelined = false;
+      return false;
+    }
     if (this.state === CLIENT_STATE.idle) {
       this.state = CLIENT_STATE.head;
       this.deadline = performance.now() + this.context.limits.headTimeoutMs;
     }
-    const found = held.indexOf(END_OF_HEAD, Math.max(0, this.#searched - END_OF_HEAD.length + 1), 'latin1');
+    const found = held.indexOf(END_OF_HEAD, Math.max(0, this.#searched - END_OF_HEAD.length + 1));
     const end = found + END_OF_HEAD.length;
     const { headBytes } = this.context.limits;
     if (found === -1 ? held.length > headBytes : end > headBytes) {
@@ -223,6 +259,8 @@ export class Client {
       return false;
     }
     if (found === -1) {
+      const problem = problemOfPart(held, this.#searched);
+      if (problem !== '') this.#refuseHead(400, problem);
       this.#searched = held.length;
       return false;
     }
@@ -238,6 +276,7 @@ export class Client {
   }
 
   #begin(head: RequestHead): void {
+    this.#used = true;
     this.#pipelined = head.body === NO_BODY && this.#held.length > 0;
     this.#bodyLeft = head.body;
     this.#chunks = head.body === CHUNKED_BODY ? createChunkScanner() : null;
@@ -250,15 +289,13 @@ export class Client {
   /** Gives the app as much of the body as is here, while it takes it. */
   #takeBody(): boolean {
     const exchange = this.#exchange;
-    if (!exchange) return false;
-    if (!exchange.takesBody) {
-      this.socket.pause();
+    if (!exchange?.takesBody) {
+      this.settled(AWAITED.body);
       return false;
     }
     const held = this.#held;
     if (held.length === 0) {
-      this.socket.resume();
-      this.expectProgress();
+      this.waitFor(AWAITED.body);
       return false;
     }
     return this.#chunks ? this.#takeChunks(exchange, this.#chunks, held) : this.#takeSized(exchange, held);
@@ -269,38 +306,37 @@ export class Client {
     this.#held = held.length === part.length ? EMPTY : held.subarray(part.length);
     this.#bodyLeft -= part.length;
     exchange.sendBody(part);
-    if (this.#bodyLeft === 0) this.#bodyWhole(exchange, '');
+    if (this.#bodyLeft === 0) this.#bodyWhole(exchange);
     return true;
   }
 
-  /** The body's chunks, framed anew only where something of the framing is not passed on. */
   #takeChunks(exchange: Exchange, chunks: ChunkScanner, held: Buffer): boolean {
-    const runs: [number, number][] = [];
-    const end = chunks.scan(held, 0, (from, to) => runs.push([from, to]));
+    const runs: number[] = [];
+    const end = chunks.scan(held, 0, runs);
     this.#held = held.length === end ? EMPTY : held.subarray(end);
-    for (const [from, to] of runs) exchange.sendChunk(held.subarray(from, to));
+    const whole = chunks.state === CHUNK_STATE.done;
+    exchange.sendChunk(gather(held, runs), whole ? chunks.trailers : null);
     if (chunks.state === CHUNK_STATE.broken) {
       this.#broken('a malformed chunk');
       return false;
     }
-    if (chunks.state === CHUNK_STATE.done) this.#bodyWhole(exchange, chunks.trailers);
+    if (whole) this.#bodyWhole(exchange);
     return true;
   }
 
-  #bodyWhole(exchange: Exchange, trailers: string): void {
+  #bodyWhole(exchange: Exchange): void {
     this.state = CLIENT_STATE.answer;
-    this.expectNothing();
+    this.settled(AWAITED.body);
     this.#pipelined = this.#held.length > 0;
     // It may begin the next request at once, when the answer is there already.
-    exchange.endBody(trailers);
+    exchange.endBody();
   }
 
   /** The rest of the request cannot be had: the app never sees a whole one. */
   #broken(detail: string): void {
     const exchange = this.#exchange;
-    this.#exchange = null;
     const mayAnswer = exchange?.abort() ?? true;
-    if (detail === '' || !mayAnswer) this.socket.destroy();
+    if (detail === '' || !mayAnswer) this.cut();
     else this.refuse(400, detail);
   }
 
@@ -309,4 +345,21 @@ export class Client {
     if (this.#pipelined) this.end();
     else this.refuse(status, detail);
   }
+}
+
+/** What is wrong already with the part of a head that is here; looked at from the bytes on that are new. Empty when more may make it one. */
+function problemOfPart(head: Buffer, from: number): string {
+  for (let i = from; i < head.length; i += 1) {
+    const byte = head[i] as number;
+    if (byte > SP || byte === SP || byte === HT) continue;
+    if (byte === LF ? head[i - 1] !== CR : byte !== CR)
+      return byte === LF ? 'a line that does not end in CRLF' : 'a control character in a head';
+    if (byte === CR && i + 1 < head.length && head[i + 1] !== LF) return 'a line that does not end in CRLF';
+  }
+  return '';
+}
+
+/** An IPv4 address as itself, where the socket listens to both families. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

@@ -36,7 +36,13 @@ function listen({ port, host, pick, apps, limits }: ListenOptions): Promise<List
     socket.once('close', () => clients.delete(client));
   });
   // One look at all of them now and then costs less than a timer for each.
-  const interval = Math.min(LIMITS_CHECK_INTERVAL_MS, limits.headTimeoutMs, limits.idleTimeoutMs);
+  const shortest = Math.min(
+    limits.headTimeoutMs,
+    limits.idleTimeoutMs,
+    limits.stallTimeoutMs,
+    limits.answerTimeoutMs || Number.POSITIVE_INFINITY,
+  );
+  const interval = Math.min(LIMITS_CHECK_INTERVAL_MS, shortest);
   const check = setInterval(() => {
     const now = performance.now();
     for (const client of clients) if (client.deadline <= now) client.onDeadline();
@@ -46,7 +52,7 @@ function listen({ port, host, pick, apps, limits }: ListenOptions): Promise<List
     new Promise((resolve) => {
       closing = true;
       const cut = setTimeout(() => {
-        for (const { socket } of clients) socket.destroy();
+        for (const client of clients) client.cut();
       }, graceMs);
       server.close(() => {
         clearTimeout(cut);
@@ -72,6 +78,8 @@ function begin(server: Server, port: number, host: string, close: Listener['clos
     server.once('error', reject);
     server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject);
+      // Such as no file descriptor left for the next connection: those that are open go on.
+      server.on('error', () => undefined);
       resolve({ close });
     });
   });

@@ -135,17 +135,37 @@ export interface ConnectionWords {
   keepAlive: boolean;
   upgrade: boolean;
   /** Other headers that are of this hop only, in lower case. */
-  names: string[];
+  names: readonly string[];
 }
 
+export const newConnectionWords = (): ConnectionWords => ({ close: false, keepAlive: false, upgrade: false, names: NO_NAMES });
+
+export function resetConnectionWords(words: ConnectionWords): void {
+  words.close = false;
+  words.keepAlive = false;
+  words.upgrade = false;
+  words.names = NO_NAMES;
+}
+
+const NO_NAMES: readonly string[] = [];
+const KEEP_ALIVE = lower('keep-alive');
+const CLOSE = lower('close');
+
 /** Reads the value of a `Connection` header. */
-export function readConnection(value: string, into: ConnectionWords): void {
-  for (const part of value.toLowerCase().split(',')) {
+export function readConnection(bytes: Buffer, start: number, end: number, into: ConnectionWords): void {
+  // Nearly always it is one of these two alone.
+  if (end - start === KEEP_ALIVE.length && isName(bytes, start, KEEP_ALIVE)) into.keepAlive = true;
+  else if (end - start === CLOSE.length && isName(bytes, start, CLOSE)) into.close = true;
+  else readConnectionList(text(bytes, start, end).toLowerCase(), into);
+}
+
+function readConnectionList(value: string, into: ConnectionWords): void {
+  for (const part of value.split(',')) {
     const word = part.trim();
     if (word === 'close') into.close = true;
     else if (word === 'keep-alive') into.keepAlive = true;
     else if (word === 'upgrade') into.upgrade = true;
-    if (!CONNECTION_WORDS.has(word) && !NEVER_DROPPED.has(word)) into.names.push(word);
+    if (!CONNECTION_WORDS.has(word) && !NEVER_DROPPED.has(word)) into.names = [...into.names, word];
   }
 }
 

@@ -21,5 +21,17 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 export const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+/** Streams and tunnels may be silent for hours: a client that vanished without a word is found out by the system's own probes, from this long on. */
+export const STREAM_KEEP_ALIVE_MS = 60_000;
 /** Bytes of later requests that are held while an earlier one is answered. */
 export const MAX_PIPELINED_BYTES = 64 * 1024;
+
+/** What somebody has to do before a connection goes on, as bits. */
+export const AWAITED = {
+  /** The client: send more of a body that the app takes. */
+  body: 1,
+  /** The client: read. */
+  reader: 2,
+  /** The app: begin to answer. */
+  answer: 4,
+} as const;

@@ -1,17 +1,18 @@
-import { CR, HASH, HOST, LF, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
+import { CLOSE_BRACKET, COLON, CR, DOT, HASH, HEX, HOST, LF, OPEN_BRACKET, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
 import {
   AT,
   acceptsTrailers,
-  type ConnectionWords,
   FIELD_KIND,
   FIELD_STRIDE,
   type FieldKind,
   type FieldTable,
   isChunked,
+  newConnectionWords,
   newFieldTable,
   readConnection,
   readFields,
   readLength,
+  resetConnectionWords,
   withoutNames,
 } from './fields.ts';
 
@@ -55,12 +56,12 @@ const NONE: readonly string[] = [];
 const NO_LENGTH = -2;
 const VERSION = Buffer.from('HTTP/1.', 'latin1');
 const VERSION_BYTES = 8;
-/** reg-name, IPv4 or bracketed IPv6, with an optional port. */
-const HOST_SHAPE = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+const MAX_PORT_DIGITS = 5;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/is;
 const UPGRADE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~/-]+$/;
 
 const TABLE = newFieldTable();
+const WORDS = newConnectionWords();
 
 /** Reads a request's head, from `start` to behind its CRLFCRLF at `end`. Nothing ambiguous gets through: see the reasons. */
 export function parseRequest(bytes: Buffer, start: number, end: number): ParsedRequest {
@@ -97,7 +98,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   let trailers = false;
   let upgrade = '';
   let upgrades = 0;
-  let connection: ConnectionWords | null = null;
+  resetConnectionWords(WORDS);
   let cookies: string[] | null = null;
   let announced = '';
   let fields = '';
@@ -136,8 +137,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         chunked = true;
         break;
       case FIELD_KIND.connection:
-        connection ??= { close: false, keepAlive: false, upgrade: false, names: [] };
-        readConnection(text(bytes, value, valueEnd), connection);
+        readConnection(bytes, value, valueEnd, WORDS);
         break;
       case FIELD_KIND.te:
         trailers ||= acceptsTrailers(bytes, value, valueEnd);
@@ -164,15 +164,14 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   if (chunked && length !== NO_LENGTH) return 'both Transfer-Encoding and Content-Length';
   if (hosts > 1) return 'more than one Host';
   if (hosts === 0 && minor === 1) return 'no Host';
-  if (connection && connection.names.length > 0) fields = withoutNames(fields, connection.names);
+  if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
   // Where no trailer can follow, none is announced.
   if (chunked) fields += announced;
-  const isUpgrade =
-    connection?.upgrade === true && upgrades === 1 && minor === 1 && !chunked && length === NO_LENGTH && mayUpgrade(upgrade);
+  const isUpgrade = WORDS.upgrade && upgrades === 1 && minor === 1 && !chunked && length === NO_LENGTH && mayUpgrade(upgrade);
   return {
     body,
-    keepAlive: connection?.close !== true && (minor === 1 || connection?.keepAlive === true),
+    keepAlive: !WORDS.close && (minor === 1 || WORDS.keepAlive),
     expectsContinue: expectsContinue && body !== NO_BODY,
     upgrade: isUpgrade ? upgrade : '',
     host,
@@ -191,9 +190,20 @@ function readVersion(bytes: Buffer, at: number): 0 | 1 | -1 {
   return minor;
 }
 
+/** A name, an IPv4 address or an IPv6 one in brackets, with or without a port. */
 function isHost(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i += 1) if (HOST[bytes[i] as number] !== 1) return false;
-  return HOST_SHAPE.test(text(bytes, start, end));
+  let i = start;
+  if (bytes[i] === OPEN_BRACKET) {
+    i += 1;
+    while (i < end && (HEX[bytes[i] as number] !== 255 || bytes[i] === COLON || bytes[i] === DOT)) i += 1;
+    if (i === start + 1 || i === end || bytes[i] !== CLOSE_BRACKET) return false;
+    i += 1;
+  } else while (i < end && HOST[bytes[i] as number] === 1) i += 1;
+  if (i === start) return false;
+  if (i === end) return true;
+  if (bytes[i] !== COLON || end - i > MAX_PORT_DIGITS + 1) return false;
+  for (i += 1; i < end; i += 1) if ((bytes[i] as number) < 0x30 || (bytes[i] as number) > 0x39) return false;
+  return true;
 }
 
 /** The path to ask the app for; empty when the target is malformed or of another host. */
@@ -203,6 +213,8 @@ function originForm(target: string, method: string, host: string): string {
   const absolute = ABSOLUTE_FORM.exec(target);
   const [, authority = '', rest = ''] = absolute ?? [];
   if (!absolute || authority === '' || authority.toLowerCase() !== host.toLowerCase()) return '';
+  // RFC 9112, section 3.2.4.
+  if (rest === '' && method === 'OPTIONS') return '*';
   return rest.charCodeAt(0) === SLASH ? rest : `/${rest}`;
 }
 

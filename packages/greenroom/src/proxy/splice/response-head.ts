@@ -1,16 +1,17 @@
-import { CR, FIELD, LF, SP, text } from './bytes.ts';
+import { CR, FIELD, isName, LF, lower, SP, TOKEN, text } from './bytes.ts';
 import {
   AT,
-  type ConnectionWords,
   FIELD_KIND,
   FIELD_STRIDE,
   type FieldKind,
   type FieldTable,
   isChunked,
+  newConnectionWords,
   newFieldTable,
   readConnection,
   readFields,
   readLength,
+  resetConnectionWords,
   withoutNames,
 } from './fields.ts';
 
@@ -24,6 +25,8 @@ export interface ResponseHead {
   statusLine: string;
   /** Bytes, `CHUNKED_ANSWER` or `UNTIL_CLOSE`; what HEAD, 204 and 304 make of it is not in it. */
   body: number;
+  /** Whether the answer ends with the connection. */
+  endsByClose: boolean;
   /** Whether the app lets its connection be used again. */
   keepAlive: boolean;
   /** Milliseconds after which the app closes an idle connection, as it says; 0 when it does not. */
@@ -42,6 +45,9 @@ export interface ResponseHead {
 export type ParsedResponse = { ok: true; head: ResponseHead } | { ok: false; reason: string };
 
 const TABLE = newFieldTable();
+const WORDS = newConnectionWords();
+const EVENT_STREAM = lower('text/event-stream');
+const TIMEOUT = lower('timeout=');
 const VERSION = Buffer.from('HTTP/1.', 'latin1');
 const STATUS_AT = 9;
 const MAX_IDLE_HINT_S = 3_600;
@@ -71,7 +77,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   let lengthField = '';
   let trailerField = '';
   let chunked = false;
-  let connection: ConnectionWords | null = null;
+  resetConnectionWords(WORDS);
   let idleMs = 0;
   let isEventStream = false;
   let hasDate = false;
@@ -89,7 +95,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         hasDate = true;
         continue;
       case FIELD_KIND.contentType:
-        isEventStream = /^text\/event-stream\b/i.test(text(bytes, value, valueEnd));
+        isEventStream = isEventStreamType(bytes, value, valueEnd);
         continue;
       case FIELD_KIND.contentLength: {
         const said = readLength(bytes, value, valueEnd);
@@ -103,11 +109,10 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         chunked = true;
         break;
       case FIELD_KIND.connection:
-        connection ??= { close: false, keepAlive: false, upgrade: false, names: [] };
-        readConnection(text(bytes, value, valueEnd), connection);
+        readConnection(bytes, value, valueEnd, WORDS);
         break;
       case FIELD_KIND.keepAlive:
-        idleMs = idleHint(text(bytes, value, valueEnd));
+        idleMs = idleHint(bytes, value, valueEnd);
         break;
       case FIELD_KIND.trailer:
         trailerField += text(bytes, line, end);
@@ -124,11 +129,13 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
     kept = end;
   }
   fields += text(bytes, kept, end);
-  if (connection && connection.names.length > 0) fields = withoutNames(fields, connection.names);
+  if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   return {
-    // What says both is chunked (RFC 9112, 6.3); the length is not passed on.
+    // What says both is chunked, and the length is not passed on (RFC 9112, section 6.3). Its connection is not used again, nor one that says
+    // chunked in HTTP/1.0 (section 6.1): whoever frames like this may not agree on where the answer ends.
     body: chunked ? CHUNKED_ANSWER : length,
-    keepAlive: connection?.close !== true && (minor === 1 || connection?.keepAlive === true),
+    keepAlive: !WORDS.close && (minor === 1 || WORDS.keepAlive) && !(chunked && (minor === 0 || length !== UNTIL_CLOSE)),
+    endsByClose: !chunked && length === UNTIL_CLOSE,
     idleMs,
     isEventStream,
     hasDate,
@@ -138,9 +145,21 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   };
 }
 
+function isEventStreamType(bytes: Buffer, start: number, end: number): boolean {
+  const behind = start + EVENT_STREAM.length;
+  return behind <= end && isName(bytes, start, EVENT_STREAM) && (behind === end || TOKEN[bytes[behind] as number] !== 1);
+}
+
 /** `timeout=5` in milliseconds; 0 without it. */
-function idleHint(value: string): number {
-  const seconds = Number(/(?:^|[,\s])timeout=(\d{1,5})/i.exec(value)?.[1] ?? 0);
+function idleHint(bytes: Buffer, start: number, end: number): number {
+  let i = start;
+  while (i + TIMEOUT.length < end && !isName(bytes, i, TIMEOUT)) i += 1;
+  let seconds = 0;
+  for (i += TIMEOUT.length; i < end && seconds < MAX_IDLE_HINT_S; i += 1) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    seconds = seconds * 10 + digit;
+  }
   return Math.min(seconds, MAX_IDLE_HINT_S) * 1_000;
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Flight } from '../data-path.ts';
 import { closeFrame, createFrameScanner, type FrameScanner } from './frames.ts';
+import { STREAM_KEEP_ALIVE_MS } from './limits.ts';
 
 /** How long both sides have to answer a Close frame, or to end, before they are cut. */
 const TUNNEL_CLOSE_GRACE_MS = 1_000;
@@ -14,31 +15,43 @@ export interface TunnelOptions {
   appHead: Buffer;
   protocol: string;
   flight: Flight;
+  /** How long one side may take to read what the other sent before it closed. */
+  stallTimeoutMs: number;
 }
 
 /**
  * After a 101: bytes both ways at the pace of the slower side. A WebSocket is closed by a Close frame 1001 to both sides between two frames,
  * any other protocol by ending both connections.
  */
-export function tunnel({ head, client, clientHead, app, appHead, protocol, flight }: TunnelOptions): void {
+export function tunnel({ head, client, clientHead, app, appHead, protocol, flight, stallTimeoutMs }: TunnelOptions): void {
   const isWebSocket = protocol.toLowerCase() === 'websocket';
   client.write(head, 'latin1');
-  if (clientHead.length > 0) client.unshift(clientHead);
-  if (appHead.length > 0) app.unshift(appHead);
   const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null);
   const toApp = pump(client, app, isWebSocket ? closeFrame(true) : null);
 
   let open = 2;
   let clean = true;
+  let late: NodeJS.Timeout | undefined;
   for (const socket of [client, app]) {
     const other = socket === client ? app : client;
     socket.on('error', () => socket.destroy());
+    socket.setKeepAlive(true, STREAM_KEEP_ALIVE_MS);
     socket.once('close', () => {
       open -= 1;
-      if (open === 0) flight.end(clean);
-      else other.destroySoon();
+      if (open > 0) {
+        other.destroySoon();
+        late = setTimeout(() => other.destroy(), stallTimeoutMs).unref();
+        return;
+      }
+      clearTimeout(late);
+      flight.end(clean);
     });
   }
+  if (clientHead.length > 0) toApp.take(clientHead);
+  if (appHead.length > 0) toClient.take(appHead);
+  // The client's may have been paused, for saying too much too early.
+  if (!client.writableNeedDrain) app.resume();
+  if (!app.writableNeedDrain) client.resume();
 
   flight.stream(() => {
     if (!isWebSocket) {
@@ -63,6 +76,7 @@ export function tunnel({ head, client, clientHead, app, appHead, protocol, fligh
 }
 
 interface Pump {
+  take(chunk: Buffer): void;
   /** Lets the frame on its way end, puts the Close frame after it, and drops whatever follows. */
   close(): void;
   /** Called back when, after `close`, the source's own Close frame went by. */
@@ -90,7 +104,7 @@ function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
     onClosed = null;
   }
 
-  from.on('data', (chunk: Buffer) => {
+  function take(chunk: Buffer): void {
     if (injected) {
       scanner?.scan(chunk, false);
       tellWhenClosed();
@@ -102,11 +116,14 @@ function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
     inject();
     scanner.scan(chunk.subarray(taken), false);
     tellWhenClosed();
-  });
+  }
+
+  from.on('data', take);
   to.on('drain', () => from.resume());
   from.on('end', () => to.end());
 
   return {
+    take,
     close() {
       closing = true;
       if (!scanner || scanner.atBoundary()) inject();
