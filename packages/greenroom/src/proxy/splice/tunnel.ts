@@ -15,7 +15,7 @@ export interface TunnelOptions {
   appHead: Buffer;
   protocol: string;
   flight: Flight;
-  /** How long one side may take to read what the other sent before it closed. */
+  /** How long one side may take to read what the other sent. */
   stallTimeoutMs: number;
 }
 
@@ -26,8 +26,8 @@ export interface TunnelOptions {
 export function tunnel({ head, client, clientHead, app, appHead, protocol, flight, stallTimeoutMs }: TunnelOptions): void {
   const isWebSocket = protocol.toLowerCase() === 'websocket';
   client.write(head, 'latin1');
-  const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null);
-  const toApp = pump(client, app, isWebSocket ? closeFrame(true) : null);
+  const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null, stallTimeoutMs);
+  const toApp = pump(client, app, isWebSocket ? closeFrame(true) : null, stallTimeoutMs);
 
   let open = 2;
   let clean = true;
@@ -85,10 +85,11 @@ interface Pump {
   ended(): boolean;
 }
 
-function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
+function pump(from: Socket, to: Socket, frame: Buffer | null, stallTimeoutMs: number): Pump {
   const scanner: FrameScanner | null = frame && createFrameScanner();
   let closing = false;
   let injected = false;
+  let stalled: NodeJS.Timeout | undefined;
   let onClosed: (() => void) | null = null;
 
   function inject(): void {
@@ -111,16 +112,33 @@ function pump(from: Socket, to: Socket, frame: Buffer | null): Pump {
       return;
     }
     const taken = scanner ? scanner.scan(chunk, closing) : chunk.length;
-    if (to.writable && !to.write(taken === chunk.length ? chunk : chunk.subarray(0, taken))) from.pause();
+    if (to.writable && !to.write(taken === chunk.length ? chunk : chunk.subarray(0, taken))) wait();
     if (!closing || !scanner?.atBoundary()) return;
     inject();
     scanner.scan(chunk.subarray(taken), false);
     tellWhenClosed();
   }
 
+  /** While nothing is read of one side, its end is not seen either: so there is a limit. */
+  function wait(): void {
+    from.pause();
+    stalled ??= setTimeout(() => to.destroy(), stallTimeoutMs).unref();
+  }
+
+  function goOn(): void {
+    clearTimeout(stalled);
+    stalled = undefined;
+    from.resume();
+  }
+
   from.on('data', take);
-  to.on('drain', () => from.resume());
-  from.on('end', () => to.end());
+  to.on('drain', goOn);
+  to.once('close', goOn);
+  from.on('end', () => {
+    to.end();
+    // What is open one way only, and silent, is most often forgotten.
+    to.setTimeout(stallTimeoutMs, () => to.destroy());
+  });
 
   return {
     take,
