@@ -6,6 +6,7 @@ import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './ch
 import { Exchange } from './exchange.ts';
 import { AWAITED, type Limits, MAX_PIPELINED_BYTES } from './limits.ts';
 import { encodeReply, type OwnStatus, ownReply } from './own-answer.ts';
+import { REFUSAL, type Refusal } from './refusals.ts';
 import { CHUNKED_BODY, NO_BODY, parseRequest, type RequestHead } from './request-head.ts';
 import { EMPTY } from './writes.ts';
 
@@ -317,7 +318,7 @@ export class Client {
     const whole = chunks.state === CHUNK_STATE.done;
     exchange.sendChunk(gather(held, runs), whole ? chunks.trailers : null);
     if (chunks.state === CHUNK_STATE.broken) {
-      this.#broken('a malformed chunk');
+      this.#broken(REFUSAL.chunk);
       return false;
     }
     if (whole) this.#bodyWhole(exchange);
@@ -348,13 +349,12 @@ export class Client {
 }
 
 /** What is wrong already with the part of a head that is here; looked at from the bytes on that are new. Empty when more may make it one. */
-function problemOfPart(head: Buffer, from: number): string {
+function problemOfPart(head: Buffer, from: number): Refusal | '' {
   for (let i = from; i < head.length; i += 1) {
     const byte = head[i] as number;
     if (byte > SP || byte === SP || byte === HT) continue;
-    if (byte === LF ? head[i - 1] !== CR : byte !== CR)
-      return byte === LF ? 'a line that does not end in CRLF' : 'a control character in a head';
-    if (byte === CR && i + 1 < head.length && head[i + 1] !== LF) return 'a line that does not end in CRLF';
+    if (byte === LF ? head[i - 1] !== CR : byte !== CR) return byte === LF ? REFUSAL.lineEnd : REFUSAL.control;
+    if (byte === CR && i + 1 < head.length && head[i + 1] !== LF) return REFUSAL.lineEnd;
   }
   return '';
 }

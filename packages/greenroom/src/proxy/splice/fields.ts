@@ -1,4 +1,5 @@
 import { COLON, COMMA, CR, FIELD, HT, isName, LF, lower, SP, TOKEN, text, UNDERSCORE } from './bytes.ts';
+import { REFUSAL, type Refusal } from './refusals.ts';
 
 /** What the proxy knows of a header by its name. */
 export const FIELD_KIND = {
@@ -48,8 +49,8 @@ const X_FORWARDED = lower('x-forwarded-');
 /** Names that CGI-like servers cannot tell from these when a hyphen is written as `_`. */
 const LOOKALIKES = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'forwarded', 'x-real-ip', 'proxy']);
 
-/** A line takes at least four bytes, so that a head within its limit has no more than this. */
-const MAX_FIELDS = 16 * 1024;
+/** More than any honest message has; a head of the shortest lines would have about this many within its limit of bytes. */
+const MAX_FIELDS = 3_000;
 const STRIDE = 6;
 
 /** Where the headers of one head lie in its bytes. Filled again for the next head: it belongs to whoever reads now. */
@@ -64,29 +65,23 @@ export const newFieldTable = (): FieldTable => ({ count: 0, places: new Int32Arr
 export const FIELD_STRIDE = STRIDE;
 export const AT = { kind: 0, line: 1, nameEnd: 2, value: 3, valueEnd: 4, lineEnd: 5 } as const;
 
-export type FieldProblem =
-  | 'a line that begins with a space'
-  | 'a malformed header name'
-  | 'a control character in a header'
-  | 'a line that does not end in CRLF'
-  | 'too many headers';
-
 /**
  * Reads header lines up to the empty one, which has to be there before `end`. Answers what is wrong; empty when nothing is. What is behind the
  * empty line is not looked at.
  */
-export function readFields(bytes: Buffer, start: number, end: number, into: FieldTable): FieldProblem | '' {
+export function readFields(bytes: Buffer, start: number, end: number, into: FieldTable): Refusal | '' {
   const { places } = into;
   into.count = 0;
   let at = start;
   for (;;) {
     const first = bytes[at] as number;
     if (first === CR && bytes[at + 1] === LF) return '';
-    if (first === SP || first === HT) return 'a line that begins with a space';
+    if (first === SP || first === HT) return REFUSAL.folded;
+    if (first === CR || first === LF) return REFUSAL.lineEnd;
     let i = at;
     while (TOKEN[bytes[i] as number] === 1) i += 1;
-    if (i === at || bytes[i] !== COLON) return 'a malformed header name';
-    if (into.count === MAX_FIELDS) return 'too many headers';
+    if (i === at || bytes[i] !== COLON) return REFUSAL.name;
+    if (into.count === MAX_FIELDS) return REFUSAL.count;
     const row = into.count * STRIDE;
     places[row + AT.kind] = kindOf(bytes, at, i);
     places[row + AT.line] = at;
@@ -95,8 +90,8 @@ export function readFields(bytes: Buffer, start: number, end: number, into: Fiel
     while (bytes[i] === SP || bytes[i] === HT) i += 1;
     const value = i;
     while (i < end && FIELD[bytes[i] as number] === 1) i += 1;
-    if (bytes[i] !== CR) return bytes[i] === LF ? 'a line that does not end in CRLF' : 'a control character in a header';
-    if (bytes[i + 1] !== LF) return 'a line that does not end in CRLF';
+    if (bytes[i] !== CR) return bytes[i] === LF ? REFUSAL.lineEnd : REFUSAL.control;
+    if (bytes[i + 1] !== LF) return REFUSAL.lineEnd;
     at = i + 2;
     while (i > value && (bytes[i - 1] === SP || bytes[i - 1] === HT)) i -= 1;
     places[row + AT.value] = value;

@@ -15,6 +15,7 @@ import {
   resetConnectionWords,
   withoutNames,
 } from './fields.ts';
+import { REFUSAL, type Refusal } from './refusals.ts';
 
 /** The body's length in bytes, or one of these. */
 export const NO_BODY = 0;
@@ -44,7 +45,7 @@ export interface RequestHead {
   fields: string;
 }
 
-export type ParsedRequest = { ok: true; head: RequestHead } | { ok: false; reason: string };
+export type ParsedRequest = { ok: true; head: RequestHead } | { ok: false; reason: Refusal };
 
 /** Methods that are passed on: those of RFC 9110 without CONNECT, PATCH, and what WebDAV and caches use. */
 const METHODS = new Set(
@@ -68,28 +69,29 @@ export function parseRequest(bytes: Buffer, start: number, end: number): ParsedR
   let i = start;
   while (TOKEN[bytes[i] as number] === 1) i += 1;
   const method = text(bytes, start, i);
-  if (bytes[i] !== SP) return refuse('a malformed request line');
-  if (!METHODS.has(method)) return refuse('a method that is not known here');
+  if (i === start || bytes[i] !== SP) return refuse(REFUSAL.requestLine);
+  if (!METHODS.has(method)) return refuse(REFUSAL.method);
   const target = i + 1;
   i = target;
   while (i < end && TARGET[bytes[i] as number] === 1) i += 1;
-  if (bytes[i] === HASH) return refuse('a fragment in the request target');
-  if (i === target || bytes[i] !== SP) return refuse('a malformed request target');
+  if (bytes[i] === HASH) return refuse(REFUSAL.fragment);
+  if (i === target || bytes[i] !== SP) return refuse(REFUSAL.target);
   const minor = readVersion(bytes, i + 1);
-  if (minor === -1) return refuse('a version that is not spoken here');
+  if (minor === -1) return refuse(REFUSAL.version);
+  if (minor === -2) return refuse(REFUSAL.lineEnd);
   const problem = readFields(bytes, i + 1 + VERSION_BYTES + 2, end, TABLE);
   if (problem !== '') return refuse(problem);
   const read = readMeaning(bytes, TABLE, minor);
   if (typeof read === 'string') return refuse(read);
   const path = originForm(text(bytes, target, i), method, read.host);
-  if (path === '') return refuse('a malformed request target, or one of another host than Host says');
+  if (path === '') return refuse(REFUSAL.otherTarget);
   return { ok: true, head: { ...read, method, path, minor, upgrade: method === 'GET' ? read.upgrade : '' } };
 }
 
 type Meaning = Omit<RequestHead, 'method' | 'path' | 'minor'>;
 
 /** What the headers say, with those that are passed on; or why they are refused. */
-function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1): Meaning | string {
+function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1): Meaning | Refusal {
   let hosts = 0;
   let host = '';
   let length = NO_LENGTH;
@@ -115,7 +117,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
     switch (kind) {
       case FIELD_KIND.host:
         hosts += 1;
-        if (!isHost(bytes, value, valueEnd)) return 'a malformed Host';
+        if (!isHost(bytes, value, valueEnd)) return REFUSAL.hostForm;
         host = text(bytes, value, valueEnd);
         drop = false;
         break;
@@ -125,15 +127,15 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         drop = false;
         break;
       case FIELD_KIND.contentLength:
-        if (length !== NO_LENGTH) return 'more than one Content-Length';
+        if (length !== NO_LENGTH) return REFUSAL.lengthTwice;
         length = readLength(bytes, value, valueEnd);
-        if (length === -1) return 'a malformed Content-Length';
+        if (length === -1) return REFUSAL.lengthForm;
         drop = false;
         break;
       case FIELD_KIND.transferEncoding:
-        if (chunked) return 'more than one Transfer-Encoding';
-        if (minor === 0) return 'Transfer-Encoding in HTTP/1.0';
-        if (!isChunked(bytes, value, valueEnd)) return 'a Transfer-Encoding other than "chunked"';
+        if (chunked) return REFUSAL.codingTwice;
+        if (minor === 0) return REFUSAL.codingInOld;
+        if (!isChunked(bytes, value, valueEnd)) return REFUSAL.coding;
         chunked = true;
         break;
       case FIELD_KIND.connection:
@@ -161,9 +163,9 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
     kept = end;
   }
   fields += text(bytes, kept, end);
-  if (chunked && length !== NO_LENGTH) return 'both Transfer-Encoding and Content-Length';
-  if (hosts > 1) return 'more than one Host';
-  if (hosts === 0 && minor === 1) return 'no Host';
+  if (chunked && length !== NO_LENGTH) return REFUSAL.bothLengths;
+  if (hosts > 1) return REFUSAL.hostTwice;
+  if (hosts === 0 && minor === 1) return REFUSAL.noHost;
   if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
   // Where no trailer can follow, none is announced.
@@ -182,12 +184,13 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   };
 }
 
-/** `HTTP/1.1` or `HTTP/1.0` with its CRLF: the minor version; -1 for anything else. */
-function readVersion(bytes: Buffer, at: number): 0 | 1 | -1 {
+/** `HTTP/1.1` or `HTTP/1.0` with its CRLF: the minor version; -1 for another version, -2 for another end of the line. */
+function readVersion(bytes: Buffer, at: number): 0 | 1 | -1 | -2 {
   for (let i = 0; i < VERSION.length; i += 1) if (bytes[at + i] !== VERSION[i]) return -1;
   const minor = (bytes[at + VERSION.length] as number) - 0x30;
-  if ((minor !== 0 && minor !== 1) || bytes[at + VERSION_BYTES] !== CR || bytes[at + VERSION_BYTES + 1] !== LF) return -1;
-  return minor;
+  const next = bytes[at + VERSION_BYTES];
+  if ((minor !== 0 && minor !== 1) || (next !== CR && next !== LF)) return -1;
+  return next === CR && bytes[at + VERSION_BYTES + 1] === LF ? minor : -2;
 }
 
 /** A name, an IPv4 address or an IPv6 one in brackets, with or without a port. */
@@ -223,6 +226,6 @@ function mayUpgrade(protocol: string): boolean {
   return UPGRADE_NAME.test(protocol) && !/^(?:h2c?|http|tls)(?:\/|$)/i.test(protocol);
 }
 
-function refuse(reason: string): ParsedRequest {
+function refuse(reason: Refusal): ParsedRequest {
   return { ok: false, reason };
 }
