@@ -29,9 +29,10 @@ export class Answer {
     this.#chunks = head.body === CHUNKED_ANSWER && this.framing !== 'none' ? createChunkScanner() : null;
   }
 
-  /** Whether its end shows on the app's connection, so that another request may follow there. */
+  /** Whether its end shows on the app's connection, so that another request may follow there: not where a body may come that must not. */
   get endShows(): boolean {
-    return this.head.keepAlive && !this.overrun && (this.framing === 'none' || !this.head.endsByClose);
+    if (!this.head.keepAlive || this.overrun) return false;
+    return this.framing === 'none' ? this.head.endsByClose || this.head.body === 0 : !this.head.endsByClose;
   }
 
   /** Writes `before`, the answer's head, and what of the body the bytes are. Answers whether the client's connection has room for more. */

@@ -21,8 +21,8 @@ export const UNDERSCORE = 0x5f;
 export const TOKEN = tableOf("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 /** What a header's value may hold: visible characters, space, tab, and bytes above ASCII. */
 export const FIELD = tableFrom((byte) => byte === HT || (byte >= SP && byte !== 0x7f));
-/** What a request target may hold: visible ASCII but `#`; bytes above ASCII, which browsers' users type, pass as they are. */
-export const TARGET = tableFrom((byte) => byte > SP && byte !== 0x7f && byte !== HASH);
+/** What a request target may hold: visible ASCII but `#`. */
+export const TARGET = tableFrom((byte) => byte > SP && byte < 0x7f && byte !== HASH);
 /** `reg-name` and IPv4. */
 export const HOST = tableOf("!$&'()*+,;=%-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 /** Value of a hexadecimal digit, or 255. */

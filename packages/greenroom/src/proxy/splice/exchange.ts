@@ -24,6 +24,8 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n', 'latin1');
 export class Exchange implements AppUser {
   /** The head was sent, and the app's connection has room for more of the body; or what comes of it is dropped. */
   takesBody = false;
+  /** All of the request was given to the app's connection, which may then be used for another one. */
+  requestWhole = false;
   readonly #client: Client;
   readonly #request: RequestHead;
   readonly #repeatable: boolean;
@@ -32,8 +34,6 @@ export class Exchange implements AppUser {
   #destination: Destination | null = null;
   #connection: AppConnection | null = null;
   #flight: Flight | null = null;
-  /** All of the request was given to the app's connection, which may then be used for another one. */
-  #requestWhole = false;
   /** No more of the request's body is wanted of the client: it was all there, or nobody takes the rest. */
   #bodyOver: boolean;
   /** The client waits for 100 Continue with its body: what it sends next may be that, or another request. */
@@ -99,7 +99,7 @@ export class Exchange implements AppUser {
   /** The body was given whole. */
   endBody(): void {
     this.#bodyOver = true;
-    this.#requestWhole = this.#connection !== null;
+    this.requestWhole = this.#connection !== null;
     this.#expectAnswer();
     this.#endIfOver();
   }
@@ -174,7 +174,7 @@ export class Exchange implements AppUser {
     const head = requestBytes(this.#request, this.#client, this.#destination);
     this.takesBody = true;
     if (this.#bodyOver) {
-      this.#requestWhole = true;
+      this.requestWhole = true;
       socket.write(head, 'latin1');
       this.#expectAnswer();
       return;
@@ -389,7 +389,7 @@ export class Exchange implements AppUser {
   #giveBack(): void {
     const connection = this.#connection;
     // A body after HEAD, which CGI-like apps send, would be the next request's answer.
-    if (!connection || !this.#requestWhole || !this.#answer?.endShows || this.#request.method === 'HEAD') {
+    if (!connection || !this.requestWhole || !this.#answer?.endShows || this.#request.method === 'HEAD') {
       this.#dropConnection();
       return;
     }

@@ -98,9 +98,9 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         isEventStream = isEventStreamType(bytes, value, valueEnd);
         continue;
       case FIELD_KIND.contentLength: {
-        const said = readLength(bytes, value, valueEnd);
-        if (said === -1 || (length !== UNTIL_CLOSE && said !== length)) return 'its Content-Length is malformed';
-        length = said;
+        if (length !== UNTIL_CLOSE) return 'it has more than one Content-Length';
+        length = readLength(bytes, value, valueEnd);
+        if (length === -1) return 'its Content-Length is malformed';
         lengthField = text(bytes, line, end);
         break;
       }
@@ -128,19 +128,20 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
     fields += text(bytes, kept, line);
     kept = end;
   }
+  // Both ought to be handled as an error (RFC 9112, section 6.3).
+  if (chunked && length !== UNTIL_CLOSE) return 'it has both Transfer-Encoding and Content-Length';
   fields += text(bytes, kept, end);
   if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   return {
-    // What says both is chunked, and the length is not passed on (RFC 9112, section 6.3). Its connection is not used again, nor one that says
-    // chunked in HTTP/1.0 (section 6.1): whoever frames like this may not agree on where the answer ends.
     body: chunked ? CHUNKED_ANSWER : length,
-    keepAlive: !WORDS.close && (minor === 1 || WORDS.keepAlive) && !(chunked && (minor === 0 || length !== UNTIL_CLOSE)),
+    // Chunks in HTTP/1.0 are framed at the sender's own risk: the connection is not used again (RFC 9112, section 6.1).
+    keepAlive: !WORDS.close && (minor === 1 || (WORDS.keepAlive && !chunked)),
     endsByClose: !chunked && length === UNTIL_CLOSE,
     idleMs,
     isEventStream,
     hasDate,
     fields,
-    lengthField: chunked ? '' : lengthField,
+    lengthField,
     trailerField,
   };
 }

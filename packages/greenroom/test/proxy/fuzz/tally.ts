@@ -1,0 +1,17 @@
+/** What a run came to. */
+export interface Tally {
+  cases: number;
+  /** Requests that reached the app whole, and answers that reached the client whole. */
+  taken: number;
+  /** Classes of differences, with how many there were and the first one's seed. */
+  kinds: Map<string, { count: number; seed: number }>;
+  wrong: string[];
+}
+
+export const newTally = (): Tally => ({ cases: 0, taken: 0, kinds: new Map(), wrong: [] });
+
+export function countKind(tally: Tally, kind: string, seed: number): void {
+  const known = tally.kinds.get(kind);
+  if (known) known.count += 1;
+  else tally.kinds.set(kind, { count: 1, seed });
+}
