@@ -46,5 +46,5 @@ function inOriginForm({ method, url }: Message): string {
 export function refusalOf(seen: Seen): string {
   const text = seen.answer.toString('latin1');
   const said = /Bad request: (.*)\.\n$/.exec(text)?.[1] ?? /^HTTP\/1\.1 (4\d\d)/m.exec(text)?.[1] ?? '';
-  return said || (seen.ending === 'ended' ? 'ended' : '');
+  return said || (seen.ending === 'ended' ? 'closed without a word, behind an answered request' : '');
 }

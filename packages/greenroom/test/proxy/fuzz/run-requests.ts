@@ -4,12 +4,19 @@ import { type Framed, serverFraming } from './node-reference.ts';
 import { run } from './ours.ts';
 import { createRandom, cuts } from './random.ts';
 import { generateRequests } from './requests.ts';
-import { countKind, type Tally } from './tally.ts';
+import type { Sockets } from './sockets.ts';
+import { countIn, type Tally } from './tally.ts';
 
 const OK = [Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')];
 
+export interface References {
+  nginx: NginxReference | null;
+  /** Where the case goes over real sockets too. */
+  sockets: Sockets | null;
+}
+
 /** One connection's bytes through the proxy and the references. */
-export async function fuzzRequests(seed: number, tally: Tally, nginx: NginxReference | null): Promise<void> {
+export async function fuzzRequests(seed: number, tally: Tally, { nginx, sockets }: References): Promise<void> {
   const random = createRandom(seed);
   const bytes = Buffer.from(generateRequests(random), 'latin1');
   const pieces: Buffer[] = [];
@@ -30,31 +37,36 @@ export async function fuzzRequests(seed: number, tally: Tally, nginx: NginxRefer
   const note = (who: string, difference: Difference | null): void => {
     if (!difference) return;
     if (difference.wrong) fail(`${who}: ${difference.kind}`);
-    else countKind(tally, `${who}: ${difference.kind}`, seed);
+    else countIn(tally.kinds, `${who}: ${difference.kind}`, seed);
   };
   const refusal = refusalOf(seen);
   const byNode = compareRequests(messages, await serverFraming(bytes), refusal);
   note('node', byNode && { ...byNode, wrong: byNode.wrong || byNode.kind.startsWith('taken') });
-  if (!nginx) return;
-  const theirs: Framed = await nginx.framing(pieces.length > 50 ? [bytes] : pieces);
+  if (refusal !== '') countIn(tally.refusals, refusal, seed);
+  const theirs: Framed | undefined = await nginx?.framing(pieces.length > 50 ? [bytes] : pieces);
   const digested = messages.map((each) => ({ ...each, body: digest(each.body) }));
-  note('nginx', explained(bytes, compareRequests(digested, theirs, refusal)));
+  if (theirs) note('nginx', explained(bytes, compareRequests(digested, theirs, refusal)));
+  const overSockets = await sockets?.framing(pieces, messages.length);
+  if (overSockets && JSON.stringify(overSockets) !== JSON.stringify(messages))
+    fail(`over sockets ${JSON.stringify(overSockets)}, without ${JSON.stringify(messages)}`);
 }
+
+export const UNEXPLAINED = 'unexplained: ';
 
 /** What nginx refuses or reads otherwise by itself, without being any stricter on framing. */
 const OWN_WAYS: readonly [string, RegExp][] = [
-  ['a NUL behind a percent sign', /%00/],
+  ['a percent sign that is not followed by two digits, or stands for NUL', /%(?:00|(?![0-9a-f]{2}))/i],
   ['OPTIONS *', /OPTIONS (?:\*|http:\/\/[^/?]* )/i],
-  ['a tab before a length or coding', /(?:Content-Length|Transfer-Encoding):[ \t]*\t/i],
+  ['a tab before Host, a length or coding', /(?:Host|Content-Length|Transfer-Encoding):[ \t]*\t/i],
   ['a word of Connection that has "close" in it', /Connection:.*close/i],
 ];
 
-/** A request that only the proxy takes is wrong, unless it is known why. */
+/** A request that only the proxy takes is no other framing, but to be explained. */
 function explained(bytes: Buffer, difference: Difference | null): Difference | null {
   if (!difference || difference.kind.startsWith('refused')) return difference;
   const text = bytes.toString('latin1');
   const [way] = OWN_WAYS.find(([, pattern]) => pattern.test(text)) ?? [];
   const isTarget = way === 'OPTIONS *' && difference.kind.includes('"url":"*"');
   if (way && (!difference.wrong || isTarget)) return { wrong: false, kind: `taken, refused or read otherwise there: ${way}` };
-  return { ...difference, wrong: true };
+  return difference.wrong ? difference : { wrong: false, kind: `${UNEXPLAINED}${difference.kind}` };
 }

@@ -2,7 +2,7 @@ import { clientFraming } from './node-reference.ts';
 import { run } from './ours.ts';
 import { createRandom, cuts } from './random.ts';
 import { generateResponse } from './responses.ts';
-import { countKind, type Tally } from './tally.ts';
+import { countIn, type Tally } from './tally.ts';
 
 /** One answer of an app through the proxy, beside what a client makes of it without. */
 export async function fuzzResponse(seed: number, tally: Tally): Promise<void> {
@@ -29,18 +29,19 @@ export async function fuzzResponse(seed: number, tally: Tally): Promise<void> {
     );
   };
   const [lent] = seen.lent;
-  const own = /\r\n\r\nThe app(?:'s answer is malformed \((.*)\)| ended without an answer)/.exec(seen.answer.toString('latin1'));
+  const own = /\r\n\r\nThe app ended without an answer(?:: the app's answer is malformed \((.*)\))?/.exec(seen.answer.toString('latin1'));
   if (seen.open > 0) fail(`${seen.open} flights do not end`);
   // An answer of the proxy's own to HEAD is known by its status alone.
   if (own || (ours.status === 502 && theirs.status !== 502)) {
-    if (theirs.whole) countKind(tally, `answer: 502: ${own?.[1] ?? 'for HEAD'}`, seed);
+    if (theirs.whole)
+      countIn(tally.kinds, `answer: 502: ${own ? (own[1] ?? 'switches protocols unasked, or ends too early') : 'for HEAD'}`, seed);
     return;
   }
   if (ours.whole) tally.taken += 1;
   if (ours.whole && theirs.whole && (ours.status !== theirs.status || ours.body !== theirs.body))
     fail(`the client sees ${JSON.stringify(ours)}, without the proxy ${JSON.stringify(theirs)}`);
-  else if (ours.whole && !theirs.whole) countKind(tally, `answer: passed, refused there: ${theirs.error || 'waits for more'}`, seed);
-  else if (!ours.whole && theirs.whole) countKind(tally, 'answer: cut', seed);
+  else if (ours.whole && !theirs.whole) countIn(tally.kinds, `answer: passed, refused there: ${theirs.error || 'waits for more'}`, seed);
+  else if (!ours.whole && theirs.whole) countIn(tally.kinds, 'answer: cut', seed);
   if (ours.whole && !theirs.whole && theirs.error === '') fail('an answer that is not whole looks whole');
   if (lent?.givenBack && theirs.error !== '') fail(`a connection is lent again that ends in ${theirs.error}`);
 }

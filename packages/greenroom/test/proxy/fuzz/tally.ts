@@ -5,13 +5,15 @@ export interface Tally {
   taken: number;
   /** Classes of differences, with how many there were and the first one's seed. */
   kinds: Map<string, { count: number; seed: number }>;
+  /** Why the proxy refused, counted likewise. */
+  refusals: Map<string, { count: number; seed: number }>;
   wrong: string[];
 }
 
-export const newTally = (): Tally => ({ cases: 0, taken: 0, kinds: new Map(), wrong: [] });
+export const newTally = (): Tally => ({ cases: 0, taken: 0, kinds: new Map(), refusals: new Map(), wrong: [] });
 
-export function countKind(tally: Tally, kind: string, seed: number): void {
-  const known = tally.kinds.get(kind);
+export function countIn(counts: Tally['kinds'], kind: string, seed: number): void {
+  const known = counts.get(kind);
   if (known) known.count += 1;
-  else tally.kinds.set(kind, { count: 1, seed });
+  else counts.set(kind, { count: 1, seed });
 }

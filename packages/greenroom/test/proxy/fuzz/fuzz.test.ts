@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { REFUSAL } from '../../../src/proxy/splice/refusals.ts';
+import { report, runCampaign } from './campaign.ts';
+import { fuzzRequests } from './run-requests.ts';
+import { newTally } from './tally.ts';
+
+/** `GREENROOM_FUZZ_SEED=7` runs the cases of an earlier run again. */
+const SEED = Number(process.env['GREENROOM_FUZZ_SEED'] ?? Date.now() % 1_000_000_000);
+
+test('what the app and the client see is framed as node:http and nginx would have it', async (t) => {
+  t.diagnostic(`seed ${SEED}`);
+  const { requests, responses } = await runCampaign({ seed: SEED, requests: 12_000, responses: 12_000, limitMs: 20_000 });
+  for (const line of [...report('requests', requests).split('\n'), ...report('answers', responses).split('\n')]) t.diagnostic(line);
+  assert.deepEqual([...requests.wrong, ...responses.wrong], []);
+});
+
+test('the generator reaches each reason for a refusal that is not a matter of size', async () => {
+  const tally = newTally();
+  for (let seed = 1; seed <= 12_000; seed += 1) await fuzzRequests(seed, tally, { nginx: null, sockets: null });
+  assert.deepEqual(tally.wrong, []);
+  const missed = Object.values(REFUSAL).filter((reason) => !tally.refusals.has(reason));
+  assert.deepEqual(missed, [REFUSAL.count]);
+});

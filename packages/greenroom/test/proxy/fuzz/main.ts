@@ -1,0 +1,21 @@
+/** `npm run fuzz:proxy -- [--cases N] [--seed N]`: the embedded proxy's data path beside node:http and nginx. */
+import { parseArgs } from 'node:util';
+import { report, runCampaign } from './campaign.ts';
+import { UNEXPLAINED } from './run-requests.ts';
+
+const { values } = parseArgs({ options: { cases: { type: 'string', default: '240000' }, seed: { type: 'string' } } });
+const cases = Number(values.cases);
+const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : Number(values.seed);
+if (!Number.isSafeInteger(cases) || cases < 1 || !Number.isSafeInteger(seed)) {
+  console.error('fuzz: --cases and --seed must be whole numbers, such as --cases 1000 --seed 7.');
+  process.exit(2);
+}
+console.log(`seed ${seed}`);
+const began = performance.now();
+const responses = Math.floor(cases / 3);
+const tallies = await runCampaign({ seed, requests: cases - responses, responses, limitMs: 30 * 60_000 });
+console.log(report('requests', tallies.requests));
+console.log(report('answers', tallies.responses));
+console.log(`${Math.round((performance.now() - began) / 1_000)} s`);
+const unexplained = [...tallies.requests.kinds.keys()].filter((kind) => kind.includes(UNEXPLAINED));
+process.exit(tallies.requests.wrong.length + tallies.responses.wrong.length + unexplained.length > 0 ? 1 : 0);
