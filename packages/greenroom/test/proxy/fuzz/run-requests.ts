@@ -53,11 +53,13 @@ export async function fuzzRequests(seed: number, tally: Tally, { nginx, sockets 
 
 export const UNEXPLAINED = 'unexplained: ';
 
+const STAR = 'OPTIONS *';
+
 /** What nginx refuses or reads otherwise by itself, without being any stricter on framing. */
 const OWN_WAYS: readonly [string, RegExp][] = [
   ['a percent sign that is not followed by two digits, or stands for NUL', /%(?:00|(?![0-9a-f]{2}))/i],
-  ['OPTIONS *', /OPTIONS (?:\*|http:\/\/[^/?]* )/i],
-  ['a tab before Host, a length or coding', /(?:Host|Content-Length|Transfer-Encoding):[ \t]*\t/i],
+  [STAR, /OPTIONS (?:\*|http:\/\/[^/?]* )/i],
+  ['a tab around Host, a length or coding', /(?:Host|Content-Length|Transfer-Encoding):[^\r\n]*\t/i],
   ['a word of Connection that has "close" in it', /Connection:.*close/i],
 ];
 
@@ -65,8 +67,9 @@ const OWN_WAYS: readonly [string, RegExp][] = [
 function explained(bytes: Buffer, difference: Difference | null): Difference | null {
   if (!difference || difference.kind.startsWith('refused')) return difference;
   const text = bytes.toString('latin1');
-  const [way] = OWN_WAYS.find(([, pattern]) => pattern.test(text)) ?? [];
-  const isTarget = way === 'OPTIONS *' && difference.kind.includes('"url":"*"');
-  if (way && (!difference.wrong || isTarget)) return { wrong: false, kind: `taken, refused or read otherwise there: ${way}` };
+  const ways = OWN_WAYS.filter(([, pattern]) => pattern.test(text)).map(([way]) => way);
+  const isStar = difference.wrong && ways.includes(STAR) && difference.kind.includes('"method":"OPTIONS","url":"*"');
+  const way = isStar ? STAR : ways[0];
+  if (way && (isStar || !difference.wrong)) return { wrong: false, kind: `taken, refused or read otherwise there: ${way}` };
   return difference.wrong ? difference : { wrong: false, kind: `${UNEXPLAINED}${difference.kind}` };
 }
