@@ -1,4 +1,4 @@
-import { CLOSE_BRACKET, COLON, CR, DOT, HASH, HEX, HOST, LF, OPEN_BRACKET, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
+import { CLOSE_BRACKET, COLON, CR, DOT, HASH, HEX, HOST, HT, LF, OPEN_BRACKET, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
 import {
   AT,
   acceptsTrailers,
@@ -117,7 +117,7 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
     switch (kind) {
       case FIELD_KIND.host:
         hosts += 1;
-        if (!isHost(bytes, value, valueEnd)) return REFUSAL.hostForm;
+        if (!isHost(bytes, value, valueEnd) || hasTab(bytes, places, row)) return REFUSAL.hostForm;
         host = text(bytes, value, valueEnd);
         drop = false;
         break;
@@ -129,13 +129,13 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
       case FIELD_KIND.contentLength:
         if (length !== NO_LENGTH) return REFUSAL.lengthTwice;
         length = readLength(bytes, value, valueEnd);
-        if (length === -1) return REFUSAL.lengthForm;
+        if (length === -1 || hasTab(bytes, places, row)) return REFUSAL.lengthForm;
         drop = false;
         break;
       case FIELD_KIND.transferEncoding:
         if (chunked) return REFUSAL.codingTwice;
         if (minor === 0) return REFUSAL.codingInOld;
-        if (!isChunked(bytes, value, valueEnd)) return REFUSAL.coding;
+        if (!isChunked(bytes, value, valueEnd) || hasTab(bytes, places, row)) return REFUSAL.coding;
         chunked = true;
         break;
       case FIELD_KIND.connection:
@@ -207,6 +207,13 @@ function isHost(bytes: Buffer, start: number, end: number): boolean {
   if (bytes[i] !== COLON || end - i > MAX_PORT_DIGITS + 1) return false;
   for (i += 1; i < end; i += 1) if ((bytes[i] as number) < 0x30 || (bytes[i] as number) > 0x39) return false;
   return true;
+}
+
+/** Whether there is a tab around the value: white space by the grammar, but not for every recipient. */
+function hasTab(bytes: Buffer, places: Int32Array, row: number): boolean {
+  for (let i = (places[row + AT.nameEnd] as number) + 1; i < (places[row + AT.value] as number); i += 1) if (bytes[i] === HT) return true;
+  for (let i = places[row + AT.valueEnd] as number; bytes[i] !== CR; i += 1) if (bytes[i] === HT) return true;
+  return false;
 }
 
 /** The path to ask the app for; empty when the target is malformed or of another host. */

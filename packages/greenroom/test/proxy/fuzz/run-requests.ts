@@ -54,12 +54,14 @@ export async function fuzzRequests(seed: number, tally: Tally, { nginx, sockets 
 export const UNEXPLAINED = 'unexplained: ';
 
 const STAR = 'OPTIONS *';
+const EMPTY_QUERY = 'an empty query behind no path';
 
 /** What nginx refuses or reads otherwise by itself, without being any stricter on framing. */
 const OWN_WAYS: readonly [string, RegExp][] = [
   ['a percent sign that is not followed by two digits, or stands for NUL', /%(?:00|(?![0-9a-f]{2}))/i],
+  [EMPTY_QUERY, /https?:\/\/[^/?\s]*\? /i],
   [STAR, /OPTIONS (?:\*|http:\/\/[^/?]* )/i],
-  ['a tab around Host, a length or coding', /(?:Host|Content-Length|Transfer-Encoding):[^\r\n]*\t/i],
+  ['more than one Expect', /Expect:[\s\S]*Expect:/i],
   ['a word of Connection that has "close" in it', /Connection:.*close/i],
 ];
 
@@ -68,8 +70,11 @@ function explained(bytes: Buffer, difference: Difference | null): Difference | n
   if (!difference || difference.kind.startsWith('refused')) return difference;
   const text = bytes.toString('latin1');
   const ways = OWN_WAYS.filter(([, pattern]) => pattern.test(text)).map(([way]) => way);
-  const isStar = difference.wrong && ways.includes(STAR) && difference.kind.includes('"method":"OPTIONS","url":"*"');
-  const way = isStar ? STAR : ways[0];
-  if (way && (isStar || !difference.wrong)) return { wrong: false, kind: `taken, refused or read otherwise there: ${way}` };
+  const read = ways.find((way) => (way === STAR && seesTarget('*', difference)) || (way === EMPTY_QUERY && seesTarget('/?', difference)));
+  const way = difference.wrong ? read : ways[0];
+  if (way) return { wrong: false, kind: `taken, refused or read otherwise there: ${way}` };
   return difference.wrong ? difference : { wrong: false, kind: `${UNEXPLAINED}${difference.kind}` };
 }
+
+const seesTarget = (target: string, { kind }: Difference): boolean =>
+  kind.startsWith('the app sees') && kind.includes(`"url":${JSON.stringify(target)}`);
