@@ -20,7 +20,7 @@ export interface HumanWords {
   published(folder: string): void;
   /** Brings the lines that are the humans' alone to what `ref` has in them. */
   restore(folder: string, ref: string): void;
-  /** Human words that going from `live` to `candidate` takes back, although no human took them off `main`. */
+  /** Human words that going from `live` to `candidate` takes back, although no human took them off `main` or wrote anew in their place. */
   lost(repository: string, commits: { live: string; main: string; candidate: string }): string[];
 }
 
@@ -28,6 +28,11 @@ export function humanWords(): HumanWords {
   let words = 0;
   const everOnMain = new Set<string>();
   let onMain = new Set<string>();
+  /** Words that a human wrote over on the agent's branch, and by what. */
+  const replaced = new Map<string, string[]>();
+  /** A human's own newer word in its place is in the tree. */
+  const gaveWay = (word: string, kept: ReadonlySet<string>): boolean =>
+    (replaced.get(word) ?? []).some((next) => kept.has(next) || gaveWay(next, kept));
 
   return {
     write: (folder, by, choice) => {
@@ -36,7 +41,9 @@ export function humanWords(): HumanWords {
       const word = `${contested || by === 'agent' ? 'word' : 'human'}-${words++}`;
       const file = fileOf(folder, choice);
       const text = readFileSync(file, 'utf8').split('\n');
-      text[places[(choice >> 1) % places.length] ?? 0] = word;
+      const at = places[(choice >> 1) % places.length] ?? 0;
+      if (by === 'humanOnMachine') replaced.set(text[at] ?? '', [...(replaced.get(text[at] ?? '') ?? []), word]);
+      text[at] = word;
       writeFileSync(file, text.join('\n'));
       return word;
     },
@@ -58,7 +65,7 @@ export function humanWords(): HumanWords {
       const kept = found.get(candidate) ?? new Set();
       const before = new Set([...(found.get(live) ?? []), ...(found.get(main) ?? [])]);
       const removedByHumans = (word: string): boolean => everOnMain.has(word) && !onMain.has(word);
-      return [...before].filter((word) => !kept.has(word) && !removedByHumans(word));
+      return [...before].filter((word) => !kept.has(word) && !removedByHumans(word) && !gaveWay(word, kept));
     },
   };
 }
