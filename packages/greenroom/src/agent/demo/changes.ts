@@ -26,6 +26,14 @@ const MAX_WORDS = 120;
 
 const CHANGES: readonly Change[] = [
   {
+    example: 'Continue. (after an interruption: what is there is committed and deployed)',
+    pattern: /^\s*continue\b/i,
+    async perform(agent) {
+      await agent.say('I go on with what I left in the working copy.');
+      await ship(agent, 'Go on after an interruption');
+    },
+  },
+  {
     example: 'Roll back to the previous version.',
     pattern: /\b(roll ?back|undo|go back|previous version)\b/i,
     async perform(agent) {

@@ -58,6 +58,15 @@ test('it says of a deploy what came of it, and nothing else', async (t) => {
   }
 });
 
+test('told to continue it ships what an interrupted turn left behind', async (t) => {
+  const rig = makeRig(t, 'exit 0');
+  const file = join(rig.repo, 'src/content.ts');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/hue: \d+/, 'hue: 25'));
+  await ask(t, rig, 'Continue where you were interrupted.');
+  assert.equal(git(rig.repo, 'status', '--porcelain'), '');
+  assert.match(readFileSync(rig.calls, 'utf8'), /^deploy /m);
+});
+
 test('whatever else is said, it tells what it knows and that it is no AI', async (t) => {
   const rig = makeRig(t, 'exit 0');
   const { updates } = await ask(t, rig, 'Write me a poem');
