@@ -1,5 +1,5 @@
-import { readBootId, runsStill } from '../../proc.ts';
-import type { ProcessIdentity, Transcript } from '../transcript.ts';
+import { isAlive } from '../runner/turn-file.ts';
+import type { Transcript } from '../transcript.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** How long a runner may take until it has taken a turn that waits, before another one is started. */
@@ -73,8 +73,4 @@ export function keepTurns({ transcript, reap, startRunner, log }: TurnKeeperOpti
       await looking;
     },
   };
-}
-
-function isAlive({ pid, start_ticks, boot_id }: ProcessIdentity): boolean {
-  return boot_id === readBootId() && runsStill(pid, start_ticks);
 }
