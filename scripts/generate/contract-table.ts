@@ -1,4 +1,4 @@
-/** The table of all fields of a JSON Schema, in Markdown with aligned columns; fields of objects follow them by their dotted names. */
+/** The table of all fields of a JSON Schema, in Markdown with aligned columns; fields of objects follow them by their dotted names, those of lists with `[]`. */
 export function contractTable(schema: Record<string, unknown>): string {
   const cells = [['field', 'type', 'default', 'meaning'], ...rows(schema, '')];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
@@ -17,14 +17,14 @@ function rows(schema: Schema, prefix: string): string[][] {
   return Object.entries(objectOf(schema['properties'])).flatMap(([name, member]) => {
     const field = objectOf(member);
     const cells = [`\`${prefix}${name}\``, typeOf(field), defaultOf(field, required.includes(name)), String(field['description'] ?? '')];
-    return [cells, ...rows(field, `${prefix}${name}.`)];
+    return [cells, ...rows(field, `${prefix}${name}.`), ...rows(objectOf(field['items']), `${prefix}${name}[].`)];
   });
 }
 
 function typeOf(schema: Schema): string {
   const { type, minimum, exclusiveMinimum, maximum } = schema;
   if (Array.isArray(schema['enum'])) return schema['enum'].map((value) => code(value)).join(', ');
-  if (Array.isArray(schema['anyOf'])) return schema['anyOf'].map((part) => typeOf(objectOf(part))).join(', or ');
+  if (Array.isArray(schema['anyOf'])) return [...new Set(schema['anyOf'].map((part) => typeOf(objectOf(part))))].join(', or ');
   if (schema['$ref'] !== undefined) return 'any JSON';
   if (type === 'array') return `list of: ${typeOf(objectOf(schema['items']))}`;
   if (type === 'object')

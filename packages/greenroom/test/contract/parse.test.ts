@@ -181,6 +181,53 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
       'agent.chat_path: "/a/../chat" is not allowed; a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/.greenroom".',
     ],
   ],
+  [
+    'a setting of another router',
+    { router: { kind: 'nginx', admin: 'unix//run/caddy/admin.sock', command: [] } },
+    [
+      'router.command: [] is not allowed; a list of at least one argument, for example ["nginx"].',
+      'router.admin: "unix//run/caddy/admin.sock" is not allowed; left out, unless router.kind is "caddy".',
+    ],
+  ],
+  [
+    'an admin interface that others could reach',
+    { router: { kind: 'caddy', admin: 'http://0.0.0.0:2019' } },
+    [
+      'router.admin: "http://0.0.0.0:2019" is not allowed; a loopback address such as "http://127.0.0.1:2019", or a Unix socket such as "unix//run/caddy/admin.sock".',
+    ],
+  ],
+  [
+    'a certificate for Caddy',
+    { router: { kind: 'caddy' }, routes: [{ tls: { certificate: '/c.pem', key: '/k.pem' } }] },
+    ['routes.0.tls: an object is not allowed; left out with Caddy. Caddy gets the certificates of its host names itself.'],
+  ],
+  [
+    'routes that cannot be beside each other',
+    {
+      internal_port: 3001,
+      routes: [
+        { host: 'a' },
+        { host: 'a', port: 80 },
+        { port: 80, tls: { certificate: '/c.pem', key: '/k.pem' } },
+        { port: 3000 },
+        { port: 3001 },
+      ],
+    },
+    [
+      'routes.1: an object is not allowed; another host, path or port than those of an earlier route.',
+      'routes.2.port: 80 is not allowed; a port whose routes all have tls, or none has it.',
+      'routes.3.port: 3000 is not allowed; another port than port. With routes, port listens on 127.0.0.1 only.',
+      'routes.4.port: 3001 is not allowed; another port than internal_port. It is never reachable from outside.',
+    ],
+  ],
+  [
+    'a file name that ends a line of nginx.conf',
+    { routes: [{ tls: { certificate: '/etc/a;b', key: '/etc/../k' } }] },
+    [
+      'routes.0.tls.certificate: "/etc/a;b" is not allowed; the PEM file of the certificate with its chain: an absolute path without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}".',
+      'routes.0.tls.key: the value (hidden) is not allowed; the PEM file of the key: an absolute path without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}".',
+    ],
+  ],
   ['branch like an option', { human_branch: '--force' }, ['human_branch: "--force" is not allowed; a git branch name such as "main".']],
   ['list for an object', { run_as: ['www'] }, ['run_as: a list of 1 is not allowed; an object with "user" and perhaps "group".']],
   [
@@ -245,6 +292,36 @@ test('paths, branches and health endpoints at their edges', () => {
   assert.deepEqual(refused('health_endpoint', [...badEndpoints, '/', '/healthz', '/a?b=%20']), badEndpoints);
 });
 
+test('hosts, prefixes and networks at their edges', () => {
+  const refused = (field: string, values: string[]): string[] =>
+    values.filter((value) => sentences({ ...least, routes: [{ [field]: value }] }).length > 0);
+  const badHosts = [
+    '',
+    '.',
+    'Shop.example.com',
+    'a..b',
+    'a.',
+    '-a',
+    'a-',
+    '*',
+    'a.*.b',
+    '**.a',
+    'a b',
+    'a;b',
+    'a:80',
+    'ü',
+    `${'a'.repeat(64)}.b`,
+  ];
+  const goodHosts = ['localhost', 'shop.example.com', '*.example.com', 'xn--bcher-kva.example', '127.0.0.1', 'a--b'];
+  assert.deepEqual(refused('host', [...badHosts, ...goodHosts]), badHosts);
+  const badPaths = ['', '/', 'shop', '/shop/', '//shop', '/a/../b', '/a;b', '/a b', '/%2e', '/{a}'];
+  assert.deepEqual(refused('path', [...badPaths, '/shop', '/a/.b/c-d_~1']), badPaths);
+  const networks = ['10.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8'];
+  const badNetworks = ['10.0.0', '10.0.0.0/33', 'fd00::/129', 'localhost', '10.0.0.1;'];
+  const refusedNetworks = [...badNetworks, ...networks].filter((value) => sentences({ ...least, trusted_proxies: [value] }).length > 0);
+  assert.deepEqual(refusedNetworks, badNetworks);
+});
+
 test('unknown fields are ignored with a note', () => {
   assert.deepEqual(notes({ helth_timeout_ms: 1 }), ['helth_timeout_ms is not a field and is ignored; did you mean health_timeout_ms?']);
   assert.deepEqual(notes({ zebra: 1, '//': 'a comment', $comment: 'too' }), ['zebra is not a field and is ignored.']);
@@ -259,5 +336,9 @@ test('fields of later versions and patterns are accepted with a note', () => {
   assert.deepEqual(notes({ run_as: { user: 'www' }, shared_paths: ['*.db'] }), [
     'run_as is accepted, but has no effect in this version.',
     'shared_paths: "*.db" is taken literally; patterns are not supported.',
+  ]);
+  assert.deepEqual(notes({ routes: [{ port: 80 }] }), ['routes is accepted, but has no effect in this version with the embedded proxy.']);
+  assert.deepEqual(notes({ routes: [{ port: 80, prot: 1 }], trusted_proxies: ['10.0.0.1'], router: { kind: 'nginx', kid: 1 } }), [
+    'router.kid is not a field and is ignored; did you mean router.kind?',
   ]);
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Contract } from './contract.ts';
-import { contractSchema, INACTIVE_FIELDS } from './contract.ts';
+import { contractSchema, INACTIVE_EMBEDDED_FIELDS, INACTIVE_FIELDS } from './contract.ts';
 import { nearestName } from './contract-names.ts';
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt, problemsOf } from './contract-problems.ts';
@@ -22,14 +22,17 @@ export function parseContract(json: unknown): ParsedContract {
   const parsed = contractSchema.safeParse(json);
   const problems = [...problemsOf(parsed.error?.issues ?? [], json), ...(isObject(json) ? crossFieldProblems(json) : [])];
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
-  return { ok: true, contract: parsed.data, notes: isObject(json) ? notesOn(json) : [] };
+  return { ok: true, contract: parsed.data, notes: isObject(json) ? notesOn(json, parsed.data) : [] };
 }
 
-function notesOn(json: Record<string, unknown>): string[] {
+function notesOn(json: Record<string, unknown>, { router }: Contract): string[] {
   const inactive = INACTIVE_FIELDS.filter((field) => Object.hasOwn(json, field));
   return [
     ...unknownFields(json, contractSchema, ''),
     ...inactive.map((field) => `${field} is accepted, but has no effect in this version.`),
+    ...(router.kind === 'embedded' ? INACTIVE_EMBEDDED_FIELDS : [])
+      .filter((field) => Array.isArray(json[field]) && json[field].length > 0)
+      .map((field) => `${field} is accepted, but has no effect in this version with the embedded proxy.`),
     ...['protected_paths', 'setup_inputs', 'shared_paths'].flatMap((field) => patternNotes(field, json[field])),
   ];
 }
@@ -58,10 +61,10 @@ function patternNotes(field: string, paths: unknown): string[] {
   return patterns.map((path) => `${field}: ${JSON.stringify(path)} is taken literally; patterns are not supported.`);
 }
 
-/** The schema inside `.optional()` and `.default()`. */
+/** The schema inside `.optional()`, `.default()` and `.prefault()`. */
 function unwrapped(schema: z.ZodType): unknown {
   let inner: unknown = schema;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) inner = inner.unwrap();
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) inner = inner.unwrap();
   return inner;
 }
 

@@ -10,7 +10,7 @@ export const COMMAND = /^[^\0]*[^\0\s][^\0]*$/u;
 export const URL_PATH = /^\/(?!\/)[!-"$-~]*$/u;
 
 /** `/a/b`: what the proxy compares with a request's bytes, so that there is one way to write it. */
-export const CHAT_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/u;
+export const PATH_PREFIX = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/u;
 
 /** `a/b` or `a/b/`: no leading slash, no `.`, `..` or empty segment, no control characters. */
 export const RELATIVE_PATH = /^(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*\/?$/u;
@@ -39,3 +39,11 @@ export const RULE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/u;
 
 /** What the gate prints for a secret, to tell it from others without showing it. */
 export const FINGERPRINT = /^[0-9a-f]{16}$/u;
+
+/** One way to write it (lower case, no dot at the end), so that two apps with one host are recognised; `*.` only as the first label. */
+export const HOST_NAME = /^(?=.{1,253}$)(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
+
+/** A path that means itself inside another program's configuration file too. */
+export const ABSOLUTE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}"'`\\$;#{}]+)+$/u;
+
+export const CADDY_ADMIN = /^(?:unix\/\/[^\s|]+|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d{1,5})$/u;

@@ -1,5 +1,6 @@
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt } from './contract-problems.ts';
+import { routerProblems } from './contract-router-rules.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -10,6 +11,7 @@ const FRAMING_HEADERS = ['connection', 'content-length', 'transfer-encoding', 'u
 export function crossFieldProblems(contract: Fields): ContractProblem[] {
   return [
     ...portProblems(contract),
+    ...routerProblems(contract),
     ...branchProblems(contract),
     ...sharedPathProblems(contract),
     ...secretProblems(contract),

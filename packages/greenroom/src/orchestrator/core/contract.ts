@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { branch, command, list, milliseconds, port, relativePath, text, urlPath, whole } from './contract-parts.ts';
 import {
-  BRANCH_NAME,
-  CHAT_PATH,
   COMMAND,
   EMAIL_ADDRESS,
   ENV_NAME,
@@ -10,10 +9,10 @@ import {
   HEADER_NAME,
   HEADER_VALUE,
   OPERATOR_ENV_NAME,
-  RELATIVE_PATH,
+  PATH_PREFIX,
   RULE_NAME,
-  URL_PATH,
 } from './contract-patterns.ts';
+import { routeList, routerSettings, trustedProxies } from './contract-router.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -46,25 +45,6 @@ export const DEFAULT_SETUP_INPUTS: readonly string[] = [
   'go.sum',
 ];
 
-/** Longer delays overflow Node's timers, which then fire at once. */
-const MAX_DELAY_MS = 2_147_483_647;
-
-// Every `error` says what is allowed there: a refusal shows it as it stands (contract-problems.ts).
-
-const whole = (min: number, max: number, unit = '') => {
-  const error = `a whole number${unit} from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
-};
-const milliseconds = (min = 0) => whole(min, MAX_DELAY_MS, ' of milliseconds');
-const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern, { error });
-const list = <T extends z.ZodType>(item: T, error: string) => z.array(item, { error });
-
-const port = () => whole(1, 65_535);
-const urlPath = (what: string) => text(URL_PATH, `${what}: begins with one "/", printable ASCII without spaces or "#"`);
-const command = (what: string) => text(COMMAND, `${what}, not empty`);
-const relativePath = () =>
-  text(RELATIVE_PATH, 'a path relative to the top of the repository, without "..", "." or empty segments; a folder may end in "/"');
-const branch = (example: string) => text(BRANCH_NAME, `a git branch name such as "${example}"`);
 const variable = () =>
   text(ENV_NAME, 'the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets');
 const reason = () =>
@@ -179,7 +159,7 @@ const agentSettings = z.object(
       .default(false)
       .describe("Deploys by the agent wait, healthy and with a preview, for a person's click before they go live."),
     approval_timeout_ms: milliseconds(1_000).default(3_600_000).describe('How long such a deploy waits before it is given up.'),
-    chat_path: text(CHAT_PATH, 'a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/.greenroom"')
+    chat_path: text(PATH_PREFIX, 'a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/.greenroom"')
       .default(DEFAULT_CHAT_PATH)
       .describe("Path on the app's public port that leads to the chat service, past the app."),
     authorize_endpoint: urlPath('the internal path that says who may chat')
@@ -208,6 +188,9 @@ export const contractSchema = z.object(
     internal_port: port()
       .optional()
       .describe('Stable port for health and other internal routes, on 127.0.0.1 only. Leave it out when the app has one listener.'),
+    router: routerSettings,
+    routes: routeList,
+    trusted_proxies: trustedProxies,
     health_endpoint: urlPath('the path that answers 200 when the app is ready, for example "/healthz"').describe(
       'Path that answers 200 when the app is ready; asked on the internal port, or on the public one when there is no internal port.',
     ),
@@ -349,3 +332,6 @@ export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
 export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'schema_status_endpoint'];
+
+/** Fields that the embedded proxy does not act on yet, though Caddy and nginx do. */
+export const INACTIVE_EMBEDDED_FIELDS: readonly (keyof Contract)[] = ['routes', 'trusted_proxies'];

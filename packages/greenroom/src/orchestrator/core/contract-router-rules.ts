@@ -1,0 +1,82 @@
+import type { ContractProblem } from './contract-problems.ts';
+import { problemAt } from './contract-problems.ts';
+import { portOf } from './contract-router.ts';
+
+type Fields = Record<string, unknown>;
+
+/** Rules between `router`, `routes` and the ports. Looks only at values of the right type: the others are refused already. */
+export function routerProblems(contract: Fields): ContractProblem[] {
+  const router = isObject(contract['router']) ? contract['router'] : {};
+  const { kind = 'embedded' } = router;
+  return [...settingProblems(router, kind), ...routeProblems(contract, kind)];
+}
+
+const OWNERS = [
+  ['admin', 'caddy'],
+  ['config_dir', 'nginx'],
+  ['command', 'nginx'],
+] as const;
+
+function settingProblems(router: Fields, kind: unknown): ContractProblem[] {
+  const misplaced = OWNERS.filter(([field, owner]) => router[field] !== undefined && kind !== owner);
+  return misplaced.map(([field, owner]) => problemAt(['router', field], router[field], `left out, unless router.kind is "${owner}"`));
+}
+
+function routeProblems(contract: Fields, kind: unknown): ContractProblem[] {
+  const { routes } = contract;
+  if (!Array.isArray(routes)) return [];
+  const earlier: RoutePlace[] = [];
+  return routes.flatMap((route: unknown, index) => {
+    if (!isObject(route)) return [];
+    const place = placeOf(route);
+    const problem = routeProblem(contract, kind, route, place, earlier, ['routes', index]);
+    earlier.push(place);
+    return problem ? [problem] : [];
+  });
+}
+
+interface RoutePlace {
+  host: string;
+  path: string;
+  port: number;
+  tls: boolean;
+}
+
+function placeOf({ host, path, port, tls }: Fields): RoutePlace {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const files = isObject(tls) ? { certificate: text(tls['certificate']), key: text(tls['key']) } : undefined;
+  return {
+    host: text(host),
+    path: text(path),
+    port: portOf({ port: typeof port === 'number' ? port : undefined, tls: files }),
+    tls: files !== undefined,
+  };
+}
+
+function routeProblem(
+  contract: Fields,
+  kind: unknown,
+  route: Fields,
+  place: RoutePlace,
+  earlier: RoutePlace[],
+  at: PropertyKey[],
+): ContractProblem | undefined {
+  if (kind === 'caddy' && route['tls'] !== undefined) {
+    const hint = 'Caddy gets the certificates of its host names itself.';
+    return problemAt([...at, 'tls'], route['tls'], 'left out with Caddy', hint);
+  }
+  for (const field of ['port', 'internal_port'] as const) {
+    if (place.port !== contract[field]) continue;
+    const hint = field === 'port' ? 'With routes, port listens on 127.0.0.1 only.' : 'It is never reachable from outside.';
+    return problemAt([...at, 'port'], place.port, `another port than ${field}`, hint);
+  }
+  if (earlier.some((other) => other.port === place.port && other.tls !== place.tls))
+    return problemAt([...at, 'port'], place.port, 'a port whose routes all have tls, or none has it');
+  if (earlier.some((other) => other.port === place.port && other.host === place.host && other.path === place.path))
+    return problemAt(at, route, 'another host, path or port than those of an earlier route');
+  return undefined;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,84 @@
+/** The fields of the contract that say which proxy leads to the app, and from where. */
+import { z } from 'zod';
+import { list, port, text } from './contract-parts.ts';
+import { ABSOLUTE_PATH, CADDY_ADMIN, COMMAND, HOST_NAME, PATH_PREFIX } from './contract-patterns.ts';
+
+export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
+const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
+const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
+
+const absolutePath = (what: string) =>
+  text(ABSOLUTE_PATH, `${what}: an absolute path without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}"`);
+
+export const routerSettings = z
+  .object(
+    {
+      kind: z
+        .enum(ROUTER_KINDS, { error: 'one of "embedded", "caddy", "nginx"' })
+        .default('embedded')
+        .describe("Which proxy leads to the app: Greenroom's own, or the Caddy or nginx of the machine."),
+      upstream: z
+        .enum(['socket', 'port'], { error: '"socket" or "port"' })
+        .default('socket')
+        .describe(
+          'Caddy and nginx only: how they reach the app. With `socket` a deploy changes nothing of theirs; `port` is for an app that can listen on TCP only.',
+        ),
+      admin: text(CADDY_ADMIN, 'a loopback address such as "http://127.0.0.1:2019", or a Unix socket such as "unix//run/caddy/admin.sock"')
+        .optional()
+        .describe(`Caddy only: its admin interface. \`${DEFAULT_CADDY_ADMIN}\` when left out.`),
+      config_dir: absolutePath("the folder of Greenroom's files for nginx")
+        .optional()
+        .describe(`nginx only: the folder whose files your nginx.conf includes. \`${DEFAULT_NGINX_CONFIG_DIR}\` when left out.`),
+      command: list(text(COMMAND, 'an argument, not empty'), 'a list of arguments, for example ["sudo", "nginx"]')
+        .min(1, { error: 'a list of at least one argument, for example ["nginx"]' })
+        .optional()
+        .describe('nginx only: the program with its arguments, to which `-t` or `-s reload` is added. `["nginx"]` when left out.'),
+    },
+    { error: 'an object of settings, for example { "kind": "nginx" }' },
+  )
+  .prefault({})
+  .describe('The proxy in front of the app.');
+
+export const routeList = list(
+  z.object(
+    {
+      host: text(HOST_NAME, 'a host name in lower case such as "shop.example.com", or "*.example.com" for all of one level below it')
+        .optional()
+        .describe('Host name; `*.` at its beginning stands for one more label. Any host when left out.'),
+      path: text(PATH_PREFIX, 'a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/shop"')
+        .optional()
+        .describe('Prefix of the path, segment by segment; the app sees the whole path. Every path when left out.'),
+      port: port().optional().describe('Port. 443 with `tls`, 80 without it, when left out.'),
+      tls: z
+        .object(
+          {
+            certificate: absolutePath('the PEM file of the certificate with its chain').describe(
+              'PEM file of the certificate and its chain.',
+            ),
+            key: absolutePath('the PEM file of the key').describe('PEM file of its key.'),
+          },
+          { error: 'an object with "certificate" and "key"' },
+        )
+        .optional()
+        .describe('HTTPS with this certificate. Caddy gets its certificates itself.'),
+    },
+    { error: 'an object with "host", "path" or "port"' },
+  ),
+  'a list of routes, for example [{ "host": "shop.example.com" }]',
+)
+  .default([])
+  .describe('Where else the app is served. `port` then listens on 127.0.0.1 only; without routes it serves every host and path.');
+
+export const trustedProxies = list(
+  z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: 'an IP address or a network such as "10.0.0.0/8"' }),
+  'a list of IP addresses and networks, for example ["10.0.0.0/8"]',
+)
+  .default([])
+  .describe('Proxies in front of this one, whose word counts for the address of the visitor.');
+
+export type Route = z.output<typeof routeList>[number];
+
+/** The port that a route is served on. */
+export function portOf({ port, tls }: Pick<Route, 'port' | 'tls'>): number {
+  return port ?? (tls ? 443 : 80);
+}
