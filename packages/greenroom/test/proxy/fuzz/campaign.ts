@@ -26,7 +26,7 @@ export async function runCampaign({ seed, requests, responses, limitMs }: Campai
     await batches(requests, deadline, (i) =>
       fuzzRequests(seed + i, tallies.requests, { nginx, sockets: i % SOCKET_SHARE === 0 ? sockets : null }),
     );
-    await batches(responses, deadline, (i) => fuzzResponse(seed + i, tallies.responses));
+    await batches(responses, deadline, (i) => fuzzResponse(seed + i, tallies.responses, nginx));
     if (sockets.open() > 0) tallies.requests.wrong.push(`${sockets.open()} flights over sockets do not end`);
   } finally {
     await Promise.all([nginx.close(), sockets.close()]);

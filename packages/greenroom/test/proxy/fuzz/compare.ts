@@ -1,6 +1,11 @@
 /** Lays what the app saw behind the proxy beside what a reference made of the same bytes. */
-import type { Framed, Message } from './node-reference.ts';
+import type { Answered, Framed, Message } from './node-reference.ts';
 import type { Seen } from './ours.ts';
+
+/** Before a class of differences that nothing explains. */
+export const UNEXPLAINED = 'unexplained: ';
+/** The proxy passes an answer that the reference refuses. */
+export const PASSED = 'passed, refused there';
 
 export interface Difference {
   /** A bug: both took a request, and took different ones; or what the proxy sent is no request, or not one. */
@@ -47,4 +52,23 @@ export function refusalOf(seen: Seen): string {
   const text = seen.answer.toString('latin1');
   const said = /Bad request: (.*)\.\n$/.exec(text)?.[1] ?? /^HTTP\/1\.1 (4\d\d)/m.exec(text)?.[1] ?? '';
   return said || (seen.ending === 'ended' ? 'closed without a word, behind an answered request' : '');
+}
+
+/** Why the proxy answered with 502 instead of the app's answer; empty when it did not. */
+export function ownAnswer(seen: Seen, ours: Answered, direct: Answered): string {
+  const own = /\r\n\r\nThe app ended without an answer(?:: the app's answer is malformed \((.*)\))?/.exec(seen.answer.toString('latin1'));
+  if (own) return own[1] ?? 'switches protocols unasked, or ends too early';
+  // To HEAD it is known by its status alone.
+  return ours.status === 502 && direct.status !== 502 ? 'for HEAD' : '';
+}
+
+/** `own`: why the proxy refused the answer. */
+export function compareAnswers(ours: Answered, reference: Answered, own: string): Difference | null {
+  if (own !== '') return reference.whole && reference.status !== 502 ? { wrong: false, kind: `502: ${own}` } : null;
+  if (ours.whole && reference.whole) {
+    if (ours.status === reference.status && ours.body === reference.body) return null;
+    return { wrong: true, kind: `the client sees ${JSON.stringify(ours)}, by the reference ${JSON.stringify(reference)}` };
+  }
+  if (ours.whole) return { wrong: false, kind: `${PASSED}: ${reference.error || 'waits for more'}` };
+  return reference.whole ? { wrong: false, kind: 'cut, passed there' } : null;
 }

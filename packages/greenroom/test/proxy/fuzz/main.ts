@@ -1,7 +1,7 @@
 /** `npm run fuzz:proxy -- [--cases N] [--seed N]`: the embedded proxy's data path beside node:http and nginx. */
 import { parseArgs } from 'node:util';
 import { report, runCampaign } from './campaign.ts';
-import { UNEXPLAINED } from './run-requests.ts';
+import { UNEXPLAINED } from './compare.ts';
 
 const { values } = parseArgs({ options: { cases: { type: 'string', default: '240000' }, seed: { type: 'string' } } });
 const cases = Number(values.cases);
@@ -17,5 +17,5 @@ const tallies = await runCampaign({ seed, requests: cases - responses, responses
 console.log(report('requests', tallies.requests));
 console.log(report('answers', tallies.responses));
 console.log(`${Math.round((performance.now() - began) / 1_000)} s`);
-const unexplained = [...tallies.requests.kinds.keys()].filter((kind) => kind.includes(UNEXPLAINED));
+const unexplained = [...tallies.requests.kinds.keys(), ...tallies.responses.kinds.keys()].filter((kind) => kind.includes(UNEXPLAINED));
 process.exit(tallies.requests.wrong.length + tallies.responses.wrong.length + unexplained.length > 0 ? 1 : 0);

@@ -1,4 +1,4 @@
-import { compareRequests, type Difference, refusalOf, requestsOf } from './compare.ts';
+import { compareRequests, type Difference, refusalOf, requestsOf, UNEXPLAINED } from './compare.ts';
 import { digest, type NginxReference } from './nginx-reference.ts';
 import { type Framed, serverFraming } from './node-reference.ts';
 import { run } from './ours.ts';
@@ -50,8 +50,6 @@ export async function fuzzRequests(seed: number, tally: Tally, { nginx, sockets 
   if (overSockets && JSON.stringify(overSockets) !== JSON.stringify(messages))
     fail(`over sockets ${JSON.stringify(overSockets)}, without ${JSON.stringify(messages)}`);
 }
-
-export const UNEXPLAINED = 'unexplained: ';
 
 const STAR = 'OPTIONS *';
 const EMPTY_QUERY = 'an empty query behind no path';

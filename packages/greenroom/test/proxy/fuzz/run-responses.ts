@@ -1,11 +1,16 @@
+import { compareAnswers, type Difference, ownAnswer, PASSED, UNEXPLAINED } from './compare.ts';
+import type { NginxReference } from './nginx-reference.ts';
 import { clientFraming } from './node-reference.ts';
 import { run } from './ours.ts';
 import { createRandom, cuts } from './random.ts';
 import { generateResponse } from './responses.ts';
 import { countIn, type Tally } from './tally.ts';
 
-/** One answer of an app through the proxy, beside what a client makes of it without. */
-export async function fuzzResponse(seed: number, tally: Tally): Promise<void> {
+/** node:http, when an interim answer says `Connection: close` and another one follows. */
+const CLOSE_OF_INTERIM = 'HPE_CLOSED_CONNECTION';
+
+/** One answer of an app through the proxy, beside what a client makes of it without, and behind nginx. */
+export async function fuzzResponse(seed: number, tally: Tally, nginx: NginxReference | null): Promise<void> {
   const random = createRandom(seed);
   const method = random.chance(0.2) ? 'HEAD' : 'GET';
   const version = random.chance(0.2) ? '1.0' : '1.1';
@@ -18,9 +23,10 @@ export async function fuzzResponse(seed: number, tally: Tally): Promise<void> {
   }
   const request = Buffer.from(`${method} / HTTP/${version}\r\nHost: a\r\n\r\n`);
   const seen = run({ client: [request], app: { pieces, ends: true }, eager: true });
-  const [ours, theirs] = await Promise.all([
+  const [ours, direct, behindNginx] = await Promise.all([
     clientFraming(seen.answer, method, seen.ending !== 'reset'),
     clientFraming(bytes, method, true),
+    nginx?.answer(finalOf(bytes), method, version),
   ]);
   tally.cases += 1;
   const fail = (what: string): void => {
@@ -28,20 +34,30 @@ export async function fuzzResponse(seed: number, tally: Tally): Promise<void> {
       `response seed ${seed}, ${method} HTTP/${version}: ${what}\n${JSON.stringify(bytes.toString('latin1'))}\n${JSON.stringify(seen.answer.toString('latin1'))}`,
     );
   };
-  const [lent] = seen.lent;
-  const own = /\r\n\r\nThe app ended without an answer(?:: the app's answer is malformed \((.*)\))?/.exec(seen.answer.toString('latin1'));
+  const note = (who: string, difference: Difference | null): void => {
+    if (!difference) return;
+    if (difference.wrong) fail(`${who}: ${difference.kind}`);
+    // The proxy is stricter on purpose, and says why; where it takes what a reference refuses, there has to be a reason.
+    else if (!difference.kind.startsWith(PASSED) || (who === 'node' && difference.kind.endsWith(CLOSE_OF_INTERIM)))
+      countIn(tally.kinds, `${who}: ${difference.kind}`, seed);
+    else countIn(tally.kinds, `${UNEXPLAINED}${who}: ${difference.kind}`, seed);
+  };
+  const own = ownAnswer(seen, ours, direct);
+  if (own !== '') countIn(tally.refusals, own, seed);
+  else if (ours.whole) tally.taken += 1;
+  note('node', compareAnswers(ours, direct, own));
+  if (behindNginx) note('nginx', compareAnswers(ours, behindNginx, own));
   if (seen.open > 0) fail(`${seen.open} flights do not end`);
-  // An answer of the proxy's own to HEAD is known by its status alone.
-  if (own || (ours.status === 502 && theirs.status !== 502)) {
-    if (theirs.whole)
-      countIn(tally.kinds, `answer: 502: ${own ? (own[1] ?? 'switches protocols unasked, or ends too early') : 'for HEAD'}`, seed);
-    return;
-  }
-  if (ours.whole) tally.taken += 1;
-  if (ours.whole && theirs.whole && (ours.status !== theirs.status || ours.body !== theirs.body))
-    fail(`the client sees ${JSON.stringify(ours)}, without the proxy ${JSON.stringify(theirs)}`);
-  else if (ours.whole && !theirs.whole) countIn(tally.kinds, `answer: passed, refused there: ${theirs.error || 'waits for more'}`, seed);
-  else if (!ours.whole && theirs.whole) countIn(tally.kinds, 'answer: cut', seed);
-  if (ours.whole && !theirs.whole && theirs.error === '') fail('an answer that is not whole looks whole');
-  if (lent?.givenBack && theirs.error !== '') fail(`a connection is lent again that ends in ${theirs.error}`);
+  if (own !== '') return;
+  if (ours.whole && ours.error !== '') fail(`more than one answer for the client: ${ours.error}`);
+  if (ours.whole && !direct.whole && direct.error === '') fail('an answer that is not whole looks whole');
+  if (seen.lent[0]?.givenBack && direct.error !== '') fail(`a connection is lent again that ends in ${direct.error}`);
+}
+
+/** Interim answers before it, but no change of protocol. */
+const INTERIM = /^(?:HTTP\/1\.[01] 1(?!01)\d\d[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)*/;
+
+/** The answer without what comes before it: nginx takes the first answer for the last one. */
+function finalOf(bytes: Buffer): Buffer {
+  return bytes.subarray(INTERIM.exec(bytes.toString('latin1'))?.[0].length ?? 0);
 }
