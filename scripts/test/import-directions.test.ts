@@ -104,7 +104,7 @@ const zones: Zone[] = [
   },
   {
     file: `${greenroom}/cli/commands/deploy.ts`,
-    allowed: ['../target.ts', '../../registry/index.ts'],
+    allowed: ['../target.ts', '../../registry/index.ts', '../../orchestrator/adapters/instances/log-reader.ts'],
     forbidden: ['../../orchestrator/runner.ts', '../../proxy/main.ts'],
   },
   {

@@ -3,11 +3,13 @@
  * values; `GreenroomUnreachable` is thrown when nobody answers, `GreenroomAnswerError` when something other than Greenroom does.
  */
 import { type EventsOptions, openEvents } from './client/events.ts';
+import { type LogEvent, type LogsOptions, openLogs } from './client/logs.ts';
 import { type Address, type Answer, describeAddress, GreenroomAnswerError, isUnreachable, request } from './client/request.ts';
 import type {
   Accepted,
   ApprovalAnswer,
   ApproveBody,
+  AttemptDiff,
   AttemptView,
   DenyBody,
   DeployBody,
@@ -31,6 +33,7 @@ import type {
 
 export type { EventsOptions } from './client/events.ts';
 export { DEFAULT_RESTART_WAIT_MS, type Followable, type Followed, type FollowOptions, followAttempt, isDecided } from './client/follow.ts';
+export type { LogEvent, LogsOptions } from './client/logs.ts';
 export { type Address, GreenroomAnswerError, GreenroomUnreachable } from './client/request.ts';
 
 export interface CallOptions {
@@ -68,8 +71,12 @@ export interface GreenroomClient {
   deploys(options?: CallOptions & { limit?: number }): Promise<AttemptView[]>;
   /** One attempt; null when the orchestrator knows none of that id. */
   attempt(id: string, options?: CallOptions): Promise<AttemptView | null>;
+  /** What an attempt changes; a refusal `not_found` for no such attempt, and when its commits are gone. Served on the operator socket only. */
+  diff(id: string, options?: CallOptions): Promise<AttemptDiff | Refusal>;
   /** Last lines of an instance's output; of the live one when none is named. Throws `GreenroomAnswerError` with status 404 when there is no such instance. */
   logs(options?: CallOptions & { lines?: number; instance?: string }): Promise<InstanceLogs>;
+  /** Output of an instance as it comes, of the live one when none is named. One connection: it throws `GreenroomUnreachable` when that breaks. */
+  followLogs(options?: LogsOptions): AsyncGenerator<LogEvent, void, undefined>;
   /** Whether the orchestrator has done its start-up work. False as well when nobody answers. */
   ready(options?: CallOptions): Promise<boolean>;
   /** Endless; reconnects by itself when the orchestrator restarts. End it with `signal`, or by leaving the loop. */
@@ -134,6 +141,14 @@ export function createClient(address: Address): GreenroomClient {
       if (answer.status !== 200) throw new GreenroomAnswerError(where, `GET ${path}`, answer);
       return parse(where, answer) as AttemptView;
     },
+    async diff(id, options) {
+      const path = `/deploys/${encodeURIComponent(id)}/diff`;
+      const answer = await read(path, options);
+      if (answer.status !== 200 && answer.status !== 403 && answer.status !== 404)
+        throw new GreenroomAnswerError(where, `GET ${path}`, answer);
+      return parse(where, answer) as AttemptDiff | Refusal;
+    },
+    followLogs: (options = {}) => openLogs(address, options),
     async logs({ lines, instance, ...options } = {}) {
       const query = new URLSearchParams({
         ...(lines === undefined ? {} : { lines: String(lines) }),

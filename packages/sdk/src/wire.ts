@@ -381,6 +381,39 @@ export interface ChecksView {
   read_at: string;
 }
 
+/** One file of an `AttemptDiff`. */
+export interface FileDiff {
+  path: string;
+  change: 'added' | 'changed' | 'removed';
+  /** Numbers of lines. */
+  added: number;
+  removed: number;
+  /** Hunks of a unified diff; empty for what is no text, and when only the mode changed. */
+  diff: string;
+  /** The end of the diff, or all of it, is left out, because it is too long. */
+  cut?: true;
+}
+
+/** Answer of `GET /deploys/:id/diff`: what the attempt's commit has that the release before it had not. */
+export interface AttemptDiff {
+  id: string;
+  /** The commit that was live then; empty on the first deploy. */
+  base: string;
+  commit: string;
+  files: FileDiff[];
+  /** How many more files there are. */
+  more: number;
+  /** A sentence when the contents are kept back; empty otherwise. */
+  withheld: string;
+}
+
+/** Whose output a log stream goes on with: `data:` of its event `instance`. */
+export interface LogOwner {
+  instance: string;
+  commit: string;
+  slot: SlotName;
+}
+
 /** Answer of `GET /logs`. */
 export interface InstanceLogs {
   instance: string;

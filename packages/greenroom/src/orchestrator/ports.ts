@@ -5,7 +5,7 @@
  * Expected failures come back as `Result`; a thrown error is a bug. A method that takes a `signal` stops soon after it is aborted, leaves
  * nothing running, and answers a failure with code `aborted`.
  */
-import type { Evidence, ExitReason, FailureCode, SlotName } from '@greenroom/sdk/wire';
+import type { Evidence, ExitReason, FailureCode, FileDiff, SlotName } from '@greenroom/sdk/wire';
 import type { Alert } from './core/alert.ts';
 import type { MachineEvent } from './core/events.ts';
 import type { Result } from './core/result.ts';
@@ -32,6 +32,11 @@ export interface Repo {
   merge(ours: string, theirs: string, message: string): Promise<string | null>;
   /** Heads of the branches known here, without a fetch: name to commit. */
   branches(): Promise<Record<string, string>>;
+  /**
+   * What `commit` has that `base` has not, for people to look at; everything it has when `base` is empty. `more` files are left out. A sentence when a
+   * commit is not here any more, or too much differs.
+   */
+  diff(base: string, commit: string): Promise<{ ok: true; files: FileDiff[]; more: number } | { ok: false; error: string }>;
 }
 
 export interface PrepareRequest {
@@ -133,6 +138,11 @@ export interface Instances {
   recall(instance: string): Instance | undefined;
   /** Last lines of the instance's log, oldest first, at most `maxBytes` (8 KiB) together, without the app's secrets. */
   tail(instance: string, lines: number, maxBytes?: number): Promise<string[]>;
+  /**
+   * The last lines first, then those that the instance writes, in batches and fit to be shown as `tail`'s are. Ends when the signal is aborted, and with
+   * the last line once `over` answers true.
+   */
+  follow(instance: string, lines: number, signal: AbortSignal, over: () => boolean): AsyncGenerator<string[], void, undefined>;
   /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
   onExit(listener: (exit: InstanceExit) => void): () => void;
   /** Stops watching, lets the instances run on. */

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type GreenroomClient, GreenroomUnreachable } from '@greenroom/sdk/client';
 import { SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
+import { createLogReader, readTail } from '../../orchestrator/adapters/instances/log-reader.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
 import { exists } from '../../registry/index.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description, text, wholeNumber } from '../flags.ts';
-import { createLogReader, readTail } from '../log-reader.ts';
 import { connect, findTarget, type Target } from '../target.ts';
 import { json, plain } from '../terminal.ts';
 

@@ -66,6 +66,12 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
     const found = await service.logs(query.data.instance, query.data.lines);
     return found.ok ? c.json(found.logs) : refuse(c, 404, { code: 'not_found', error: found.error });
   });
+  api.get('/logs/stream', (c) => {
+    const query = logsQuery.safeParse(c.req.query());
+    if (!query.success) return refuse(c, 400, invalid(query.error));
+    const { instance: asked, lines } = query.data;
+    return streamSSE(c, (stream) => sendLogs(stream, asked, lines));
+  });
   addOperatorCalls(api, listener, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
   api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
@@ -106,6 +112,22 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       return c.json({ success: true, id, status: 'accepted' }, 202, { location: `/deploys/${id}`, 'preference-applied': 'respond-async' });
     }
     return answer(c, kind, id, await outcome);
+  }
+
+  async function sendLogs(stream: SSEStreamingApi, asked: string, lines: number): Promise<void> {
+    const left = new AbortController();
+    stream.onAbort(() => left.abort());
+    const heartbeat = setInterval(() => void stream.write(': still here\n\n'), SSE_HEARTBEAT_MS);
+    try {
+      await stream.write(': connected\n\n');
+      for await (const piece of service.followLogs({ asked, lines, signal: left.signal })) {
+        const [event, data] = 'owner' in piece ? ['instance', piece.owner] : ['lines', piece.lines];
+        await stream.writeSSE({ event, data: JSON.stringify(data) });
+      }
+      await stream.writeSSE({ event: 'end', data: '{}' });
+    } finally {
+      clearInterval(heartbeat);
+    }
   }
 
   /** `Last-Event-ID` that is not a number is as good as none. */

@@ -97,6 +97,18 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       responses: { 200: json(reference('Attempt'), 'Attempt'), 404: refused('No such attempt') },
     },
   },
+  '/deploys/{id}/diff': {
+    get: {
+      summary: 'What the commit of an attempt has that the release before it had not',
+      description: 'Served on the operator socket only; 403 elsewhere. Long diffs are cut.',
+      parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+      responses: {
+        200: json(reference('AttemptDiff'), 'Files and their changes'),
+        403: refused('Not by this way'),
+        404: refused('No such attempt, or its commits are gone'),
+      },
+    },
+  },
   '/logs': {
     get: {
       summary: "Last lines of an instance's own output",
@@ -109,6 +121,18 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
         400: refused('The number of lines is not allowed'),
         404: refused('Nothing is live, or no such instance'),
       },
+    },
+  },
+  '/logs/stream': {
+    get: {
+      summary: "Server-sent events: an instance's output as it comes",
+      description:
+        'The event `instance` (a `LogOwner`) names whose output follows, `lines` (an array of strings) is what it wrote: first its last lines, then each as it comes. With `live` it goes on with the next live instance after a swap; for an instance that was named, `end` follows its last line.',
+      parameters: [
+        { name: 'lines', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 } },
+        { name: 'instance', in: 'query', description: '`live`, or the id of an instance.', schema: { type: 'string', default: 'live' } },
+      ],
+      responses: { 200: text('text/event-stream', 'Events'), 400: refused('The number of lines is not allowed') },
     },
   },
   '/freeze': { post: operatorCall('Stop deploys of the agent, or all, until they are thawed', 'FreezeRequest', 'Frozen') },

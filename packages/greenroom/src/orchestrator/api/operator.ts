@@ -40,6 +40,12 @@ export function addOperatorCalls(api: Hono, listener: Listener, { service, recon
     return c.json({ success: true, change: answer.change, url: answer.url });
   });
 
+  api.get('/deploys/:id/diff', async (c) => {
+    if (listener !== 'operator-socket') return refuse(c, 403, forbidden('GET /deploys/:id/diff'));
+    const found = await service.diff(c.req.param('id'));
+    return found.ok ? c.json(found.diff) : refuse(c, 404, { code: 'not_found', error: found.error });
+  });
+
   async function decide(c: Context, decision: Decision): Promise<Response> {
     const decided = await service.decide(decision);
     return decided.ok ? c.json(decided.answer) : refuse(c, 409, { code: 'not_waiting', error: decided.error });
@@ -48,10 +54,14 @@ export function addOperatorCalls(api: Hono, listener: Listener, { service, recon
   function serve<S extends z.ZodObject>(path: string, schema: S, act: (c: Context, body: z.output<S>) => Promise<Response>): void {
     api.post(path, async (c) => {
       if (listener !== 'operator-socket') {
-        return refuse(c, 403, { code: 'forbidden', error: `POST ${path} is the operator's: it is served on the operator socket only.` });
+        return refuse(c, 403, forbidden(`POST ${path}`));
       }
       const parsed = parseBody(schema, await c.req.text());
       return 'refusal' in parsed ? refuse(c, 400, parsed.refusal) : act(c, parsed.body);
     });
   }
+}
+
+function forbidden(call: string): { code: 'forbidden'; error: string } {
+  return { code: 'forbidden', error: `${call} is the operator's: it is served on the operator socket only.` };
 }

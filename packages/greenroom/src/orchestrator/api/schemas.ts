@@ -243,6 +243,26 @@ export const instanceLogs = z
     lines: z.array(z.string()).meta({ description: 'Oldest first, without terminal escapes; long lines are cut.' }),
   })
   .meta({ id: 'InstanceLogs' });
+export const logOwner = z.object({ instance: z.string(), commit: z.string(), slot }).meta({ id: 'LogOwner' });
+export const attemptDiff = z
+  .object({
+    id: z.string(),
+    base: z.string().meta({ description: 'The commit that was live then; empty on the first deploy.' }),
+    commit: z.string(),
+    files: z.array(
+      z.object({
+        path: z.string(),
+        change: z.enum(['added', 'changed', 'removed']),
+        added: z.int(),
+        removed: z.int(),
+        diff: z.string().meta({ description: 'Hunks of a unified diff; empty for what is no text.' }),
+        cut: z.literal(true).optional(),
+      }),
+    ),
+    more: z.int().meta({ description: 'How many more files there are.' }),
+    withheld: z.string().meta({ description: 'Why the contents are kept back; empty when they are not.' }),
+  })
+  .meta({ id: 'AttemptDiff' });
 export const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) });
 
 export const eventMessage = z.object({ seq: z.int(), time, type: z.string(), attempts: z.array(attemptView) }).meta({ id: 'EventMessage' });

@@ -1,6 +1,6 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { ApprovalAnswer, AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
+import type { ApprovalAnswer, AttemptDiff, AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
 import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import type { Request, State } from '../core/state.ts';
 import type { Clock, GateOverride, Instances, Prober, Repo, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
+import { type FollowLogs, followLogs, type LogPiece } from './follow-logs.ts';
 import type { Previews } from './preview.ts';
 
 export const STATUS_DEPLOYS = 10;
@@ -70,6 +71,10 @@ export interface Service {
   attempt(id: string): AttemptView | undefined;
   /** Last lines of an instance's output; `instance` is an id or `live`. */
   logs(instance: string, lines: number): Promise<{ ok: true; logs: InstanceLogs } | { ok: false; error: string }>;
+  /** The same as it comes; see `followLogs`. An instance that there is not has no output. */
+  followLogs(follow: FollowLogs): AsyncGenerator<LogPiece, void, undefined>;
+  /** What the attempt changes, or a sentence why that cannot be said. */
+  diff(id: string): Promise<{ ok: true; diff: AttemptDiff } | { ok: false; error: string }>;
   state(): State;
   healthy(): Promise<boolean>;
   memory(): number;
@@ -215,6 +220,19 @@ export function createService({
     return view && previews.show(view);
   }
 
+  async function diff(id: string): ReturnType<Service['diff']> {
+    const view = runner.history().get(id);
+    if (!view) return { ok: false, error: `There is no attempt ${JSON.stringify(id)}; GET /deploys lists them.` };
+    const { commit, previous_commit: base } = view;
+    if (commit === '') return { ok: false, error: `The ${view.kind} ${id} found no commit, so there is nothing to compare.` };
+    const found = await repo.diff(base, commit);
+    if (!found.ok) return found;
+    const secret = view.code === 'gate_secret';
+    const files = secret ? found.files.map((file) => ({ ...file, diff: '' })) : found.files;
+    const withheld = secret ? 'The gate found a secret in it, so that only the names of the files are shown.' : '';
+    return { ok: true, diff: { id, base, commit, files, more: found.more, withheld } };
+  }
+
   async function decide({ id, state, by, reason, caller }: Decision): ReturnType<Service['decide']> {
     if (runner.history().get(id)?.approval?.state === 'waiting') {
       await runner.dispatch(
@@ -242,6 +260,8 @@ export function createService({
     attempt,
     decide,
     logs,
+    followLogs: (follow) => followLogs(instances, () => runner.state().live?.instance ?? '', follow),
+    diff,
     state: () => runner.state(),
     healthy,
     memory: () => process.memoryUsage.rss(),

@@ -6,6 +6,7 @@ import type { Layout } from '../../layout.ts';
 import type { Repo } from '../../ports.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
 import { type CredentialSource, credentialOptions, environmentCredentials } from './credentials.ts';
+import { diffCommits } from './diff.ts';
 import { kindOf } from './files.ts';
 import { createGit, firstLine, GIT_MARKER, type Git, GitError, nulFields } from './git.ts';
 import { removeLocks } from './locks.ts';
@@ -228,6 +229,7 @@ export async function openRepo(options: RepoOptions): Promise<OpenedRepo> {
       const [known, incoming] = await Promise.all([readRefs(git, BRANCHES), readRefs(git, INCOMING)]);
       return { ...known, ...incoming };
     },
+    diff: (base, commit) => diffCommits(git, base, commit),
   };
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import { readBootId, runsStill } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
-import { createMask } from '../../core/mask.ts';
+import { createMask, type Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, Secrets } from '../../ports.ts';
@@ -13,6 +13,7 @@ import { type Findings, findEarlierInstances } from './adopt.ts';
 import { appEnvironment } from './environment.ts';
 import { exitReason, unknownExit } from './exit-reason.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
+import { followLog } from './follow-log.ts';
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
@@ -212,12 +213,17 @@ export function createInstances({
 
   /** Output goes on to journal, alerts, people and the agent's model: without the app's secrets, or not at all. */
   async function tail(file: string, lines?: number, maxBytes?: number): Promise<string[]> {
+    return await tailLog(file, lines, maxBytes, await maskNow());
+  }
+
+  /** When it cannot be told what is secret, nothing is shown. */
+  async function maskNow(): Promise<Mask> {
     try {
       const { values } = await secrets.read(contract.secrets_inject);
-      return await tailLog(file, lines, maxBytes, createMask([...given, ...Object.values(values)]));
+      return createMask([...given, ...Object.values(values)]);
     } catch (error) {
       if (!(error instanceof SecretsError)) throw error;
-      return [`(not shown: what is secret in it cannot be told. ${error.message})`];
+      return () => `(not shown: what is secret in it cannot be told. ${error.message})`;
     }
   }
 
@@ -277,6 +283,9 @@ export function createInstances({
       return record && instanceOf(record);
     },
     tail: async (instance, lines, maxBytes) => (INSTANCE_ID.test(instance) ? tail(logFileOf(instance), lines, maxBytes) : []),
+    async *follow(instance, lines, signal, over) {
+      if (INSTANCE_ID.test(instance)) yield* followLog({ file: logFileOf(instance), lines, mask: maskNow, signal, over });
+    },
     onExit(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
