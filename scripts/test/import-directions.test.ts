@@ -119,8 +119,8 @@ const zones: Zone[] = [
   },
   {
     file: `${greenroom}/registry/index.ts`,
-    allowed: ['../home.ts', '../orchestrator/layout.ts'],
-    forbidden: ['../orchestrator/runner.ts', '../cli/main.ts', '../orchestrator/ports.ts'],
+    allowed: ['../home.ts', '../proc.ts', '../orchestrator/layout.ts', '@greenroom/sdk/client'],
+    forbidden: ['../orchestrator/runner.ts', '../cli/main.ts', '../orchestrator/ports.ts', '../orchestrator/core/contract.ts', 'zod'],
   },
   {
     file: `${greenroom}/init/index.ts`,

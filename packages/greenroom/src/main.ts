@@ -39,7 +39,8 @@ import { createPreviews } from './orchestrator/runner/preview.ts';
 import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
-import { readBootId, readStat } from './proc.ts';
+import { ownIdentity } from './proc.ts';
+import { MAX_SOCKET_PATH_BYTES, type PidFile } from './registry/running.ts';
 import { VERSION } from './version.ts';
 
 export interface OrchestratorOptions {
@@ -306,13 +307,11 @@ function requireOwnApiPort(apiPort: number, contract: Contract): void {
   }
 }
 
-const SOCKET_PATH_MAX_BYTES = 107;
-
 function requireShortPaths(layout: Layout): void {
   const bytes = Buffer.byteLength(layout.operatorSocket);
-  if (bytes <= SOCKET_PATH_MAX_BYTES) return;
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return;
   throw new StartError([
-    `The data directory's path is too long for its sockets: ${layout.operatorSocket} has ${bytes} bytes, at most ${SOCKET_PATH_MAX_BYTES} are possible. Choose a shorter --data.`,
+    `The data directory's path is too long for its sockets: ${layout.operatorSocket} has ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} are possible. Choose a shorter --data.`,
   ]);
 }
 
@@ -338,7 +337,7 @@ function handOverOf(app: string, { agent }: Contract, { data, chatAppSocket }: L
 }
 
 async function writePidFile(layout: Layout, apiPort: number): Promise<void> {
-  const record = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId(), api_port: apiPort };
+  const record: PidFile = { ...ownIdentity(), api_port: apiPort };
   await writeDurably(layout.pidFile, `${JSON.stringify(record)}\n`, 0o644);
 }
 

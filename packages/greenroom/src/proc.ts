@@ -1,5 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** A process, named for good and in files: pids are reused, these three together are not. */
+export interface ProcessIdentity {
+  pid: number;
+  start_ticks: number;
+  boot_id: string;
+}
+
 /** A process as `/proc/PID/stat` shows it. `startTicks` together with the boot id names it for good: pids are reused, pairs are not. */
 export interface ProcessStat {
   pid: number;
@@ -29,6 +36,16 @@ export function isRunning(stat: ProcessStat | undefined): stat is ProcessStat {
 export function runsStill(pid: number, startTicks: number): boolean {
   const stat = readStat(pid);
   return isRunning(stat) && stat.startTicks === startTicks;
+}
+
+/** This process. */
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
+}
+
+/** Whether exactly this process still runs: same pid, same start, same boot of the machine. */
+export function isAlive({ pid, start_ticks, boot_id }: ProcessIdentity): boolean {
+  return boot_id === readBootId() && runsStill(pid, start_ticks);
 }
 
 /** Every process that can be seen, zombies included. */

@@ -1,7 +1,7 @@
-import { readBootId } from '../proc.ts';
+import { isAlive, readBootId } from '../proc.ts';
 import type { Workspace } from './runner/ports.ts';
 import { watchTree } from './runner/tree.ts';
-import { isAlive, readTurnFile, removeTurnFile } from './runner/turn-file.ts';
+import { readTurnFile, removeTurnFile } from './runner/turn-file.ts';
 import type { AgentPaths } from './settings.ts';
 import type { Transcript, Turn } from './transcript.ts';
 

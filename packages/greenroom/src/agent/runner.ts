@@ -3,14 +3,13 @@ import { createFate, type Fate } from './runner/fate.ts';
 import type { RunnerOptions } from './runner/options.ts';
 import type { Permissions } from './runner/permissions.ts';
 import { workTurn } from './runner/turn.ts';
-import { ownIdentity, removeTurnFile, writeTurnFile } from './runner/turn-file.ts';
+import { removeTurnFile, writeTurnFile } from './runner/turn-file.ts';
 import type { FinalStatus, Turn } from './transcript.ts';
 
 /** What a timer can count, almost 25 days. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export type { RunnerOptions } from './runner/options.ts';
-export { ownIdentity };
 
 /**
  * Takes the oldest queued turn and works it to its end; `nothing` when none waits, or another runner is at work. May be killed at any moment: what

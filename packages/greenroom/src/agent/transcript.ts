@@ -4,15 +4,9 @@
  */
 import type { ChatConversation, ChatEvent, ChatEventBody, ChatPage, ChatPosted, ChatTurn, ChatUser, TurnStatus } from '@greenroom/sdk/chat';
 import type { AttemptView } from '@greenroom/sdk/wire';
+import type { ProcessIdentity } from '../proc.ts';
 
 export { openTranscript } from './transcript/store.ts';
-
-/** A process, named for good: pids are reused, these three together are not. */
-export interface ProcessIdentity {
-  pid: number;
-  start_ticks: number;
-  boot_id: string;
-}
 
 export interface Turn extends ChatTurn {
   /** The message that began it, whole. */

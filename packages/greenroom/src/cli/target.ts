@@ -1,14 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { type Address, createClient, type GreenroomClient } from '@greenroom/sdk/client';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';
-import { readBootId, runsStill } from '../proc.ts';
 import { findApp } from '../registry/find.ts';
 import { exists, type RegisteredApp } from '../registry/index.ts';
+import { MAX_SOCKET_PATH_BYTES, runningOrchestrator } from '../registry/running.ts';
 import { type Cli, CliError, EXIT } from './context.ts';
 import type { AppFlags } from './flags.ts';
-
-/** Longest path of a Unix socket on Linux, in bytes. */
-export const MAX_SOCKET_PATH_BYTES = 107;
 
 export interface Target {
   app: RegisteredApp;
@@ -60,41 +56,4 @@ async function addressOf(layout: Layout): Promise<Address | undefined> {
 
 async function socketServes({ operatorSocket }: Layout): Promise<boolean> {
   return Buffer.byteLength(operatorSocket) <= MAX_SOCKET_PATH_BYTES && (await exists(operatorSocket));
-}
-
-/** `run/orchestrator.json`. */
-export interface PidFile {
-  pid: number;
-  start_ticks: number;
-  boot_id: string;
-  api_port: number;
-}
-
-/** The orchestrator that runs on this data directory now; undefined when the process that the pid file names is gone. */
-export async function runningOrchestrator(layout: Pick<Layout, 'pidFile'>): Promise<PidFile | undefined> {
-  const file = await readPidFile(layout.pidFile);
-  return file && isAlive(file) ? file : undefined;
-}
-
-/** Whether it is still that process: same pid, same start, same boot of the machine. */
-export function isAlive(file: PidFile): boolean {
-  return file.boot_id === readBootId() && runsStill(file.pid, file.start_ticks);
-}
-
-async function readPidFile(path: string): Promise<PidFile | undefined> {
-  try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return isPidFile(value) ? value : undefined;
-  } catch (error) {
-    // With a file where a folder should be, there is no orchestrator either: whoever needs the folder says so.
-    const absent = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
-    if (error instanceof SyntaxError || absent) return undefined;
-    throw error;
-  }
-}
-
-function isPidFile(value: unknown): value is PidFile {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, start_ticks, boot_id, api_port } = value as Record<string, unknown>;
-  return [pid, start_ticks, api_port].every(Number.isInteger) && typeof boot_id === 'string';
 }

@@ -1,4 +1,4 @@
-import { isAlive } from '../runner/turn-file.ts';
+import { isAlive } from '../../proc.ts';
 import type { Transcript } from '../transcript.ts';
 
 const LOOK_EVERY_MS = 1_000;

@@ -1,6 +1,7 @@
+import type { ProcessIdentity } from '../../proc.ts';
 import type { FoundAgent } from '../launch.ts';
 import type { AgentPaths, AgentSettings } from '../settings.ts';
-import type { ProcessIdentity, Transcript } from '../transcript.ts';
+import type { Transcript } from '../transcript.ts';
 import type { Instructions, OpenTools, Workspace } from './ports.ts';
 
 /** All that a runner needs to know and may use. */

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { readBootId, readStat, runsStill } from '../../proc.ts';
-import type { ProcessIdentity } from '../transcript.ts';
+import type { ProcessIdentity } from '../../proc.ts';
 import { writeDurably } from '../workspace/files.ts';
 
 /** `run/agent-turn.json`: tells the orchestrator whose workspace is in use and which processes are not the app's. */
@@ -10,15 +9,6 @@ export interface TurnFile extends ProcessIdentity {
   conversation: string;
   /** The agent's own process, once it is started. */
   agent?: { pid: number; start_ticks: number };
-}
-
-export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
-}
-
-/** Whether exactly this process still runs. */
-export function isAlive({ pid, start_ticks, boot_id }: ProcessIdentity): boolean {
-  return boot_id === readBootId() && runsStill(pid, start_ticks);
 }
 
 export async function writeTurnFile(file: string, content: TurnFile): Promise<void> {

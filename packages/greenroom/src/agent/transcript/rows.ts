@@ -1,5 +1,6 @@
 import type { ChatConversation, ChatEvent, TurnStatus } from '@greenroom/sdk/chat';
-import type { ProcessIdentity, Turn } from '../transcript.ts';
+import type { ProcessIdentity } from '../../proc.ts';
+import type { Turn } from '../transcript.ts';
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Record<string, unknown>;

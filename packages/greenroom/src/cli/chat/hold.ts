@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeDurably } from '../../orchestrator/adapters/durable.ts';
 import { takeLock } from '../../orchestrator/adapters/lock.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
-import { readBootId, readStat, runsStill } from '../../proc.ts';
+import { isAlive, ownIdentity, type ProcessIdentity } from '../../proc.ts';
 import { CliError, EXIT } from '../context.ts';
 
 const LOOK_INTERVAL_MS = 25;
@@ -27,7 +27,7 @@ export async function holdSockets(layout: Layout, mounted: boolean): Promise<Hel
   const forApp = takeLock(join(layout.run, 'chat-app.lock'));
   if (mounted && !forApp) throw runsAlready(`A chat service serves the app's mount already${await processOf(file)}.`);
   // For the orchestrator: an app that started it may be stopped, and it stays.
-  if (forApp) await writeDurably(file, `${JSON.stringify({ ...thisProcess(), mounted })}\n`);
+  if (forApp) await writeDurably(file, `${JSON.stringify({ ...ownIdentity(), mounted })}\n`);
   return {
     ...(forProxy ? { socket: layout.chatSocket } : {}),
     ...(forApp ? { appSocket: layout.chatAppSocket } : {}),
@@ -42,9 +42,9 @@ export async function holdSockets(layout: Layout, mounted: boolean): Promise<Hel
 /** Ends the service that an app started for its mount, when one runs: nobody can reach it once the app is gone. One that a person started stays. */
 export async function endMounted(layout: Pick<Layout, 'run'>): Promise<void> {
   const { pid, start_ticks, boot_id, mounted } = await readService(chatFile(layout));
-  if (!mounted || pid === undefined || start_ticks === undefined || boot_id !== readBootId()) return;
-  const runs = (): boolean => runsStill(pid, start_ticks);
-  if (!runs()) return;
+  if (!mounted || pid === undefined || start_ticks === undefined || boot_id === undefined) return;
+  const service = { pid, start_ticks, boot_id };
+  if (!isAlive(service)) return;
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
@@ -52,23 +52,16 @@ export async function endMounted(layout: Pick<Layout, 'run'>): Promise<void> {
     if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
     throw error;
   }
-  while (runs()) await sleep(LOOK_INTERVAL_MS);
+  while (isAlive(service)) await sleep(LOOK_INTERVAL_MS);
 }
 
 /** `run/chat.json`: the process that serves the app's mount. */
-interface ServiceFile {
-  pid: number;
-  start_ticks: number;
-  boot_id: string;
+interface ServiceFile extends ProcessIdentity {
   /** The app started it. */
   mounted: boolean;
 }
 
 const chatFile = ({ run }: Pick<Layout, 'run'>): string => join(run, 'chat.json');
-
-function thisProcess(): Omit<ServiceFile, 'mounted'> {
-  return { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
-}
 
 function runsAlready(message: string): CliError {
   return new CliError(EXIT.failed, 'already_running', message);

@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { buildCommand } from '@stricli/core';
 import { createInstructions } from '../../agent/instructions.ts';
-import { ownIdentity, runTurn } from '../../agent/runner.ts';
+import { runTurn } from '../../agent/runner.ts';
 import { createTools } from '../../agent/tools.ts';
 import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
+import { ownIdentity } from '../../proc.ts';
 import { agentSetup } from '../agent/setup.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';

@@ -4,10 +4,11 @@ import { buildCommand } from '@stricli/core';
 import { appDirectory } from '../../home.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp, registerApp } from '../../registry/index.ts';
+import { runningOrchestrator } from '../../registry/running.ts';
 import { freeApiPort, freeName, slug } from '../choose.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description, port, text } from '../flags.ts';
-import { findTarget, runningOrchestrator } from '../target.ts';
+import { findTarget } from '../target.ts';
 
 interface StartFlags extends AppFlags {
   readonly contract?: string;

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildCommand } from '@stricli/core';
+import { isAlive } from '../../proc.ts';
+import { runningOrchestrator } from '../../registry/running.ts';
 import { endMounted } from '../chat/hold.ts';
 import { action, type Cli, CliError, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { duration } from '../format.ts';
-import { findTarget, isAlive, runningOrchestrator } from '../target.ts';
+import { findTarget } from '../target.ts';
 import { json } from '../terminal.ts';
 
 const LOOK_INTERVAL_MS = 25;

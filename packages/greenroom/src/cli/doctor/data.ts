@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { proxyDirectory } from '../../home.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { exists } from '../../registry/index.ts';
-import { MAX_SOCKET_PATH_BYTES } from '../target.ts';
+import { MAX_SOCKET_PATH_BYTES } from '../../registry/running.ts';
 import type { Finding, Patient } from './examine.ts';
 
 /** Free space below which a checkout is likely to fail. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readBootId, runsStill } from '../../proc.ts';
+import { isAlive } from '../../proc.ts';
 import type { Layout } from '../layout.ts';
 
 /**
@@ -10,7 +10,9 @@ export function agentBusy(layout: Pick<Layout, 'agentTurn'>): boolean {
   try {
     const turn = JSON.parse(readFileSync(layout.agentTurn, 'utf8')) as Partial<Record<string, unknown>>;
     const { pid, start_ticks, boot_id } = turn;
-    return typeof pid === 'number' && typeof start_ticks === 'number' && boot_id === readBootId() && runsStill(pid, start_ticks);
+    return (
+      typeof pid === 'number' && typeof start_ticks === 'number' && typeof boot_id === 'string' && isAlive({ pid, start_ticks, boot_id })
+    );
   } catch {
     return false;
   }

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ChatEvent, ChatPage } from '@greenroom/sdk/chat';
 import { createLimiter } from '../../../src/agent/chat/limiter.ts';
-import type { ProcessIdentity } from '../../../src/agent/transcript.ts';
-import { readBootId, readStat } from '../../../src/proc.ts';
+import { ownIdentity } from '../../../src/proc.ts';
 import { ADA, BOB, codeOf, fill, openRig, PATH } from './rig.ts';
 
-const THIS_PROCESS: ProcessIdentity = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
+const THIS_PROCESS = ownIdentity();
 
 test('conversations are begun, named, listed and deleted; hostile titles are one line of text', async (t) => {
   const rig = await openRig(t);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { keepTurns } from '../../../src/agent/chat/turn-keeper.ts';
-import type { ProcessIdentity, Turn } from '../../../src/agent/transcript.ts';
-import { readBootId, readStat } from '../../../src/proc.ts';
+import type { Turn } from '../../../src/agent/transcript.ts';
+import { ownIdentity, type ProcessIdentity } from '../../../src/proc.ts';
 
-const ALIVE: ProcessIdentity = { pid: process.pid, start_ticks: readStat(process.pid)?.startTicks ?? 0, boot_id: readBootId() };
+const ALIVE = ownIdentity();
 
 test('a turn of a dead runner is reaped at first sight, and one that waits gets a runner', async (t) => {
   const kept = keeper(t);

@@ -7,12 +7,11 @@ import type { ChatEvent } from '@greenroom/sdk/chat';
 import type { AgentProgram } from '../../../src/agent/launch.ts';
 import { TURN_VARIABLE } from '../../../src/agent/runner/tree.ts';
 import type { RunnerOptions } from '../../../src/agent/runner.ts';
-import { ownIdentity } from '../../../src/agent/runner.ts';
 import type { AgentSettings } from '../../../src/agent/settings.ts';
 import { openTranscript, type Transcript } from '../../../src/agent/transcript.ts';
 import { createWorkspace } from '../../../src/agent/workspace.ts';
 import { type Layout, layoutOf } from '../../../src/orchestrator/layout.ts';
-import { processTable, readEnviron } from '../../../src/proc.ts';
+import { ownIdentity, processTable, readEnviron } from '../../../src/proc.ts';
 import type { Step } from './fake-agent.ts';
 
 export const FAKE = join(import.meta.dirname, 'fake-agent.ts');
