@@ -40,6 +40,7 @@ import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
 import { ownIdentity } from './proc.ts';
+import { RegistryError } from './registry/index.ts';
 import { MAX_SOCKET_PATH_BYTES, type PidFile } from './registry/running.ts';
 import { VERSION } from './version.ts';
 
@@ -363,7 +364,7 @@ function createVoice({ json, app }: OrchestratorOptions): Voice {
 function expectedSentences(error: unknown): string[] | null {
   if (error instanceof StartError) return error.sentences;
   if (error instanceof RepoError || error instanceof RouterError || error instanceof SecretsError) return [error.message];
-  if (error instanceof ListenError) return [error.message];
+  if (error instanceof ListenError || error instanceof RegistryError) return [error.message];
   // The system's own refusals (no space, no permission, read-only) name the path; they are no bugs.
   if (error instanceof Error && 'syscall' in error) return [error.message];
   return null;

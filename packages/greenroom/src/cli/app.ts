@@ -11,6 +11,7 @@ import { agent } from './commands/agent.ts';
 import { agentRun } from './commands/agent-run.ts';
 import { alert } from './commands/alert.ts';
 import { approve } from './commands/approve.ts';
+import { apps } from './commands/apps.ts';
 import { chat } from './commands/chat.ts';
 import { completion } from './commands/completion.ts';
 import { conversations } from './commands/conversations.ts';
@@ -47,6 +48,7 @@ export function buildCli(): Application<Cli> {
       status,
       log,
       logs,
+      apps,
       freeze,
       thaw,
       override,

@@ -1,5 +1,6 @@
 import { GreenroomAnswerError, GreenroomUnreachable } from '@greenroom/sdk/client';
 import type { CommandContext, StricliProcess } from '@stricli/core';
+import { RegistryError } from '../registry/index.ts';
 import { json, type Paint, paintFor, plainLines } from './terminal.ts';
 
 /** Exit codes of every command. */
@@ -87,6 +88,7 @@ export function action<FLAGS extends { json?: boolean }, ARGS extends readonly u
 
 function expectedError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
+  if (error instanceof RegistryError) return new CliError(EXIT.failed, 'registry_refused', error.message);
   if (error instanceof GreenroomUnreachable) return new CliError(EXIT.unreachable, 'unreachable', error.message);
   if (error instanceof GreenroomAnswerError) return new CliError(EXIT.unreachable, 'unexpected_answer', error.message);
   // The system's own refusals (no permission, no space, a file where a folder should be) name the path; they are no bugs.

@@ -22,6 +22,12 @@ export const wholeNumber =
 
 export const port = wholeNumber(1, 65_535);
 
+/** Names of registered apps that begin like this, for the shell's completion. */
+export async function proposeApps(this: Cli, partial: string): Promise<string[]> {
+  const { apps } = await listApps(this.home);
+  return apps.map((app) => app.name).filter((name) => name.startsWith(partial));
+}
+
 export const appFlags = {
   app: {
     kind: 'parsed',
@@ -29,10 +35,7 @@ export const appFlags = {
     optional: true,
     brief: 'Name of the app; by default the app of the current folder',
     placeholder: 'NAME',
-    async proposeCompletions(this: Cli, partial: string): Promise<string[]> {
-      const { apps } = await listApps(this.home);
-      return apps.map((app) => app.name).filter((name) => name.startsWith(partial));
-    },
+    proposeCompletions: proposeApps,
   },
   data: { kind: 'parsed', parse: text, optional: true, brief: "The app's data directory, instead of its name", placeholder: 'DIR' },
   json: { kind: 'boolean', default: false, withNegated: false, brief: 'Print JSON instead of text' },

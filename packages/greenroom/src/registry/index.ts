@@ -1,19 +1,12 @@
-import { access, mkdir, readdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { writeDurably } from '../orchestrator/adapters/durable.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { syncFolder, writeDurably } from '../orchestrator/adapters/durable.ts';
+import { takeLock } from '../orchestrator/adapters/lock.ts';
 import { layoutOf } from '../orchestrator/layout.ts';
+import { APP_NAME, type RegisteredApp, readEntry } from './entry.ts';
 
-/** One app of this machine, as `<home>/registry/<name>.json` has it. */
-export interface RegisteredApp {
-  name: string;
-  /** Data directory, absolute. */
-  data: string;
-  /** Absolute path or URL of the repository that is deployed. */
-  repo: string;
-  /** Path of the operator's contract, absolute. */
-  contract: string;
-  api_port: number;
-}
+export { APP_NAME, type LastKnown, type LastState, type RegisteredApp, readEntry } from './entry.ts';
 
 export interface Registry {
   apps: RegisteredApp[];
@@ -21,20 +14,12 @@ export interface Registry {
   broken: { file: string; problem: string }[];
 }
 
-export const APP_NAME = /^[a-z0-9][a-z0-9-]*$/;
 export const APP_NAME_RULE = 'small letters, digits and dashes, beginning with a letter or digit';
 
-/** Writes the entry, and the same as `app.json` into the data directory. Durable and repeatable. Throws `TypeError` on a bad name. */
-export async function registerApp(home: string, app: RegisteredApp): Promise<void> {
-  if (!APP_NAME.test(app.name)) throw new TypeError(`"${app.name}" is not a name for an app: ${APP_NAME_RULE}`);
-  const text = `${JSON.stringify(app, null, 2)}\n`;
-  for (const file of [layoutOf(app.data).app, join(registryDirectory(home), `${app.name}.json`)]) {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeDurably(file, text);
-  }
-}
+const LOCK_LIMIT_MS = 5_000;
+const LOCK_RETRY_MS = 5;
 
-/** All apps, by name. */
+/** All apps, by name. Needs no lock: an entry is replaced whole. */
 export async function listApps(home: string): Promise<Registry> {
   const registry: Registry = { apps: [], broken: [] };
   for (const file of await entries(registryDirectory(home))) {
@@ -46,22 +31,35 @@ export async function listApps(home: string): Promise<Registry> {
   return registry;
 }
 
-/** The entry, or a phrase that says what is wrong with it. */
-export async function readEntry(file: string): Promise<RegisteredApp | string> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    return error instanceof SyntaxError ? 'it is not valid JSON' : `it cannot be read (${(error as NodeJS.ErrnoException).code})`;
-  }
-  if (typeof value !== 'object' || value === null) return 'it is not an object';
-  const { name, data, repo, contract, api_port } = value as Record<string, unknown>;
-  if (typeof name !== 'string' || !APP_NAME.test(name)) return '"name" is missing or not a name';
-  if (typeof data !== 'string' || !data.startsWith('/')) return '"data" is missing or not an absolute path';
-  if (typeof repo !== 'string') return '"repo" is missing';
-  if (typeof contract !== 'string') return '"contract" is missing';
-  if (typeof api_port !== 'number' || !Number.isInteger(api_port)) return '"api_port" is missing or not a number';
-  return { name, data, repo, contract, api_port };
+/**
+ * Writes the entry, and the same without `last` as `app.json` into the data directory. What is known of the app's last state stays when none is
+ * given. Durable and repeatable. Throws `TypeError` on a bad name, and `RegistryError` when the name is that of another data directory.
+ */
+export async function registerApp(home: string, { last, ...app }: RegisteredApp): Promise<void> {
+  if (!APP_NAME.test(app.name)) throw new TypeError(`"${app.name}" is not a name for an app: ${APP_NAME_RULE}`);
+  await changing(home, async () => {
+    const file = entryFile(home, app.name);
+    const before = await readEntry(file);
+    const ours = typeof before === 'object' && before.data === app.data;
+    if (typeof before === 'object' && !ours && (await exists(before.data)))
+      throw new RegistryError(`"${app.name}" is the name of the app whose data is in ${before.data}: choose another name.`);
+    await mkdir(app.data, { recursive: true, mode: 0o700 });
+    await writeDurably(layoutOf(app.data).app, text(app));
+    const known = last ?? (ours ? before.last : undefined);
+    await writeDurably(file, text({ ...app, ...(known ? { last: known } : {}) }));
+  });
+}
+
+/** Removes the entry and nothing else; the data directory stays. Answers whether there was one. */
+export async function forgetApp(home: string, name: string): Promise<boolean> {
+  if (!APP_NAME.test(name)) return false;
+  return await changing(home, async () => {
+    const file = entryFile(home, name);
+    if (!(await exists(file))) return false;
+    await rm(file);
+    await syncFolder(dirname(file));
+    return true;
+  });
 }
 
 export async function exists(path: string): Promise<boolean> {
@@ -73,8 +71,40 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** One change at a time, of all processes: the kernel gives the lock back when a process dies in between. */
+async function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
+  const directory = registryDirectory(home);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const deadline = Date.now() + LOCK_LIMIT_MS;
+  for (;;) {
+    const lock = takeLock(join(directory, '.lock'));
+    if (lock) {
+      try {
+        return await change();
+      } finally {
+        lock.release();
+      }
+    }
+    if (Date.now() > deadline) throw new RegistryError(`Another process has held ${directory} for ${LOCK_LIMIT_MS / 1_000} s: try again.`);
+    await sleep(LOCK_RETRY_MS);
+  }
+}
+
+/** A change that was refused. The message is a sentence for people. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError';
+}
+
 function registryDirectory(home: string): string {
   return join(home, 'registry');
+}
+
+function entryFile(home: string, name: string): string {
+  return join(registryDirectory(home), `${name}.json`);
+}
+
+function text(app: RegisteredApp): string {
+  return `${JSON.stringify(app, null, 2)}\n`;
 }
 
 async function entries(directory: string): Promise<string[]> {
