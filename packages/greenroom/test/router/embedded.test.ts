@@ -1,108 +1,34 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
-import { createEmbeddedRouter, RouterError } from '../../src/orchestrator/adapters/router/embedded.ts';
+import { RouterError } from '../../src/orchestrator/adapters/router/router-error.ts';
 import type { Router, RouteTarget } from '../../src/orchestrator/ports.ts';
-import { answers, control, fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
+import { control, fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
+import { type EmbeddedRig, startEmbeddedRig } from './suite/embedded-rig.ts';
+import { testRouter } from './suite.ts';
 
 /** Short enough to wait for, long enough for a busy machine. */
 const ANSWER_LIMIT_MS = 1_500;
 
-interface Rig {
+testRouter({ name: 'embedded', keepsStreams: true, closesStreams: true, routes: false, mayLose: [] }, startEmbeddedRig);
+
+interface Rig extends Pick<EmbeddedRig, 'lines' | 'pid'> {
   dir: string;
-  lines: string[];
   router(app: string, port: number, internalPort?: number): Router;
-  pid(): Promise<number>;
 }
 
-/** A folder for a proxy that the routers of the test share; the proxy is ended with the test. */
 async function startRig(t: TestContext): Promise<Rig> {
-  const dir = await mkdtemp(join(tmpdir(), 'greenroom-router-'));
-  const routers: Router[] = [];
-  const lines: string[] = [];
-  const pid = async (): Promise<number> => (await control<ProxyStatus>(dir, 'GET', '/')).body.pid;
-  t.after(async () => {
-    for (const router of routers) router.close();
-    // One that was started in vain, while another still had the lock, may be starting only now.
-    await until(() => {
-      const running = proxiesOf(dir);
-      for (const each of running) process.kill(each, 'SIGKILL');
-      return running.length === 0;
-    });
-    await rm(dir, { recursive: true, force: true });
-  });
-  return {
-    dir,
-    lines,
-    pid,
-    router(app, port, internalPort) {
-      const log = (line: string): void => void lines.push(line);
-      const answerLimitMs = ANSWER_LIMIT_MS;
-      const router = createEmbeddedRouter({ proxyDir: dir, app, port, ...(internalPort ? { internalPort } : {}), answerLimitMs, log });
-      routers.push(router);
-      return router;
-    },
-  };
-}
-
-/** Processes that run, or are starting, as a proxy of the folder. A killed one has no command line any more. */
-function proxiesOf(dir: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && commandOf(name).includes(`--dir\0${dir}\0`))
-    .map(Number);
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
+  const { folder, lines, pid, router } = await startEmbeddedRig(t, { answerLimitMs: ANSWER_LIMIT_MS });
+  return { dir: folder, lines, pid, router: (app, port, internalPort = 0) => router({ app, port, internalPort }) };
 }
 
 async function startInstance(t: TestContext, instance: string): Promise<RouteTarget> {
   const { host, port } = await startApp(t, instance, (_, response) => response.end(instance));
   return { instance, host, port, internalPort: 0 };
 }
-
-test('registers, routes, drains and gives back', async (t) => {
-  const rig = await startRig(t);
-  const port = await freePort();
-  const router = rig.router('shop', port);
-  await router.register();
-  await router.register();
-  assert.equal(await router.current(), null);
-  assert.equal((await fetchOnce(port, '/')).status, 503);
-  assert.deepEqual(await router.switchTo(await startInstance(t, 'i1')), { ok: true, value: undefined });
-  assert.equal(await router.current(), 'i1');
-  assert.equal((await fetchOnce(port, '/')).body, 'i1');
-  await router.switchTo(await startInstance(t, 'i2'));
-  const limits = { timeoutMs: 1_000, streamTimeoutMs: 1_000, signal: new AbortController().signal };
-  assert.deepEqual(await router.drain('i1', limits), { drained: true, closedStreams: 0, abandonedRequests: 0 });
-  assert.equal((await router.drain('i2', limits)).drained, false);
-  await router.deregister();
-  await until(async () => !(await answers(rig.dir)));
-  await assert.rejects(fetchOnce(port, '/'), /ECONNREFUSED/);
-  await router.register();
-  assert.equal(await router.current(), null, 'a deregistered app is forgotten');
-});
-
-test('switches take effect in the order of the calls', async (t) => {
-  const rig = await startRig(t);
-  const port = await freePort();
-  const router = rig.router('shop', port);
-  await router.register();
-  const instances = await Promise.all(['i1', 'i2', 'i3'].map((each) => startInstance(t, each)));
-  for (let round = 0; round < 20; round += 1) {
-    await Promise.all([...instances, null, ...instances].map((each) => router.switchTo(each)));
-    assert.equal(await router.current(), 'i3');
-  }
-});
 
 test('orchestrators that start at the same time share one proxy', async (t) => {
   const rig = await startRig(t);
@@ -125,38 +51,6 @@ test('an app that registers while the proxy ends gets the next one', async (t) =
     await Promise.all([first.deregister(), second.register()]);
     assert.equal(await second.current(), null);
     await second.deregister();
-  }
-});
-
-test('a killed proxy is started again at once and routes as before, for every app', async (t) => {
-  const rig = await startRig(t);
-  const [portA, portB] = [await freePort(), await freePort()];
-  const [a, b] = [rig.router('a', portA), rig.router('b', portB)];
-  await Promise.all([a.register(), b.register()]);
-  await Promise.all([a.switchTo(await startInstance(t, 'a1')), b.switchTo(await startInstance(t, 'b1'))]);
-  for (let round = 0; round < 3; round += 1) {
-    const killed = await rig.pid();
-    const before = performance.now();
-    process.kill(killed, 'SIGKILL');
-    await until(() =>
-      fetchOnce(portA, '/').then(
-        (answer) => answer.body === 'a1',
-        () => false,
-      ),
-    );
-    t.diagnostic(`the port answers again after ${Math.round(performance.now() - before)} ms`);
-    await until(() =>
-      fetchOnce(portB, '/').then(
-        (answer) => answer.body === 'b1',
-        () => false,
-      ),
-    );
-    // A call made meanwhile waits for the new proxy.
-    const next = await startInstance(t, `a${round + 2}`);
-    assert.equal((await a.switchTo(next)).ok, true);
-    assert.notEqual(await rig.pid(), killed);
-    assert.equal(await a.current(), next.instance);
-    await a.switchTo({ ...(await startInstance(t, 'a1')) });
   }
 });
 
@@ -200,17 +94,6 @@ test('the route, and what is shown, are asserted again when the saved ones were 
   assert.equal(JSON.stringify(rig.lines).includes('abcdef'), false);
 });
 
-test('a port that is taken is a RouterError that names both parties', async (t) => {
-  const rig = await startRig(t);
-  const squatter = await startApp(t, 'squatter', (_, response) => response.end());
-  await assert.rejects(rig.router('shop', squatter.port).register(), (error: Error) => {
-    assert.ok(error instanceof RouterError);
-    assert.equal(error.code, 'port_in_use');
-    assert.match(error.message, new RegExp(`port ${squatter.port} .*"shop".*pid ${process.pid}`));
-    return true;
-  });
-});
-
 test('a proxy that cannot be started is a RouterError with its last words', async (t) => {
   const rig = await startRig(t);
   await writeFile(join(rig.dir, 'routes.json.new'), '');
@@ -235,24 +118,6 @@ test('closing leaves the proxy running; secrets of the starter do not reach it',
   router.close();
   const agent = new http.Agent({ keepAlive: false });
   assert.equal((await fetchOnce(port, '/', { agent })).status, 503);
-});
-
-test('an aborted drain answers at once', async (t) => {
-  const rig = await startRig(t);
-  const port = await freePort();
-  const router = rig.router('shop', port);
-  await router.register();
-  const held = await startApp(t, 'held', () => undefined);
-  await router.switchTo({ instance: 'held', host: held.host, port: held.port, internalPort: 0 });
-  const pending = fetchOnce(port, '/').catch((error: Error) => error);
-  await until(async () => (await control<ProxyStatus>(rig.dir, 'GET', '/')).body.apps[0]?.in_flight[0]?.requests === 1);
-  await router.switchTo(null);
-  const abort = new AbortController();
-  const draining = router.drain('held', { timeoutMs: 60_000, streamTimeoutMs: 60_000, signal: abort.signal });
-  abort.abort();
-  assert.equal((await draining).drained, false);
-  held.server.closeAllConnections();
-  await pending;
 });
 
 test('a proxy that hangs is ended, and the switch takes place in a new one', async (t) => {

@@ -12,6 +12,7 @@ import type { DrainReport, Router, RouteTarget } from '../../ports.ts';
 import { endHungProxy } from './hung-proxy.ts';
 import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
 import { startProxy } from './proxy-process.ts';
+import { RouterError } from './router-error.ts';
 
 /** How long a call is repeated while the proxy is being started again. */
 const CALL_DEADLINE_MS = 10_000;
@@ -21,16 +22,6 @@ const ANSWER_LIMIT_MS = 5_000;
 /** Node's timers overflow to 1 ms above this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const NOTHING_DRAINED: DrainReport = { drained: false, closedStreams: 0, abandonedRequests: 0 };
-
-/** A stable port that cannot be had, or a proxy that cannot be started. The message is a sentence for people. */
-export class RouterError extends Error {
-  override name = 'RouterError';
-  readonly code: string;
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
 
 export interface EmbeddedRouterOptions {
   /** Folder of the machine's one proxy. */

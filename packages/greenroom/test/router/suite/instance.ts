@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { COMMIT_HEADER } from '../../../../../bench/load/client.ts';
+import type { RouteTarget } from '../../../src/orchestrator/ports.ts';
+
+const SLOW_MS = 700;
+const EVENT_MS = 50;
+
+export interface RunningInstance extends RouteTarget {
+  /** Connections that it has now, by whatever way. */
+  connections(): number;
+  /** Ends it as an app that drains on SIGTERM: streams are closed cleanly, requests under way get their answer. */
+  stop(): Promise<void>;
+}
+
+export interface InstanceOptions {
+  instance: string;
+  /** Also listens there. */
+  socket?: string;
+  /** Also has an internal listener, which says `<instance> internal`. */
+  internal?: { socket?: string };
+}
+
+/**
+ * A real app in this process, ended with the test, which answers all that the load clients ask for and names itself in the header that they look
+ * at. `/hold` is never answered; `/headers` says what came.
+ */
+export async function startInstance(t: TestContext, { instance, socket, internal }: InstanceOptions): Promise<RunningInstance> {
+  const open = new Set<net.Socket>();
+  const streams = new Set<http.ServerResponse>();
+  const server = http.createServer((request, response) => answer(instance, streams, request, response));
+  const webSockets = new WebSocketServer({ server });
+  webSockets.on('headers', (headers) => void headers.push(`${COMMIT_HEADER}: ${instance}`));
+  webSockets.on('connection', echo);
+  server.on('connection', (connection: net.Socket) => {
+    open.add(connection);
+    connection.once('close', () => open.delete(connection));
+  });
+  const inner = http.createServer((_, response) => response.end(`${instance} internal`));
+  const doors = [
+    ...(socket ? [await openDoor(server, socket)] : []),
+    ...(internal?.socket ? [await openDoor(inner, internal.socket)] : []),
+  ];
+  const port = await listen(server);
+  const internalPort = internal ? await listen(inner) : 0;
+
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      for (const door of doors) door.close();
+      if (internal) inner.close();
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const response of streams) response.end();
+      for (const client of webSockets.clients) client.close(1001);
+      server.closeIdleConnections();
+      await closed;
+    })();
+    return stopped;
+  };
+  t.after(() => {
+    for (const client of webSockets.clients) client.terminate();
+    void stop();
+    server.closeAllConnections();
+    inner.closeAllConnections();
+  });
+  return { instance, host: '127.0.0.1', port, internalPort, connections: () => open.size, stop };
+}
+
+function answer(instance: string, streams: Set<http.ServerResponse>, request: http.IncomingMessage, response: http.ServerResponse): void {
+  response.setHeader(COMMIT_HEADER, instance);
+  const path = (request.url ?? '').replace(/^\/shop(?=\/)/, '');
+  if (path === '/hold') return;
+  if (path === '/echo') request.pipe(response);
+  else if (path === '/slow') setTimeout(() => response.end(instance), SLOW_MS);
+  else if (path === '/events') {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    streams.add(response);
+    const timer = setInterval(() => response.write('data: tick\n\n'), EVENT_MS);
+    response.write('data: hello\n\n');
+    response.once('close', () => {
+      clearInterval(timer);
+      streams.delete(response);
+    });
+  } else response.end(path === '/headers' ? JSON.stringify(request.headers) : instance);
+}
+
+function echo(socket: WebSocket): void {
+  socket.on('error', () => socket.terminate());
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+}
+
+/** A Unix socket whose connections are the server's. */
+async function openDoor(server: http.Server, path: string): Promise<net.Server> {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  const door = net.createServer((connection) => void server.emit('connection', connection));
+  door.listen(path);
+  await once(door, 'listening');
+  return door;
+}
+
+async function listen(server: http.Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

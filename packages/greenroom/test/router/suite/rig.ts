@@ -1,0 +1,46 @@
+import type { ProxyChat } from '@greenroom/sdk/proxy';
+import type { Route } from '../../../src/orchestrator/core/contract-router.ts';
+import type { Router } from '../../../src/orchestrator/ports.ts';
+import type { RunningInstance } from './instance.ts';
+
+export interface AppSetting {
+  app: string;
+  port: number;
+  internalPort?: number;
+  routes?: Route[];
+  chat?: ProxyChat;
+}
+
+/** A real proxy program, and the routers of the orchestrators that share it. Everything ends with the test. */
+export interface RouterRig {
+  /** Of the test's own. */
+  folder: string;
+  /** A router for the app, not yet registered. Called again for the same app: that of an orchestrator that was started again. */
+  router(setting: AppSetting): Router;
+  /** Starts an instance that listens as the router wants it. */
+  instance(setting: AppSetting, name: string): Promise<RunningInstance>;
+  /** Whose routes on a port of its own the proxy serves as plain HTTP. */
+  routePort: number;
+  /** Ends the proxy with SIGKILL, and starts it again as the machine's init would; with `embedded` the routers do. */
+  kill(): Promise<void>;
+  /** Takes the routes out of the proxy's configuration behind the routers' back. */
+  lose(): Promise<void>;
+  /** What the operator wrote in the proxy's configuration, as it is now. */
+  operators(): Promise<unknown>;
+  /** What the routers said. */
+  lines: string[];
+}
+
+/** How one proxy differs from another in what it can know and keep. */
+export interface Traits {
+  /** Name in the test's titles. */
+  name: string;
+  /** A stream that is open at a swap stays open; else it is closed cleanly by the proxy. */
+  keepsStreams: boolean;
+  /** It tells streams from requests, and closes streams cleanly at their limit. Else they are connections that the app itself has to close. */
+  closesStreams: boolean;
+  /** Has routes by host and path. */
+  routes: boolean;
+  /** Kinds of load of which a swap by its nature may lose some. */
+  mayLose: readonly string[];
+}
