@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { wholeNumber } from './harness/options.ts';
+import { writeResult } from './harness/results.ts';
 import { measureCheckout } from './measure/checkout.ts';
 import { measureDeploys } from './measure/deploys.ts';
 import { measureMemory } from './measure/memory.ts';
 import { type Row, renderTable } from './measure/table.ts';
-
-const RESULTS = new URL('results/', import.meta.url);
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +23,11 @@ Measures Greenroom, each figure beside a floor taken in the same run, and writes
 }
 
 const log = (line: string): void => console.error(line);
-const [rounds, files, swaps] = [count('rounds'), count('files'), count('swaps')];
+const [rounds, files, swaps] = [
+  wholeNumber('rounds', values.rounds),
+  wholeNumber('files', values.files),
+  wholeNumber('swaps', values.swaps),
+];
 const parts: [name: string, about: string, measure: () => Promise<Row[]>][] = [
   ['deploys', `${rounds} deploys and rollbacks, with and without a standby`, () => measureDeploys({ rounds, log })],
   ['checkout', `a ten-file change in a repository of ${files} files`, () => measureCheckout({ rounds, files, log })],
@@ -44,18 +45,4 @@ for (const [name, about, measure] of parts) {
   rows.push(...(await measure()));
 }
 
-const now = new Date().toISOString();
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: RESULTS.pathname, encoding: 'utf8' }).trim();
-const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Linux ${release()}, Node ${process.versions.node}`;
-const text = `# Bench of ${now.slice(0, 10)}\n\nCommit ${commit}; ${machine}.\n\n${renderTable(rows)}\n`;
-mkdirSync(RESULTS, { recursive: true });
-const file = new URL(`${now.slice(0, 16).replaceAll(':', '')}-${values.only ?? 'all'}.md`, RESULTS);
-writeFileSync(file, text);
-console.log(`${text}\nwritten to ${file.pathname}`);
-
-function count(name: 'rounds' | 'files' | 'swaps'): number {
-  const value = Number(values[name]);
-  if (Number.isInteger(value) && value > 0) return value;
-  console.error(`--${name} must be a whole number of at least 1, not "${values[name]}".`);
-  process.exit(2);
-}
+writeResult({ title: 'Bench', name: values.only ?? 'all', tables: renderTable(rows) });

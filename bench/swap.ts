@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { wholeNumber } from './harness/options.ts';
 import { describeSwaps } from './swap/report.ts';
 import { runSwaps } from './swap/run.ts';
 
@@ -23,11 +24,7 @@ Deploys and rolls back under load from clients that never try again, and exits w
   process.exit(0);
 }
 
-const swaps = Number(values.swaps);
-if (!Number.isInteger(swaps) || swaps < 1) {
-  console.error(`--swaps must be a whole number of at least 1, not "${values.swaps}".`);
-  process.exit(2);
-}
+const swaps = wholeNumber('swaps', values.swaps);
 const seed = values.seed === undefined ? {} : { seed: Number(values.seed) };
 const report = await runSwaps({ swaps, kill: values.kill, standby: values.standby, ...seed, log: (line) => console.error(line) });
 console.log(values.json ? JSON.stringify(report, null, 2) : describeSwaps(report));

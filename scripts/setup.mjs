@@ -1,8 +1,9 @@
 /**
  * Makes a fresh clone ready and then runs a command with the right Node:
  *
- *     node scripts/setup.mjs [--needs=git,python3,agents] node script.ts [arguments]
+ *     node scripts/setup.mjs [--needs=git,python3,agents,caddy?] node script.ts [arguments]
  *
+ * A program with a question mark is installed when that is possible, and done without otherwise.
  * Plain JavaScript, because whatever Node the machine has (18 or later) starts it. Does nothing but two small reads when all is in place. Otherwise
  * installs, one run at a time, what is missing: Node 24 below `.tools/`, the npm packages of package-lock.json, Debian programs. Each of these
  * is complete or absent after a crash: Node appears by a rename, npm writes `node_modules/.package-lock.json` last.
@@ -97,7 +98,15 @@ function installAlone(needs) {
 
 function install(needs) {
   mkdirSync(TOOLS, { recursive: true });
-  installPrograms(missingPrograms(needs));
+  installPrograms(missingPrograms(needs.filter((need) => !isOptional(need))));
+  for (const program of missingPrograms(needs.filter(isOptional))) {
+    try {
+      installPrograms([program]);
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      say(`${error.message} Going on without it.`);
+    }
+  }
   const node = findNode() || installNode();
   for (const folder of packageFolders(needs)) {
     if (!packagesAreInstalled(folder)) installPackages(node, folder);
@@ -218,9 +227,13 @@ function offline(what) {
 
 function missingPrograms(needs) {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  return needs.filter(
-    (program) => program && !(program in EXTRA_FOLDERS) && !folders.some((folder) => isExecutable(join(folder, program))),
-  );
+  return needs
+    .map((need) => (isOptional(need) ? need.slice(0, -1) : need))
+    .filter((program) => program && !(program in EXTRA_FOLDERS) && !folders.some((folder) => isExecutable(join(folder, program))));
+}
+
+function isOptional(need) {
+  return need.endsWith('?');
 }
 
 function installPrograms(programs) {

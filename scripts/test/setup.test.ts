@@ -122,6 +122,17 @@ test('a missing program is installed by root, and asked for by others', async ()
   assert.match(result.output, isRoot ? /no-such-program not found; installing with apt-get/ : /Install no-such-program/);
 });
 
+test('a program with a question mark is done without when it cannot be installed', async () => {
+  const programs = join(folder, 'programs');
+  await mkdir(programs);
+  await writeFile(join(programs, 'apt-get'), '#!/bin/sh\nexit 100\n');
+  await chmod(join(programs, 'apt-get'), 0o755);
+  const result = await setup(['--needs=git,no-such-program?', ...COMMAND], { PATH: `${programs}${delimiter}${process.env['PATH']}` });
+  assert.equal(result.code, 0, result.output);
+  assert.match(result.output, /no-such-program.*Going on without it\.\n/);
+  assert.match(result.output, new RegExp(RAN));
+});
+
 interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;
