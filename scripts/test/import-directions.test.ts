@@ -129,8 +129,8 @@ const zones: Zone[] = [
   },
   {
     file: `${greenroom}/proxy/main.ts`,
-    allowed: ['./server.ts', 'node:http', '@greenroom/sdk/proxy'],
-    forbidden: ['../home.ts', '../orchestrator/ports.ts', 'hono', 'zod'],
+    allowed: ['./server.ts', '../port-owner.ts', 'node:http', '@greenroom/sdk/proxy'],
+    forbidden: ['../home.ts', '../proc.ts', '../orchestrator/ports.ts', 'hono', 'zod'],
   },
   {
     file: `${greenroom}/proxy/splice/parse.ts`,

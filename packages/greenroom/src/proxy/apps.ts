@@ -2,7 +2,7 @@ import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, Pr
 import { type App, createApp } from './app.ts';
 import type { DataPath } from './data-path.ts';
 import { drain } from './drain.ts';
-import { portOwner } from './port-owner.ts';
+import { portOwner } from '../port-owner.ts';
 import type { RouteStore } from './store.ts';
 
 export interface Refused {
