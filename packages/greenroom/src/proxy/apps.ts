@@ -1,8 +1,8 @@
 import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
+import { portOwner } from '../port-owner.ts';
 import { type App, createApp } from './app.ts';
 import type { DataPath } from './data-path.ts';
 import { drain } from './drain.ts';
-import { portOwner } from '../port-owner.ts';
 import type { RouteStore } from './store.ts';
 
 export interface Refused {
