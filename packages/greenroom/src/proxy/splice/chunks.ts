@@ -1,5 +1,5 @@
 import { BACKSLASH, CR, EQUALS, FIELD, HEX, LF, QUOTE, SEMICOLON, TOKEN, text } from './bytes.ts';
-import { AT, FIELD_KIND, FIELD_STRIDE, type FieldKind, newFieldTable, readFields } from './fields.ts';
+import { AT, FIELD_KIND, FIELD_STRIDE, type FieldKind, lineOf, newFieldTable, readFields } from './fields.ts';
 import { EMPTY } from './writes.ts';
 
 /** What the scanner waits for next. */
@@ -187,7 +187,7 @@ export function createChunkScanner(): ChunkScanner {
       if (kind === FIELD_KIND.contentLength || kind === FIELD_KIND.transferEncoding) return false;
       const name = text(section, places[row + AT.line] as number, places[row + AT.nameEnd] as number).toLowerCase();
       if (NEVER_IN_TRAILERS.has(kind) || NEVER_IN_TRAILERS_BY_NAME.has(name)) continue;
-      scanner.trailers += text(section, places[row + AT.line] as number, places[row + AT.lineEnd] as number);
+      scanner.trailers += lineOf(section, places, row);
     }
     return true;
   }

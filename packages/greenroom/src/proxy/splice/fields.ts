@@ -1,5 +1,5 @@
 import { COLON, COMMA, CR, FIELD, HT, isName, LF, lower, SP, TOKEN, text, UNDERSCORE } from './bytes.ts';
-import { REFUSAL, type Refusal } from './refusals.ts';
+import { type FieldRefusal, REFUSAL } from './refusals.ts';
 
 /** What the proxy knows of a header by its name. */
 export const FIELD_KIND = {
@@ -69,7 +69,7 @@ export const AT = { kind: 0, line: 1, nameEnd: 2, value: 3, valueEnd: 4, lineEnd
  * Reads header lines up to the empty one, which has to be there before `end`. Answers what is wrong; empty when nothing is. What is behind the
  * empty line is not looked at.
  */
-export function readFields(bytes: Buffer, start: number, end: number, into: FieldTable): Refusal | '' {
+export function readFields(bytes: Buffer, start: number, end: number, into: FieldTable): FieldRefusal | '' {
   const { places } = into;
   into.count = 0;
   let at = start;
@@ -99,6 +99,35 @@ export function readFields(bytes: Buffer, start: number, end: number, into: Fiel
     places[row + AT.lineEnd] = at;
     into.count += 1;
   }
+}
+
+/** A line as it came, with its CRLF. */
+export function lineOf(bytes: Buffer, places: Int32Array, row: number): string {
+  return text(bytes, places[row + AT.line] as number, places[row + AT.lineEnd] as number);
+}
+
+/** The lines of a table as they came, without those whose kind is marked in `dropped`. */
+export function linesWithout(bytes: Buffer, { count, places }: FieldTable, dropped: Uint8Array): string {
+  if (count === 0) return '';
+  let lines = '';
+  /** Lines from here on are kept and not copied yet. */
+  let kept = places[AT.line] as number;
+  let row = 0;
+  for (; row < count * STRIDE; row += STRIDE) {
+    if (dropped[places[row + AT.kind] as number] !== 1) continue;
+    const line = places[row + AT.line] as number;
+    if (line > kept) lines += text(bytes, kept, line);
+    kept = places[row + AT.lineEnd] as number;
+  }
+  const end = places[row - STRIDE + AT.lineEnd] as number;
+  return end > kept ? lines + text(bytes, kept, end) : lines;
+}
+
+/** Marks kinds, for `linesWithout`. */
+export function marked(kinds: readonly FieldKind[]): Uint8Array {
+  const marks = new Uint8Array(Object.keys(FIELD_KIND).length);
+  for (const kind of kinds) marks[kind] = 1;
+  return marks;
 }
 
 export function kindOf(bytes: Buffer, start: number, end: number): FieldKind {

@@ -44,3 +44,31 @@ export const REFUSAL = {
   chunk: 'a malformed chunk',
 } as const;
 export type Refusal = (typeof REFUSAL)[keyof typeof REFUSAL];
+/** What may be wrong with header lines, of requests and answers. */
+export type FieldRefusal = (typeof REFUSAL)['folded' | 'name' | 'control' | 'lineEnd' | 'count'];
+
+/** Why an app's answer is refused, said with 502. The sections are where the rule is, or where it is left to the recipient. */
+export const ANSWER_REFUSAL = {
+  /** RFC 9112, 4 */
+  start: 'it does not begin as HTTP/1',
+  /** RFC 9112, 2.3 */
+  version: 'its version is not HTTP/1.1 or HTTP/1.0',
+  /** RFC 9110, 15 */
+  status: 'its status is no number of three digits',
+  /** RFC 9112, 4 */
+  statusLine: 'its status line does not end in CRLF',
+  /** RFC 9112, 6.3 */
+  lengthTwice: 'it has more than one Content-Length',
+  /** RFC 9110, 8.6 */
+  lengthForm: 'its Content-Length is malformed',
+  /** RFC 9112, 6.1 */
+  coding: 'its Transfer-Encoding is other than "chunked"',
+  /** RFC 9112, 6.3 */
+  bothLengths: 'it has both Transfer-Encoding and Content-Length',
+  folded: REFUSAL.folded,
+  name: REFUSAL.name,
+  control: REFUSAL.control,
+  lineEnd: REFUSAL.lineEnd,
+  count: REFUSAL.count,
+} as const;
+export type AnswerRefusal = (typeof ANSWER_REFUSAL)[keyof typeof ANSWER_REFUSAL];

@@ -7,6 +7,9 @@ import {
   type FieldKind,
   type FieldTable,
   isChunked,
+  lineOf,
+  linesWithout,
+  marked,
   newConnectionWords,
   newFieldTable,
   readConnection,
@@ -61,6 +64,21 @@ const MAX_PORT_DIGITS = 5;
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/is;
 const UPGRADE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~/-]+$/;
 
+/** Of this hop, or of no hop at all; what frames a chunked body and announces its trailers is written anew. */
+const OF_THIS_HOP = [
+  FIELD_KIND.connection,
+  FIELD_KIND.transferEncoding,
+  FIELD_KIND.te,
+  FIELD_KIND.upgrade,
+  FIELD_KIND.trailer,
+  FIELD_KIND.hop,
+  FIELD_KIND.keepAlive,
+  FIELD_KIND.forged,
+] as const;
+const DROPPED = marked(OF_THIS_HOP);
+/** HTTP/1.0 knows no expectations (RFC 9110, section 10.1.1). */
+const DROPPED_OF_OLD = marked([...OF_THIS_HOP, FIELD_KIND.expect]);
+
 const TABLE = newFieldTable();
 const WORDS = newConnectionWords();
 
@@ -91,7 +109,8 @@ export function parseRequest(bytes: Buffer, start: number, end: number): ParsedR
 type Meaning = Omit<RequestHead, 'method' | 'path' | 'minor'>;
 
 /** What the headers say, with those that are passed on; or why they are refused. */
-function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1): Meaning | Refusal {
+function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | Refusal {
+  const { count, places } = table;
   let hosts = 0;
   let host = '';
   let length = NO_LENGTH;
@@ -103,34 +122,24 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   resetConnectionWords(WORDS);
   let cookies: string[] | null = null;
   let announced = '';
-  let fields = '';
-  /** Lines from here on are passed on and not copied yet. */
-  let kept = count > 0 ? (places[AT.line] as number) : 0;
-  let end = kept;
   for (let row = 0; row < count * FIELD_STRIDE; row += FIELD_STRIDE) {
     const kind = places[row + AT.kind] as FieldKind;
     const value = places[row + AT.value] as number;
     const valueEnd = places[row + AT.valueEnd] as number;
-    end = places[row + AT.lineEnd] as number;
-    if (kind === FIELD_KIND.other || kind === FIELD_KIND.date || kind === FIELD_KIND.contentType) continue;
-    let drop = true;
     switch (kind) {
       case FIELD_KIND.host:
         hosts += 1;
         if (!isHost(bytes, value, valueEnd) || hasTab(bytes, places, row)) return REFUSAL.hostForm;
         host = text(bytes, value, valueEnd);
-        drop = false;
         break;
       case FIELD_KIND.cookie:
         cookies ??= [];
         cookies.push(text(bytes, value, valueEnd));
-        drop = false;
         break;
       case FIELD_KIND.contentLength:
         if (length !== NO_LENGTH) return REFUSAL.lengthTwice;
         length = readLength(bytes, value, valueEnd);
         if (length === -1 || hasTab(bytes, places, row)) return REFUSAL.lengthForm;
-        drop = false;
         break;
       case FIELD_KIND.transferEncoding:
         if (chunked) return REFUSAL.codingTwice;
@@ -150,22 +159,18 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         break;
       case FIELD_KIND.expect:
         if (text(bytes, value, valueEnd).toLowerCase() === '100-continue') expectsContinue = minor === 1;
-        drop = minor === 0;
         break;
       case FIELD_KIND.trailer:
-        announced += text(bytes, places[row + AT.line] as number, end);
+        announced += lineOf(bytes, places, row);
         break;
       default:
         break;
     }
-    if (!drop) continue;
-    fields += text(bytes, kept, places[row + AT.line] as number);
-    kept = end;
   }
-  fields += text(bytes, kept, end);
   if (chunked && length !== NO_LENGTH) return REFUSAL.bothLengths;
   if (hosts > 1) return REFUSAL.hostTwice;
   if (hosts === 0 && minor === 1) return REFUSAL.noHost;
+  let fields = linesWithout(bytes, table, minor === 1 ? DROPPED : DROPPED_OF_OLD);
   if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
   // Where no trailer can follow, none is announced.

@@ -6,6 +6,9 @@ import {
   type FieldKind,
   type FieldTable,
   isChunked,
+  lineOf,
+  linesWithout,
+  marked,
   newConnectionWords,
   newFieldTable,
   readConnection,
@@ -14,6 +17,7 @@ import {
   resetConnectionWords,
   withoutNames,
 } from './fields.ts';
+import { ANSWER_REFUSAL, type AnswerRefusal } from './refusals.ts';
 
 /** How an answer's body ends: after a number of bytes, or in one of these ways. */
 export const CHUNKED_ANSWER = -1;
@@ -42,7 +46,19 @@ export interface ResponseHead {
   raw: string;
 }
 
-export type ParsedResponse = { ok: true; head: ResponseHead } | { ok: false; reason: string };
+export type ParsedResponse = { ok: true; head: ResponseHead } | { ok: false; reason: AnswerRefusal };
+
+/** Of this hop, and what whoever frames the answer for the client adds again. */
+const DROPPED = marked([
+  FIELD_KIND.connection,
+  FIELD_KIND.contentLength,
+  FIELD_KIND.transferEncoding,
+  FIELD_KIND.te,
+  FIELD_KIND.upgrade,
+  FIELD_KIND.trailer,
+  FIELD_KIND.hop,
+  FIELD_KIND.keepAlive,
+]);
 
 const TABLE = newFieldTable();
 const WORDS = newConnectionWords();
@@ -54,14 +70,14 @@ const MAX_IDLE_HINT_S = 3_600;
 
 /** Reads the head of an app's answer, from `start` to behind its CRLFCRLF at `end`. */
 export function parseResponse(bytes: Buffer, start: number, end: number): ParsedResponse {
-  for (let i = 0; i < VERSION.length; i += 1) if (bytes[start + i] !== VERSION[i]) return refuse('it does not begin as HTTP/1');
+  for (let i = 0; i < VERSION.length; i += 1) if (bytes[start + i] !== VERSION[i]) return refuse(ANSWER_REFUSAL.start);
   const minor = (bytes[start + VERSION.length] as number) - 0x30;
-  if ((minor !== 0 && minor !== 1) || bytes[start + STATUS_AT - 1] !== SP) return refuse('its version is not HTTP/1.1 or HTTP/1.0');
+  if ((minor !== 0 && minor !== 1) || bytes[start + STATUS_AT - 1] !== SP) return refuse(ANSWER_REFUSAL.version);
   const status = readLength(bytes, start + STATUS_AT, start + STATUS_AT + 3);
   let i = start + STATUS_AT + 3;
-  if (status < 100 || (bytes[i] !== SP && bytes[i] !== CR)) return refuse('its status is no number of three digits');
+  if (status < 100 || (bytes[i] !== SP && bytes[i] !== CR)) return refuse(ANSWER_REFUSAL.status);
   while (i < end && FIELD[bytes[i] as number] === 1) i += 1;
-  if (bytes[i] !== CR || bytes[i + 1] !== LF) return refuse('its status line does not end in CRLF');
+  if (bytes[i] !== CR || bytes[i + 1] !== LF) return refuse(ANSWER_REFUSAL.statusLine);
   const statusLine = `HTTP/1.1 ${text(bytes, start + STATUS_AT, i)}`;
   const problem = readFields(bytes, i + 2, end, TABLE);
   if (problem !== '') return refuse(problem);
@@ -72,7 +88,8 @@ export function parseResponse(bytes: Buffer, start: number, end: number): Parsed
 
 type Meaning = Omit<ResponseHead, 'status' | 'statusLine' | 'raw'>;
 
-function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1): Meaning | string {
+function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | AnswerRefusal {
+  const { count, places } = table;
   let length = UNTIL_CLOSE;
   let lengthField = '';
   let trailerField = '';
@@ -81,31 +98,25 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
   let idleMs = 0;
   let isEventStream = false;
   let hasDate = false;
-  let fields = '';
-  let kept = count > 0 ? (places[AT.line] as number) : 0;
-  let end = kept;
   for (let row = 0; row < count * FIELD_STRIDE; row += FIELD_STRIDE) {
     const kind = places[row + AT.kind] as FieldKind;
-    const line = places[row + AT.line] as number;
     const value = places[row + AT.value] as number;
     const valueEnd = places[row + AT.valueEnd] as number;
-    end = places[row + AT.lineEnd] as number;
     switch (kind) {
       case FIELD_KIND.date:
         hasDate = true;
-        continue;
+        break;
       case FIELD_KIND.contentType:
         isEventStream = isEventStreamType(bytes, value, valueEnd);
-        continue;
-      case FIELD_KIND.contentLength: {
-        if (length !== UNTIL_CLOSE) return 'it has more than one Content-Length';
-        length = readLength(bytes, value, valueEnd);
-        if (length === -1) return 'its Content-Length is malformed';
-        lengthField = text(bytes, line, end);
         break;
-      }
+      case FIELD_KIND.contentLength:
+        if (length !== UNTIL_CLOSE) return ANSWER_REFUSAL.lengthTwice;
+        length = readLength(bytes, value, valueEnd);
+        if (length === -1) return ANSWER_REFUSAL.lengthForm;
+        lengthField = lineOf(bytes, places, row);
+        break;
       case FIELD_KIND.transferEncoding:
-        if (chunked || !isChunked(bytes, value, valueEnd)) return 'its Transfer-Encoding is other than "chunked"';
+        if (chunked || !isChunked(bytes, value, valueEnd)) return ANSWER_REFUSAL.coding;
         chunked = true;
         break;
       case FIELD_KIND.connection:
@@ -115,22 +126,16 @@ function readMeaning(bytes: Buffer, { count, places }: FieldTable, minor: 0 | 1)
         idleMs = idleHint(bytes, value, valueEnd);
         break;
       case FIELD_KIND.trailer:
-        trailerField += text(bytes, line, end);
-        break;
-      case FIELD_KIND.te:
-      case FIELD_KIND.upgrade:
-      case FIELD_KIND.hop:
+        trailerField += lineOf(bytes, places, row);
         break;
       default:
         // Whatever else an app says is for the client.
-        continue;
+        break;
     }
-    fields += text(bytes, kept, line);
-    kept = end;
   }
   // Both ought to be handled as an error (RFC 9112, section 6.3).
-  if (chunked && length !== UNTIL_CLOSE) return 'it has both Transfer-Encoding and Content-Length';
-  fields += text(bytes, kept, end);
+  if (chunked && length !== UNTIL_CLOSE) return ANSWER_REFUSAL.bothLengths;
+  let fields = linesWithout(bytes, table, DROPPED);
   if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
   return {
     body: chunked ? CHUNKED_ANSWER : length,
@@ -164,6 +169,6 @@ function idleHint(bytes: Buffer, start: number, end: number): number {
   return Math.min(seconds, MAX_IDLE_HINT_S) * 1_000;
 }
 
-function refuse(reason: string): ParsedResponse {
+function refuse(reason: AnswerRefusal): ParsedResponse {
   return { ok: false, reason };
 }
