@@ -14,6 +14,8 @@ export interface Candidate {
   workers: number;
   /** The program that it needs, when that is not Node. */
   program?: string;
+  /** The name of the row that it is compared with in the summary; absent for rows that are only there to compare with. */
+  peer?: string;
   /** Starts it; it may still need a moment before it answers. Absent for the row without a proxy. */
   start?: (run: Run, place: Place) => Program | Promise<Program>;
 }
@@ -27,17 +29,17 @@ export interface Place {
 /** Every row's figures are divided by this one's. */
 export const REFERENCE = 'nginx';
 
-/** The rows, `many` being the number of workers of those that have more than one. */
+/** The rows, `many` being the number of workers of those that have more than one; 1 leaves them out. */
 export function proxiesWith(many: number): Candidate[] {
-  return [
+  const nginxMany = `${REFERENCE}-${many}`;
+  const single: Candidate[] = [
     { name: 'direct', about: 'no proxy', workers: 1 },
     nginx(REFERENCE, 1),
-    ours('ours', 1),
+    ours('ours', 1, REFERENCE),
     { name: 'caddy', about: 'Caddy', workers: 1, program: 'caddy', start: startCaddy },
     { name: 'node', about: 'plain node:http proxy', workers: 1, start: startPlain },
-    nginx(`nginx-${many}`, many),
-    ours(`ours-${many}`, many),
   ];
+  return many === 1 ? single : [...single, nginx(nginxMany, many), ours(`ours-${many}`, many, nginxMany)];
 }
 
 const workersOf = (count: number): string => `${count} worker${count === 1 ? '' : 's'}`;
@@ -78,11 +80,12 @@ http://:${port} {
 const MAIN = new URL('../../packages/greenroom/src/proxy/main.ts', import.meta.url).pathname;
 const CONTROL_LIMIT_MS = 10_000;
 
-function ours(name: string, workers: number): Candidate {
+function ours(name: string, workers: number, peer: string): Candidate {
   return {
     name,
     about: `Greenroom, ${workersOf(workers)}`,
     workers,
+    peer,
     async start(run, { port, targetPort, cores }) {
       const directory = join(run.root, `ours-${port}`);
       mkdirSync(directory);

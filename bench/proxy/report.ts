@@ -32,60 +32,90 @@ const COLUMNS: readonly [title: string, field: Field][] = [
   ['peak memory, MB', 'peakMb'],
 ];
 
-/** Markdown, one table for each case. Reasons why a proxy was not measured are named by `missing`. */
-export function renderReport(
-  samples: readonly Sample[],
-  { cases, proxies, missing }: { cases: readonly Case[]; proxies: readonly Candidate[]; missing: ReadonlyMap<string, string> },
-): string {
-  return cases
-    .map((each) =>
-      renderCase(
-        samples.filter((sample) => sample.case === each.name),
-        each,
-        proxies,
-        missing,
-      ),
-    )
-    .join('\n\n');
+interface Shown {
+  cases: readonly Case[];
+  proxies: readonly Candidate[];
+  /** Why a proxy was not measured at all, by its name. */
+  missing: ReadonlyMap<string, string>;
 }
 
-function renderCase(samples: readonly Sample[], each: Case, proxies: readonly Candidate[], missing: ReadonlyMap<string, string>): string {
+/** Markdown: each proxy that has a peer beside it, in one table for all cases; then a table with all figures for each case. */
+export function renderReport(samples: readonly Sample[], shown: Shown): string {
+  const summaries = shown.proxies.flatMap((proxy) => {
+    const peer = shown.proxies.find(({ name }) => name === proxy.peer);
+    const measured = (name: string): boolean => samples.some((sample) => sample.proxy === name && typeof sample.figures !== 'string');
+    return peer && measured(proxy.name) && measured(peer.name) ? [renderSummary(samples, shown.cases, proxy, peer)] : [];
+  });
+  const details = shown.cases.map((each) => renderCase(ofCase(samples, each), each, shown));
+  return [...summaries, ...details].join('\n\n');
+}
+
+function renderSummary(samples: readonly Sample[], cases: readonly Case[], proxy: Candidate, peer: Candidate): string {
+  const fields: Field[] = ['requestsPerSecond', 'p99Ms', 'cpuPer10k'];
+  const rows = cases.map((each) => {
+    const own = ofCase(samples, each);
+    const memory = figuresOf(own, proxy.name).flatMap(({ peakMb }) => peakMb ?? []);
+    const ratios = fields.map((field) => showRatios(ratiosOf(own, proxy.name, field, peer.name)) || '-');
+    return [each.about, ...ratios, memory.length === 0 ? '-' : show(median(memory))];
+  });
+  const header = [
+    '',
+    ...COLUMNS.filter(([, field]) => fields.includes(field)).map(([title]) => title.replace(/,.*/, '')),
+    'peak memory, MB',
+  ];
+  return `## ${proxy.about}, beside ${peer.about}\n\n${table([header, ...rows])}`;
+}
+
+function renderCase(samples: readonly Sample[], each: Case, { proxies, missing }: Shown): string {
   const rows = proxies.map(({ name, about }) => {
     const own = samples.filter(({ proxy }) => proxy === name);
     const problem = missing.get(name) ?? own.map(({ figures }) => figures).find((figures) => typeof figures === 'string');
-    const measured = figuresOf(own);
+    const measured = figuresOf(own, name);
     if (measured.length === 0) return [about, `not measured: ${oneLine(problem ?? 'no round was finished')}`, ...COLUMNS.map(() => '')];
     const errors = measured.reduce((sum, figures) => sum + figures.errors, 0);
-    const failed = problem === undefined ? '' : `, ${own.length - measured.length} rounds failed: ${oneLine(problem)}`;
+    const failed = problem === undefined ? '' : `, ${own.length - measured.length} of ${own.length} rounds failed: ${oneLine(problem)}`;
     return [about, ...COLUMNS.map(([, field]) => cell(samples, name, field)), `${errors}${failed}`];
   });
-  const lines = [['proxy', ...COLUMNS.map(([title]) => title), 'errors'], Array.from({ length: COLUMNS.length + 2 }, () => '---'), ...rows];
-  return [`## ${each.name}: ${each.about}`, '', ...lines.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+  return `## ${each.name}: ${each.about}\n\n${table([['proxy', ...COLUMNS.map(([title]) => title), 'errors'], ...rows])}`;
 }
 
 /** The median, and how it compares: `950 ×0.95 (0.93 to 0.97)`. */
 function cell(samples: readonly Sample[], name: string, field: Field): string {
-  const values = figuresOf(samples.filter(({ proxy }) => proxy === name)).flatMap((figures) => figures[field] ?? []);
+  const values = figuresOf(samples, name).flatMap((figures) => figures[field] ?? []);
   if (values.length === 0) return '-';
-  const ratios = name === REFERENCE ? [] : ratiosOf(samples, name, field);
-  if (ratios.length === 0) return show(median(values));
-  const range = ratios.length === 1 ? '' : ` (${show(Math.min(...ratios))} to ${show(Math.max(...ratios))})`;
-  return `${show(median(values))} **×${show(median(ratios))}**${range}`;
+  const ratios = name === REFERENCE ? '' : showRatios(ratiosOf(samples, name, field, REFERENCE));
+  return `${show(median(values))} ${ratios}`.trim();
 }
 
-/** A proxy's figure divided by the reference's, of each round that has both. The samples are those of one case. */
-export function ratiosOf(samples: readonly Sample[], name: string, field: Field): number[] {
+/** A proxy's figure divided by another's, of each round that has both. The samples are those of one case. */
+export function ratiosOf(samples: readonly Sample[], name: string, field: Field, other: string): number[] {
   return samples.flatMap((sample) => {
     if (sample.proxy !== name || typeof sample.figures === 'string') return [];
-    const reference = samples.find(({ proxy, round }) => proxy === REFERENCE && round === sample.round)?.figures;
-    if (reference === undefined || typeof reference === 'string') return [];
-    const [value, base] = [sample.figures[field], reference[field]];
+    const figures = samples.find(({ proxy, round }) => proxy === other && round === sample.round)?.figures;
+    if (figures === undefined || typeof figures === 'string') return [];
+    const [value, base] = [sample.figures[field], figures[field]];
     return value === undefined || !base ? [] : [value / base];
   });
 }
 
-function figuresOf(samples: readonly Sample[]): Figures[] {
-  return samples.flatMap(({ figures }) => (typeof figures === 'string' ? [] : [figures]));
+/** The median, and from the smallest to the largest; empty when there are none. */
+function showRatios(ratios: readonly number[]): string {
+  if (ratios.length === 0) return '';
+  const range = ratios.length === 1 ? '' : ` (${show(Math.min(...ratios))} to ${show(Math.max(...ratios))})`;
+  return `**×${show(median(ratios))}**${range}`;
+}
+
+function ofCase(samples: readonly Sample[], each: Case): Sample[] {
+  return samples.filter((sample) => sample.case === each.name);
+}
+
+function figuresOf(samples: readonly Sample[], name: string): Figures[] {
+  return samples.flatMap(({ proxy, figures }) => (proxy === name && typeof figures !== 'string' ? [figures] : []));
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const [header = [], ...body] = rows;
+  return [header, header.map(() => '---'), ...body].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 /** For a table's cell. */

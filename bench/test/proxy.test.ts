@@ -41,8 +41,8 @@ describe('figures of the proxies', () => {
       sample('nginx', 3, {}),
       sample('ours', 3, 'it broke'),
     ];
-    assert.deepEqual(ratiosOf(samples, 'ours', 'requestsPerSecond'), [0.9, 1.5]);
-    assert.deepEqual(ratiosOf(samples, 'ours', 'cpuPer10k'), []);
+    assert.deepEqual(ratiosOf(samples, 'ours', 'requestsPerSecond', 'nginx'), [0.9, 1.5]);
+    assert.deepEqual(ratiosOf(samples, 'ours', 'cpuPer10k', 'nginx'), []);
   });
 
   it('are shown as the median, the median of the ratios and their range; errors are added up', () => {
@@ -61,6 +61,15 @@ describe('figures of the proxies', () => {
       '6',
     ]);
     assert.equal(rowOf(text, 'nginx, 1 worker')[1], '100');
+    assert.match(text, /^## Greenroom, 1 worker, beside nginx, 1 worker$/m);
+    assert.deepEqual(rowOf(text, 'a case'), [
+      'a case',
+      '**×1.10** (0.900 to 4.00)',
+      '**×1.00** (1.00 to 1.00)',
+      '**×2.00** (2.00 to 2.00)',
+      '20.0',
+    ]);
+    assert.doesNotMatch(text, /^## Greenroom, 2 workers/m);
   });
 
   it('name what was not there and what broke, on one line', () => {
@@ -73,7 +82,7 @@ describe('figures of the proxies', () => {
     assert.equal(rowOf(text, 'Caddy')[1], 'not measured: caddy is not installed');
     assert.equal(rowOf(text, 'plain node:http proxy')[1], 'not measured: broke');
     const ours = rowOf(text, 'Greenroom, 1 worker');
-    assert.deepEqual([ours[1], ours[6]], ['12,346', '0, 1 rounds failed: ended / under load']);
+    assert.deepEqual([ours[1], ours[6]], ['12,346', '0, 1 of 2 rounds failed: ended / under load']);
   });
 
   it('keep clients and proxies on cores of their own while there are enough', () => {
