@@ -6,6 +6,7 @@ import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
+import { keepRegistered, portConflicts, register } from './main/registration.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
 import { readContract, writeContractCopy, writeHandOver } from './orchestrator/adapters/contract-file.ts';
@@ -42,6 +43,7 @@ import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
 import { ownIdentity } from './proc.ts';
 import { RegistryError } from './registry/index.ts';
+import type { Registration } from './registry/registration.ts';
 import { MAX_SOCKET_PATH_BYTES, type PidFile } from './registry/running.ts';
 import { VERSION } from './version.ts';
 
@@ -57,8 +59,6 @@ export interface OrchestratorOptions {
   json: boolean;
   /** Leave the app running when a SIGTERM or Ctrl-C comes. */
   detachAppOnStop: boolean;
-  /** Called once nothing speaks against the contract, the data directory and the API's port: what was refused is not to be remembered. */
-  remember(): Promise<void>;
 }
 
 /** How long an orchestrator that could not start may take to end by itself. */
@@ -107,12 +107,21 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
     requireOwnApiPort(options.apiPort, contract);
+    const conflicts = await portConflicts(options, contract);
+    if (conflicts.now.length > 0) throw new StartError(conflicts.now);
+    for (const conflict of conflicts.later) say(conflict);
     await requirePortFree(options.apiPort);
-    await options.remember();
-    await writePidFile(layout, options.apiPort);
-    await writeContractCopy(layout, read.text);
-    await writeHandOver(layout, handOverOf(options.app, contract, layout));
-    await serve(options, say, layout, contract, stopAsked);
+    // Not earlier: what was refused until here is not to be remembered.
+    const registration = await register(options, contract, layout, say);
+    try {
+      await writePidFile(layout, options.apiPort);
+      await writeContractCopy(layout, read.text);
+      await writeHandOver(layout, handOverOf(options.app, contract, layout));
+      await serve(options, say, layout, contract, stopAsked, registration);
+    } catch (error) {
+      await registration.fail(expectedSentences(error)?.join(' ') ?? 'of an internal error; its log says more');
+      throw error;
+    }
   } finally {
     await rm(layout.pidFile, { force: true });
     lock.release();
@@ -125,6 +134,7 @@ async function serve(
   layout: Layout,
   contract: Contract,
   stopAsked: Promise<StopAsked>,
+  registration: Registration,
 ): Promise<void> {
   const { app } = options;
   const log = (message: string): void => say(message);
@@ -199,7 +209,7 @@ async function serve(
   });
   await router.register();
   let running = false;
-  const { connected, api } = await begin().catch(async (error: unknown) => {
+  const { connected, api, unwatch } = await begin().catch(async (error: unknown) => {
     await giveUp();
     throw error;
   });
@@ -207,6 +217,7 @@ async function serve(
 
   const asked = await stopAsked;
   say(asked.detach ? 'Stopping; the app stays up.' : 'Stopping: no new deploys, draining the app.');
+  unwatch();
   await connected.close();
   await runner.settle(asked.detach);
   if (!asked.detach) await stopApp();
@@ -216,9 +227,10 @@ async function serve(
   await recorder.close();
   instances.close();
   router.close();
+  await registration.end(asked.detach ? 'detached' : 'stopped');
   say('Stopped.');
 
-  async function begin(): Promise<{ connected: Connected; api: Listening }> {
+  async function begin(): Promise<{ connected: Connected; api: Listening; unwatch(): void }> {
     outside.watch(runner);
     await runner.start();
     running = true;
@@ -243,7 +255,7 @@ async function serve(
       await connected.close();
       throw error;
     });
-    return { connected, api };
+    return { connected, api, unwatch: keepRegistered(registration, runner, service) };
   }
 
   /** A start that cannot be finished leaves what serves running, for the next one to adopt, and nothing else. */

@@ -37,6 +37,8 @@ export interface LastKnown {
   /** The app's stable ports, from its contract. */
   port: number;
   internal_port?: number;
+  /** Ports of its routes, which it shares with other apps. */
+  route_ports: number[];
   /** Where visitors reach the app, as URLs. */
   addresses: string[];
   /** Version of Greenroom. */
@@ -73,11 +75,12 @@ function parseEntry(value: unknown): RegisteredApp | string {
 
 function parseLast(value: unknown): LastKnown | undefined {
   if (!isObject(value)) return undefined;
-  const { state, live_commit, time, problem, orchestrator, operator_socket, port, internal_port, addresses, version } = value;
+  const { state, live_commit, time, problem, orchestrator, operator_socket, port, internal_port, route_ports, addresses, version } = value;
   if (!LAST_STATES.has(state) || !isInteger(port)) return undefined;
   if (internal_port !== undefined && !isInteger(internal_port)) return undefined;
   const texts = [live_commit, time, problem, operator_socket, version];
   if (!areStrings(texts) || !Array.isArray(addresses) || !areStrings(addresses)) return undefined;
+  if (!Array.isArray(route_ports) || !route_ports.every(isInteger)) return undefined;
   const process = orchestrator === null ? null : parseIdentity(orchestrator);
   if (process === undefined) return undefined;
   const [commit = '', since = '', why = '', socket = '', by = ''] = texts;
@@ -90,6 +93,7 @@ function parseLast(value: unknown): LastKnown | undefined {
     operator_socket: socket,
     port,
     ...(internal_port === undefined ? {} : { internal_port }),
+    route_ports,
     addresses,
     version: by,
   };

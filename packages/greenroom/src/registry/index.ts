@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { syncFolder, writeDurably } from '../orchestrator/adapters/durable.ts';
 import { takeLock } from '../orchestrator/adapters/lock.ts';
 import { layoutOf } from '../orchestrator/layout.ts';
-import { APP_NAME, type RegisteredApp, readEntry } from './entry.ts';
+import { APP_NAME, type LastKnown, type RegisteredApp, readEntry } from './entry.ts';
 
 export { APP_NAME, type LastKnown, type LastState, type RegisteredApp, readEntry } from './entry.ts';
 
@@ -38,6 +38,7 @@ export async function listApps(home: string): Promise<Registry> {
 export async function registerApp(home: string, { last, ...app }: RegisteredApp): Promise<void> {
   if (!APP_NAME.test(app.name)) throw new TypeError(`"${app.name}" is not a name for an app: ${APP_NAME_RULE}`);
   await changing(home, async () => {
+    await removeTorn(registryDirectory(home));
     const file = entryFile(home, app.name);
     const before = await readEntry(file);
     const ours = typeof before === 'object' && before.data === app.data;
@@ -47,6 +48,21 @@ export async function registerApp(home: string, { last, ...app }: RegisteredApp)
     await writeDurably(layoutOf(app.data).app, text(app));
     const known = last ?? (ours ? before.last : undefined);
     await writeDurably(file, text({ ...app, ...(known ? { last: known } : {}) }));
+  });
+}
+
+/**
+ * Writes what is known of the app now. An entry that somebody removed is made anew. Answers false, and writes nothing, when the name belongs to
+ * another data directory by now.
+ */
+export async function updateApp(home: string, app: RegisteredApp, last: LastKnown): Promise<boolean> {
+  return await changing(home, async () => {
+    const file = entryFile(home, app.name);
+    const before = await readEntry(file);
+    if (typeof before === 'object' && before.data !== app.data) return false;
+    // Of two writers of one entry each changes its own part only.
+    await writeDurably(file, text({ ...(typeof before === 'object' ? before : app), last }));
+    return true;
   });
 }
 
@@ -88,6 +104,11 @@ async function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
     if (Date.now() > deadline) throw new RegistryError(`Another process has held ${directory} for ${LOCK_LIMIT_MS / 1_000} s: try again.`);
     await sleep(LOCK_RETRY_MS);
   }
+}
+
+/** What a writer that was killed left half-written. Nobody else writes: the caller holds the lock. */
+async function removeTorn(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true });
 }
 
 /** A change that was refused. The message is a sentence for people. */

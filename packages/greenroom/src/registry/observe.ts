@@ -107,10 +107,11 @@ function endedView(app: RegisteredApp): AppView {
   const view = lastView(app);
   const { last } = app;
   if (!last) return { ...view, note: 'never started' };
-  if (!last.orchestrator) return { ...view, healthy: false, note: last.problem };
+  const failed = last.problem && `could not start: ${last.problem}`;
+  if (!last.orchestrator) return { ...view, healthy: false, note: failed };
   const { pid, boot_id } = last.orchestrator;
-  const note = boot_id === readBootId() ? `its orchestrator (process ${pid}) ended without a word` : 'the machine was restarted';
-  return { ...view, state: 'crashed', healthy: false, note };
+  const ended = boot_id === readBootId() ? `its orchestrator (process ${pid}) ended without a word` : 'the machine was restarted';
+  return { ...view, state: 'crashed', healthy: false, note: failed || ended };
 }
 
 function lastView(app: RegisteredApp): AppView {

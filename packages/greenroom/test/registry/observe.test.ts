@@ -11,8 +11,7 @@ import { ownIdentity, type ProcessIdentity, readBootId } from '../../src/proc.ts
 import { type LastKnown, type RegisteredApp, registerApp } from '../../src/registry/index.ts';
 import { type AppView, observeApps } from '../../src/registry/observe.ts';
 import { COMMIT, createFake, status } from '../cli/support.ts';
-
-const TIME = '2026-01-01T00:00:00.000Z';
+import { lastKnown, TIME } from './support.ts';
 
 interface Fresh {
   home: string;
@@ -33,19 +32,10 @@ async function fresh(t: TestContext): Promise<Fresh> {
       await mkdir(layoutOf(data).run, { recursive: true });
       const { operatorSocket, contract } = layoutOf(data);
       const app = { name, data, repo: folder, contract, api_port: 9100 };
-      const known: LastKnown = {
-        state: 'live',
-        live_commit: COMMIT,
-        time: TIME,
-        problem: '',
-        orchestrator: null,
-        operator_socket: operatorSocket,
-        port: 3000,
-        addresses: ['http://localhost:3000/'],
-        version: '0.1.0',
-        ...last,
-      };
-      await registerApp(home, { ...app, ...(last ? { last: known } : {}) });
+      await registerApp(home, {
+        ...app,
+        ...(last ? { last: lastKnown({ live_commit: COMMIT, operator_socket: operatorSocket, ...last }) } : {}),
+      });
       return app;
     },
     async runs(app, identity) {
@@ -122,7 +112,7 @@ test('what does not run: never started, stopped, detached, crashed, rebooted, an
   };
   assert.deepEqual(await seen('new'), ['stopped', 'never started']);
   assert.deepEqual(await seen('ended'), ['stopped', '']);
-  assert.deepEqual(await seen('refused'), ['stopped', 'Port 3000 is taken.']);
+  assert.deepEqual(await seen('refused'), ['stopped', 'could not start: Port 3000 is taken.']);
   assert.deepEqual(await seen('loose'), ['detached', '']);
   assert.deepEqual(await seen('killed'), ['crashed', `its orchestrator (process ${child.pid}) ended without a word`]);
   assert.deepEqual(await seen('rebooted'), ['crashed', 'the machine was restarted']);

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { buildCommand } from '@stricli/core';
 import { appDirectory } from '../../home.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
-import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp, registerApp } from '../../registry/index.ts';
+import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp } from '../../registry/index.ts';
 import { runningOrchestrator } from '../../registry/running.ts';
 import { freeApiPort, freeName, slug } from '../choose.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
@@ -37,7 +37,6 @@ export const start = buildCommand<StartFlags, [], Cli>({
       apiPort: app.api_port,
       json: flags.json,
       detachAppOnStop: flags.detachApp,
-      remember: () => registerApp(cli.home, app),
     });
     return code as Exit;
   }),

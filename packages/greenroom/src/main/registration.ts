@@ -1,0 +1,78 @@
+import type { Contract } from '../orchestrator/core/contract.ts';
+import { portOf, type Route } from '../orchestrator/core/contract-router.ts';
+import type { Layout } from '../orchestrator/layout.ts';
+import type { Service } from '../orchestrator/runner/service.ts';
+import type { Runner } from '../orchestrator/runner.ts';
+import { findPortConflicts } from '../registry/port-conflicts.ts';
+import { openRegistration, type Registration, type Seen } from '../registry/registration.ts';
+import { VERSION } from '../version.ts';
+
+export interface RegisterOptions {
+  app: string;
+  data: string;
+  repo: string;
+  contractFile: string;
+  apiPort: number;
+  home: string;
+}
+
+/** Enters an app that starts now into the machine's registry. */
+export function register(
+  options: RegisterOptions,
+  contract: Contract,
+  layout: Layout,
+  log: (message: string) => void,
+): Promise<Registration> {
+  const { app: name, data, repo, contractFile, apiPort, home } = options;
+  const { port, internal_port, routes } = contract;
+  return openRegistration({
+    home,
+    app: { name, data, repo, contract: contractFile, api_port: apiPort },
+    facts: {
+      operator_socket: layout.operatorSocket,
+      port,
+      ...(internal_port === undefined ? {} : { internal_port }),
+      route_ports: [...new Set(routes.map(portOf))],
+      addresses: addressesOf(contract),
+      version: VERSION,
+    },
+    log,
+  });
+}
+
+/** Ports that other apps have too, as sentences: `now` of apps that run, `later` of others. */
+export function portConflicts(
+  { app: name, data, apiPort, home }: RegisterOptions,
+  contract: Contract,
+): ReturnType<typeof findPortConflicts> {
+  const { port, internal_port, routes } = contract;
+  return findPortConflicts(home, {
+    name,
+    data,
+    api_port: apiPort,
+    port,
+    ...(internal_port === undefined ? {} : { internal_port }),
+    route_ports: routes.map(portOf),
+  });
+}
+
+/** Keeps the entry true while the app runs. Answers a function that stops it. */
+export function keepRegistered(registration: Registration, runner: Runner, service: Pick<Service, 'healthy'>): () => void {
+  const look = async (): Promise<Seen> => {
+    const healthy = await service.healthy();
+    const { live } = runner.state();
+    return { state: healthy ? 'live' : live ? 'unhealthy' : 'idle', live_commit: live?.commit ?? '' };
+  };
+  registration.changed(look);
+  return runner.subscribe(() => registration.changed(look));
+}
+
+/** Where visitors reach the app, as URLs. Caddy gets certificates by itself for host names on its own ports. */
+export function addressesOf({ port, routes, router }: Pick<Contract, 'port' | 'routes' | 'router'>): string[] {
+  if (routes.length === 0) return [`http://localhost:${port}/`];
+  return routes.map((route: Route) => {
+    const secure = route.tls !== undefined || (router.kind === 'caddy' && route.host !== undefined && route.port === undefined);
+    const at = route.port === undefined ? '' : `:${route.port}`;
+    return `${secure ? 'https' : 'http'}://${route.host ?? 'localhost'}${at}${route.path ?? ''}/`;
+  });
+}
