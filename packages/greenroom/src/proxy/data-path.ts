@@ -44,6 +44,8 @@ export interface Destination {
 
 /** One request on its way, from its head being read until its answer is flushed and the app is done with it. */
 export interface Flight {
+  /** The head of its answer came, with this status. Not called when the app gave none. */
+  answered(status: number): void;
   /** From now on it is a stream. `close` is called at most once, when a drain wants it closed cleanly. */
   stream(close: () => void): void;
   /** Over on both sides. `clean` is false when it was cut off. Repeatable; the first call counts. */

@@ -38,6 +38,7 @@ export function createInstanceTraffic(target: ProxyTarget): InstanceTraffic {
     let over = false;
     requests += 1;
     return {
+      answered: () => undefined,
       stream(close) {
         if (over || stream) return;
         stream = { close, asked: false };

@@ -27,7 +27,7 @@ export interface Shown {
 }
 
 /** What chat requests hold open is nobody's in flight: no drain waits for it, and no swap touches it. */
-const NOBODYS: Flight = { stream: () => undefined, end: () => undefined };
+const NOBODYS: Flight = { answered: () => undefined, stream: () => undefined, end: () => undefined };
 
 export function chatSide({ port, chat }: ProxyAppBody): ChatSide | null {
   if (!chat) return null;

@@ -130,7 +130,7 @@ test('a request that the old instance refused goes to the new one, with its body
     picked.push(instance);
     const begin = (): Flight => {
       open.add(instance);
-      return { stream: () => undefined, end: () => void open.delete(instance) };
+      return { answered: () => undefined, stream: () => undefined, end: () => void open.delete(instance) };
     };
     return { instance, host: '127.0.0.1', port: route(picked.length), begin };
   };

@@ -46,6 +46,7 @@ export async function startSplice(
     let over = false;
     begun += 1;
     return {
+      answered: () => undefined,
       stream: () => undefined,
       end: () => {
         assert.equal(over, false, 'a flight that ends twice');

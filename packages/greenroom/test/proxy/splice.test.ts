@@ -170,6 +170,40 @@ test('an answer that does not begin in time is 504, where there is such a limit'
   assert.match(client.text(), /^HTTP\/1\.1 504 /);
 });
 
+test('a request that takes longer than its whole time is 504, or is cut where its answer had begun', async (t) => {
+  const answers: Record<string, string> = { '/begun': 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart' };
+  const { port, open } = await startSplice(
+    t,
+    (socket, text) => {
+      const answer = answers[text.split(' ', 2)[1] ?? ''];
+      if (answer) socket.write(answer);
+    },
+    { totalTimeoutMs: 300 },
+  );
+  const silent = connectRaw(t, port, GET);
+  const upload = connectRaw(t, port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nnever whole');
+  const begun = connectRaw(t, port, 'GET /begun HTTP/1.1\r\nHost: a\r\n\r\n');
+  await Promise.all([silent.ended, upload.ended, begun.ended]);
+  assert.match(silent.text(), /^HTTP\/1\.1 504 /);
+  assert.match(upload.text(), /^HTTP\/1\.1 504 /);
+  assert.match(begun.text(), /\r\n\r\npart$/);
+  await until(() => open() === 0);
+});
+
+test('a stream goes on beyond the time of a whole request', async (t) => {
+  const { port, connections } = await startSplice(
+    t,
+    (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'),
+    { totalTimeoutMs: 100 },
+  );
+  const stream = connectRaw(t, port, GET);
+  await stream.sees(/event-stream/);
+  // Begun later, it is over by its limit later than the stream would have been.
+  await connectRaw(t, port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n').ended;
+  connections[0]?.write('data: 1\n\n');
+  await stream.sees(/data: 1/);
+});
+
 test('10,000 pipelined requests are answered, in order', async (t) => {
   let answered = 0;
   const { port, connections } = await startSplice(t, (socket, text) => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './chunks.ts';
 import type { RequestHead } from './request-head.ts';
 import { CHUNKED_ANSWER, type ResponseHead } from './response-head.ts';
-import { EMPTY, writeChunk, writeParts } from './writes.ts';
+import { EMPTY, writeBehind, writeChunk, writeParts } from './writes.ts';
 
 /** How an answer's body goes to the client. */
 export type Framing = 'none' | 'length' | 'chunks' | 'until-close';
@@ -35,11 +35,14 @@ export class Answer {
     return this.framing === 'none' ? this.head.endsByClose || this.head.body === 0 : !this.head.endsByClose;
   }
 
-  /** Writes `before`, the answer's head, and what of the body the bytes are. Answers whether the client's connection has room for more. */
-  take(socket: Socket, before: string, bytes: Buffer): boolean {
-    if (this.framing === 'none' || this.framing === 'length') return this.#takeSized(socket, before, bytes);
+  /**
+   * Writes `before`, the answer's head, and what of the body the bytes are, in front of which `room` bytes may be written over. Answers whether the
+   * client's connection has room for more.
+   */
+  take(socket: Socket, before: string, bytes: Buffer, room: number): boolean {
+    if (this.framing === 'none' || this.framing === 'length') return this.#takeSized(socket, before, bytes, room);
     if (this.#chunks) return this.#takeChunks(socket, before, bytes, this.#chunks);
-    return this.framing === 'chunks' ? writeChunk(socket, before, bytes, null) : writeParts(socket, before, bytes, '');
+    return this.framing === 'chunks' ? writeChunk(socket, before, bytes, null) : writeBehind(socket, before, bytes, room);
   }
 
   /** Ends it where it is. */
@@ -48,13 +51,13 @@ export class Answer {
     if (this.framing === 'chunks') writeChunk(socket, '', EMPTY, '');
   }
 
-  #takeSized(socket: Socket, before: string, bytes: Buffer): boolean {
+  #takeSized(socket: Socket, before: string, bytes: Buffer, room: number): boolean {
     const left = this.framing === 'none' ? 0 : this.#left;
     const part = bytes.length > left ? bytes.subarray(0, left) : bytes;
     this.overrun = bytes.length > left;
     this.#left = left - part.length;
     this.whole = this.#left === 0;
-    return writeParts(socket, before, part, '');
+    return writeBehind(socket, before, part, room);
   }
 
   #takeChunks(socket: Socket, before: string, bytes: Buffer, chunks: ChunkScanner): boolean {

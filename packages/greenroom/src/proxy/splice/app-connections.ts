@@ -8,15 +8,27 @@ import type { Destination } from '../data-path.ts';
 const IDLE_MS = 1_500;
 /** Closed this long before the app would. */
 const IDLE_MARGIN_MS = 1_000;
-const MAX_IDLE_CONNECTIONS = 256;
+const MAX_IDLE_CONNECTIONS = 1024;
 /** Connecting over loopback takes no time; only a full accept queue makes it take any. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const SWEEP_MS = 250;
+/** What is read of an app at once: an answer of 64 KiB with its head in one go. Pages that no answer touched take no memory. */
+const READ_BYTES = 128 * 1024;
+/** In front of what is read, so that the head that the client gets can be put there and leave together with what follows it, uncopied. */
+export const HEADROOM = 2 * 1024;
+/** Streams and tunnels are many, and say little at once. */
+const STREAM_READ_BYTES = 8 * 1024;
+/** Buffers of closed connections that are kept for new ones. */
+const MAX_SPARE_BUFFERS = 32;
 
 /** Whoever a connection to an app is lent to. */
 export interface AppUser {
   onConnect(): void;
-  onData(bytes: Buffer): void;
+  /**
+   * Bytes of the app's, with `room` bytes in front of them that may be written over. They are there until this returns; when it answers true, for
+   * as long as anybody holds them.
+   */
+  onData(bytes: Buffer, room: number): boolean;
   onDrain(): void;
   /** The app sent all it will send. */
   onEnd(): void;
@@ -34,6 +46,8 @@ export interface AppConnection {
   reused: boolean;
   /** When an idle one is closed, in milliseconds of `performance.now()`. */
   idleUntil: number;
+  /** It carries a stream: from now on it is read in small pieces. */
+  isStream: boolean;
 }
 
 /** Connections to one address. */
@@ -53,6 +67,8 @@ export interface AppConnections {
   /** Closes idle connections to an address; those in use when they become idle. */
   forget(host: string, port: number): void;
 }
+
+const spareBuffers: Buffer[] = [];
 
 export function createAppConnections(): AppConnections {
   const pools = new Map<string, Pool>();
@@ -111,34 +127,50 @@ export function createAppConnections(): AppConnections {
   };
 }
 
-/** Takes the connection out of HTTP: from now on its socket is somebody else's. */
-export function handOver(connection: AppConnection): Socket {
-  connection.user = ABSENT;
-  return connection.socket;
-}
-
-const ABSENT: AppUser = {
-  onConnect: () => undefined,
-  onData: () => undefined,
-  onDrain: () => undefined,
-  onEnd: () => undefined,
-  onClose: () => undefined,
-};
-
 function open(destination: Destination, pool: Pool, user: AppUser): AppConnection {
   const { host, port, socket: path } = destination;
-  const socket = connect({ ...(path === undefined ? { host, port } : { path }), allowHalfOpen: true, noDelay: true });
-  const connection: AppConnection = { socket, pool, user, connected: false, broken: false, reused: false, idleUntil: 0 };
+  let memory = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+  let readInto = memory.subarray(HEADROOM);
+
+  function take(bytes: Buffer): void {
+    // What an app says unasked belongs to no request.
+    if (!connection.user) socket.destroy();
+    else if (connection.user.onData(bytes, HEADROOM)) renew();
+    else if (connection.isStream && memory.length > STREAM_READ_BYTES) renew();
+  }
+
+  function renew(): void {
+    memory = connection.isStream ? Buffer.allocUnsafeSlow(STREAM_READ_BYTES) : (spareBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES));
+    readInto = memory.subarray(HEADROOM);
+  }
+
+  const socket = connect({
+    ...(path === undefined ? { host, port } : { path }),
+    allowHalfOpen: true,
+    noDelay: true,
+    onread: {
+      buffer: () => readInto,
+      callback(length) {
+        take(readInto.subarray(0, length));
+        return true;
+      },
+    },
+  });
+  const connection: AppConnection = {
+    socket,
+    pool,
+    user,
+    connected: false,
+    broken: false,
+    reused: false,
+    idleUntil: 0,
+    isStream: false,
+  };
   const timer = setTimeout(() => socket.destroy(new Error('the app did not accept the connection')), CONNECT_TIMEOUT_MS);
   socket.once('connect', () => {
     clearTimeout(timer);
     connection.connected = true;
     connection.user?.onConnect();
-  });
-  socket.on('data', (bytes: Buffer) => {
-    // What an app says unasked belongs to no request.
-    if (connection.user) connection.user.onData(bytes);
-    else socket.destroy();
   });
   socket.on('drain', () => connection.user?.onDrain());
   socket.on('end', () => {
@@ -155,6 +187,7 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
     const { user: last } = connection;
     connection.user = null;
     last?.onClose();
+    if (memory.length === READ_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(memory);
   });
   return connection;
 }

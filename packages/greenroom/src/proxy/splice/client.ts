@@ -46,6 +46,8 @@ export class Client {
   state: ClientState = CLIENT_STATE.idle;
   /** When whatever is waited for is late, in milliseconds of `performance.now()`; Infinity when nothing is waited for here. */
   deadline: number;
+  /** When the request is to be over, in the same time; Infinity without such a limit, and between requests. */
+  #overBy = Number.POSITIVE_INFINITY;
   /** The client sent all it will send. */
   halfClosed = false;
   #awaited = 0;
@@ -106,6 +108,7 @@ export class Client {
     this.#exchange = null;
     this.#held = EMPTY;
     this.deadline = Number.POSITIVE_INFINITY;
+    this.#overBy = Number.POSITIVE_INFINITY;
     exchange?.onClientClose();
   }
 
@@ -125,10 +128,28 @@ export class Client {
     return this.#forwarded;
   }
 
+  /** Gives up what is late; called now and then, with the time. */
+  check(now: number): void {
+    if (this.#overBy <= now) this.#giveUp();
+    else if (this.deadline <= now) this.#onDeadline();
+  }
+
+  /** A stream goes on for as long as it does. */
+  becomesStream(): void {
+    this.#overBy = Number.POSITIVE_INFINITY;
+  }
+
   /** What was waited for is late. */
-  onDeadline(): void {
+  #onDeadline(): void {
     if (this.state === CLIENT_STATE.head) this.refuse(408);
-    else if (this.#awaited === AWAITED.answer && this.#exchange) this.#exchange.onAnswerLate();
+    else if (this.#awaited === AWAITED.answer) this.#giveUp();
+    else this.cut();
+  }
+
+  /** Whatever the request still waits for is not waited for. */
+  #giveUp(): void {
+    this.#overBy = Number.POSITIVE_INFINITY;
+    if (this.#exchange && !this.#exchange.answered) this.#exchange.onAnswerLate();
     else this.cut();
   }
 
@@ -166,6 +187,7 @@ export class Client {
     this.#exchange = null;
     this.#chunks = null;
     this.#awaited = 0;
+    this.#overBy = Number.POSITIVE_INFINITY;
     if (this.socket.destroyed) return;
     if (!keep || this.context.closing() || (this.halfClosed && this.#held.length === 0)) {
       this.end();
@@ -179,6 +201,7 @@ export class Client {
   /** Sends what is still to be sent, says that nothing more comes, and reads on for a moment so that the client sees it. */
   end(): void {
     this.state = CLIENT_STATE.ending;
+    this.#overBy = Number.POSITIVE_INFINITY;
     this.#held = EMPTY;
     this.#exchange = null;
     this.#lingersUntil = performance.now() + MAX_LINGER_MS;
@@ -205,6 +228,7 @@ export class Client {
     this.state = CLIENT_STATE.tunnel;
     this.#awaited = 0;
     this.deadline = Number.POSITIVE_INFINITY;
+    this.becomesStream();
     this.#held = EMPTY;
     this.#exchange = null;
     return rest;
@@ -283,6 +307,8 @@ export class Client {
     this.#chunks = head.body === CHUNKED_BODY ? createChunkScanner() : null;
     this.state = head.body === NO_BODY ? CLIENT_STATE.answer : CLIENT_STATE.body;
     this.deadline = Number.POSITIVE_INFINITY;
+    const { totalTimeoutMs } = this.context.limits;
+    if (totalTimeoutMs > 0) this.#overBy = performance.now() + totalTimeoutMs;
     this.#exchange = new Exchange(this, head);
     this.#exchange.start();
   }

@@ -41,11 +41,12 @@ function listen({ port, host, pick, apps, limits }: ListenOptions): Promise<List
     limits.idleTimeoutMs,
     limits.stallTimeoutMs,
     limits.answerTimeoutMs || Number.POSITIVE_INFINITY,
+    limits.totalTimeoutMs || Number.POSITIVE_INFINITY,
   );
   const interval = Math.min(LIMITS_CHECK_INTERVAL_MS, shortest);
   const check = setInterval(() => {
     const now = performance.now();
-    for (const client of clients) if (client.deadline <= now) client.onDeadline();
+    for (const client of clients) client.check(now);
   }, interval).unref();
 
   const close = (graceMs: number): Promise<void> =>

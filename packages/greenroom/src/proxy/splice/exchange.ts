@@ -1,6 +1,6 @@
 import type { Destination, Flight, Reply } from '../data-path.ts';
 import { Answer } from './answer.ts';
-import { type AppConnection, type AppUser, handOver } from './app-connections.ts';
+import type { AppConnection, AppUser } from './app-connections.ts';
 import type { Client } from './client.ts';
 import { requestBytes } from './forward.ts';
 import { AWAITED, MAX_ANSWER_HEAD_BYTES, STREAM_KEEP_ALIVE_MS } from './limits.ts';
@@ -111,7 +111,7 @@ export class Exchange implements AppUser {
     return !this.answered;
   }
 
-  /** The app did not begin to answer in time. */
+  /** There is no time left for the app to begin its answer. */
   onAnswerLate(): void {
     this.#dropConnection();
     this.#endFlight();
@@ -138,9 +138,10 @@ export class Exchange implements AppUser {
     this.#client.take();
   }
 
-  onData(bytes: Buffer): void {
-    if (this.#answer) this.#takeAnswer(this.#answer, '', bytes);
-    else this.#takeHead(bytes);
+  onData(bytes: Buffer, room: number): boolean {
+    if (this.#answer) this.#takeAnswer(this.#answer, '', bytes, room);
+    else this.#takeHead(bytes, room);
+    return this.#client.socket.writableLength > 0;
   }
 
   onEnd(): void {
@@ -191,29 +192,32 @@ export class Exchange implements AppUser {
     if (answerTimeoutMs > 0 && !this.answered && this.#connection) this.#client.waitFor(AWAITED.answer, answerTimeoutMs);
   }
 
-  #takeHead(bytes: Buffer): void {
-    let held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+  #takeHead(bytes: Buffer, room: number): void {
+    const isWhole = this.#held.length === 0;
+    const held = isWhole ? bytes : Buffer.concat([this.#held, bytes]);
     this.#held = EMPTY;
+    let start = 0;
     while (!this.#answer && this.#connection) {
-      const found = held.indexOf(END_OF_HEAD);
+      const found = held.indexOf(END_OF_HEAD, start);
       const end = found + END_OF_HEAD.length;
-      if (found === -1 ? held.length > MAX_ANSWER_HEAD_BYTES : end > MAX_ANSWER_HEAD_BYTES) {
+      if ((found === -1 ? held.length : end) - start > MAX_ANSWER_HEAD_BYTES) {
         this.#malformed('its head is too large');
         return;
       }
       if (found === -1) {
-        this.#held = held;
+        // Of its own: what it came in is used for what comes next.
+        this.#held = Buffer.from(held.subarray(start));
         return;
       }
-      const parsed = parseResponse(held, 0, end);
+      const parsed = parseResponse(held, start, end);
       if (!parsed.ok) {
         this.#malformed(parsed.reason);
         return;
       }
-      held = held.length === end ? EMPTY : held.subarray(end);
-      if (parsed.head.status >= 200) this.#beginAnswer(parsed.head, held);
+      start = end;
+      if (parsed.head.status >= 200) this.#beginAnswer(parsed.head, held.subarray(end), isWhole ? room + end : 0);
       else if (parsed.head.status === 101) {
-        this.#switch(parsed.head, held);
+        this.#switch(parsed.head, held.subarray(end));
         return;
       } else this.#passInterim(parsed.head);
     }
@@ -239,11 +243,12 @@ export class Exchange implements AppUser {
     this.#connection = null;
     this.#flight = null;
     this.#over = true;
+    flight.answered(101);
     tunnel({
       head: `${statusLine}\r\n${raw}\r\n`,
       client: this.#client.socket,
       clientHead: this.#client.release(),
-      app: handOver(connection),
+      app: connection,
       appHead,
       protocol: this.#request.upgrade,
       flight,
@@ -251,9 +256,10 @@ export class Exchange implements AppUser {
     });
   }
 
-  #beginAnswer(head: ResponseHead, rest: Buffer): void {
+  #beginAnswer(head: ResponseHead, rest: Buffer, room: number): void {
     const answer = new Answer(head, this.#request);
     this.#answer = answer;
+    this.#flight?.answered(head.status);
     this.#client.settled(AWAITED.answer);
     this.#keepsClient =
       this.#request.keepAlive && answer.framing !== 'until-close' && !this.#mayFollowNoBody() && !this.#client.context.closing();
@@ -261,8 +267,10 @@ export class Exchange implements AppUser {
     if (this.#request.method === 'GET' && head.isEventStream && answer.framing !== 'none') {
       this.#client.socket.setKeepAlive(true, STREAM_KEEP_ALIVE_MS);
       this.#flight?.stream(() => this.#closeStream(answer));
+      this.#client.becomesStream();
+      if (this.#connection) this.#connection.isStream = true;
     }
-    this.#takeAnswer(answer, this.#answerHead(answer), rest);
+    this.#takeAnswer(answer, this.#answerHead(answer), rest, room);
   }
 
   #answerHead({ framing, head: { statusLine, fields, lengthField, trailerField, hasDate, status } }: Answer): string {
@@ -277,13 +285,13 @@ export class Exchange implements AppUser {
     return `${head}\r\n`;
   }
 
-  #takeAnswer(answer: Answer, before: string, bytes: Buffer): void {
+  #takeAnswer(answer: Answer, before: string, bytes: Buffer, room: number): void {
     if (this.#answerWhole) {
       answer.overrun = true;
       this.#connection?.socket.destroy();
       return;
     }
-    if (!answer.take(this.#client.socket, before, bytes)) this.#waitForClient();
+    if (!answer.take(this.#client.socket, before, bytes, room)) this.#waitForClient();
     if (answer.whole) this.#endAnswered();
     else if (answer.broken) this.#cutOff();
   }

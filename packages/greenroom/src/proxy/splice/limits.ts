@@ -1,4 +1,4 @@
-/** What a client may take up. There is none on a whole request or answer: uploads and streams may take as long as they do. */
+/** What a client may take up. By default there is no limit on a whole request: uploads and downloads may take as long as they do. */
 export interface Limits {
   /** Bytes of a request's head. */
   headBytes: number;
@@ -10,6 +10,8 @@ export interface Limits {
   stallTimeoutMs: number;
   /** From the request's last byte to the first of the answer; 0 for any time. */
   answerTimeoutMs: number;
+  /** From the request's head to the last byte of its answer, both bodies included; 0 for any time. Streams (server-sent events, upgrades) have none. */
+  totalTimeoutMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -18,6 +20,7 @@ export const DEFAULT_LIMITS: Limits = {
   idleTimeoutMs: 75_000,
   stallTimeoutMs: 300_000,
   answerTimeoutMs: 0,
+  totalTimeoutMs: 0,
 };
 
 export const MAX_ANSWER_HEAD_BYTES = 64 * 1024;

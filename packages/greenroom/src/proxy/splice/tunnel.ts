@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Flight } from '../data-path.ts';
+import type { AppConnection } from './app-connections.ts';
 import { closeFrame, createFrameScanner, type FrameScanner } from './frames.ts';
 import { STREAM_KEEP_ALIVE_MS } from './limits.ts';
 
@@ -11,7 +12,8 @@ export interface TunnelOptions {
   head: string;
   client: Socket;
   clientHead: Buffer;
-  app: Socket;
+  /** Carries no more requests. */
+  app: AppConnection;
   appHead: Buffer;
   protocol: string;
   flight: Flight;
@@ -23,11 +25,25 @@ export interface TunnelOptions {
  * After a 101: bytes both ways at the pace of the slower side. A WebSocket is closed by a Close frame 1001 to both sides between two frames,
  * any other protocol by ending both connections.
  */
-export function tunnel({ head, client, clientHead, app, appHead, protocol, flight, stallTimeoutMs }: TunnelOptions): void {
+export function tunnel({ head, client, clientHead, app: connection, appHead, protocol, flight, stallTimeoutMs }: TunnelOptions): void {
+  const { socket: app } = connection;
   const isWebSocket = protocol.toLowerCase() === 'websocket';
   client.write(head, 'latin1');
   const toClient = pump(app, client, isWebSocket ? closeFrame(false) : null, stallTimeoutMs);
   const toApp = pump(client, app, isWebSocket ? closeFrame(true) : null, stallTimeoutMs);
+  client.on('data', toApp.take);
+  connection.isStream = true;
+  // The rest is heard of by the socket itself.
+  connection.user = {
+    onConnect: () => undefined,
+    onData(bytes) {
+      toClient.take(bytes);
+      return client.writableLength > 0;
+    },
+    onDrain: () => undefined,
+    onEnd: () => undefined,
+    onClose: () => undefined,
+  };
 
   let open = 2;
   let clean = true;
@@ -131,7 +147,6 @@ function pump(from: Socket, to: Socket, frame: Buffer | null, stallTimeoutMs: nu
     from.resume();
   }
 
-  from.on('data', take);
   to.on('drain', goOn);
   to.once('close', goOn);
   from.on('end', () => {

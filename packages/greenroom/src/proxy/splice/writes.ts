@@ -4,6 +4,14 @@ import type { Socket } from 'node:net';
 const JOIN_BYTES = 16 * 1024;
 export const EMPTY: Buffer = Buffer.alloc(0);
 
+/** Writes bytes with text before them; where it fits into the `room` in front of the bytes, without a copy of them. */
+export function writeBehind(socket: Socket, before: string, bytes: Buffer, room: number): boolean {
+  if (before.length > room || before === '' || bytes.length === 0) return writeParts(socket, before, bytes, '');
+  const whole = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset - before.length, before.length + bytes.length);
+  whole.write(before, 0, 'latin1');
+  return socket.write(whole);
+}
+
 /** Writes bytes with text before and behind them, in one go; answers whether there is room for more. */
 export function writeParts(socket: Socket, before: string, bytes: Buffer, after: string): boolean {
   if (bytes.length === 0) return socket.write(before + after, 'latin1');

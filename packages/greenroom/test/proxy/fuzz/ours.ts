@@ -102,6 +102,7 @@ export function run({ client: pieces, app, eager }: Script): Seen {
       let over = false;
       open += 1;
       return {
+        answered: () => undefined,
         stream: () => undefined,
         end: () => {
           if (!over) open -= 1;
@@ -126,6 +127,7 @@ export function run({ client: pieces, app, eager }: Script): Seen {
           broken: false,
           reused: false,
           idleUntil: 0,
+          isStream: false,
         };
         lent.push({ wire: appWire, connection, user, whole: false, givenBack: false, answered: false, bytes: Buffer.alloc(0) });
         appWire.onClosed = () => {
@@ -153,7 +155,8 @@ export function run({ client: pieces, app, eager }: Script): Seen {
       for (const piece of app.pieces) {
         // What comes unasked on an idle connection ends it.
         if (each.givenBack && piece.length > 0) each.givenBack = false;
-        each.connection.user?.onData(piece);
+        // A copy: it may be written over.
+        each.connection.user?.onData(Buffer.from(piece), 0);
       }
       if (app.ends) each.connection.user?.onEnd();
     }

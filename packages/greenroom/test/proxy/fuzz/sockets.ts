@@ -36,7 +36,7 @@ export async function startSockets(): Promise<Sockets> {
   };
   const begin = (): Flight => {
     open += 1;
-    return { stream: () => undefined, end: decrease };
+    return { answered: () => undefined, stream: () => undefined, end: decrease };
   };
   const destination = { instance: 'i', host: '127.0.0.1', port: appPort, begin };
   const port = await freePort();
