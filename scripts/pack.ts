@@ -33,7 +33,11 @@ try {
   for (const one of PACKAGES) {
     const folder = join(stage, one.name);
     await emit(one.name, folder);
-    if (one.name === 'greenroom') await emitElement(folder);
+    if (one.name === 'greenroom') {
+      await emitElement(folder);
+      // Loaded into apps, by whatever Node they run on: plain JavaScript, which the compiler leaves alone.
+      await cp(join(root, 'packages', 'greenroom', 'src', 'preload'), join(folder, 'dist', 'preload'), { recursive: true });
+    }
     await describe(one.name, one.extra, folder);
     await npm(['pack', '--pack-destination', output], folder);
   }

@@ -34,7 +34,7 @@ import { createStateWriter, readState } from './orchestrator/adapters/state-file
 import { ListenError, type Listening, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
 import type { Policy } from './orchestrator/core/state.ts';
-import { type Layout, layoutOf } from './orchestrator/layout.ts';
+import { type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
 import { createPreviews } from './orchestrator/runner/preview.ts';
@@ -100,7 +100,7 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
   for (const note of read.notes) say(note);
 
   const layout = layoutOf(options.data);
-  requireShortPaths(layout);
+  requireShortPaths(layout, contract);
   for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
   const lock = takeLock(layout.lock);
   if (!lock)
@@ -321,11 +321,16 @@ function requireOwnApiPort(apiPort: number, contract: Contract): void {
   }
 }
 
-function requireShortPaths(layout: Layout): void {
-  const bytes = Buffer.byteLength(layout.operatorSocket);
+/** As long as the id of an instance gets. */
+const LONGEST_INSTANCE_ID = 'yymmddThhmmss-123456-1234';
+
+function requireShortPaths(layout: Layout, { router }: Contract): void {
+  const bySocket = router.kind !== 'embedded' && router.upstream === 'socket';
+  const longest = bySocket ? socketsOf(layout, LONGEST_INSTANCE_ID).internal : layout.operatorSocket;
+  const bytes = Buffer.byteLength(longest);
   if (bytes <= MAX_SOCKET_PATH_BYTES) return;
   throw new StartError([
-    `The data directory's path is too long for its sockets: ${layout.operatorSocket} has ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} are possible. Choose a shorter --data.`,
+    `The data directory's path is too long for its sockets: ${longest} has ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} are possible. Choose a shorter --data.`,
   ]);
 }
 

@@ -495,6 +495,10 @@ export const INSTANCE_ENV = {
   contract: 'GREENROOM_CONTRACT',
   port: 'PORT',
   internalPort: 'INTERNAL_PORT',
+  /** Unix sockets for what else comes to the two ports, where Caddy or nginx reach the app by sockets. */
+  listenSocket: 'GREENROOM_LISTEN_SOCKET',
+  listenStreams: 'GREENROOM_LISTEN_STREAMS',
+  listenInternalSocket: 'GREENROOM_LISTEN_INTERNAL_SOCKET',
 } as const;
 
 export const DEFAULT_API_PORT = 9100;

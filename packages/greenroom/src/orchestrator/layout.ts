@@ -37,8 +37,25 @@ export interface Layout {
   chatAppSocket: string;
   /** Key of the paths that show a deploy before it is approved; mode 0600. */
   previewKey: string;
+  /** Sockets that instances listen on, where the proxy reaches them so: `socketsOf`. */
+  sockets: string;
+  /** Where such a proxy sends requests: links to sockets of the live instance, absent while nothing is live. */
+  liveSockets: InstanceSockets;
   /** How the app finds the agent: a `HandOver` of `@greenroom/sdk/agent`, beside the contract's copy. */
   handOver: string;
+}
+
+/** One socket each for requests, for streams (WebSockets and event streams), and for what comes to the internal port. */
+export interface InstanceSockets {
+  requests: string;
+  streams: string;
+  internal: string;
+}
+
+/** Where an instance listens when its proxy reaches it by sockets. Only `requests` is there for certain. */
+export function socketsOf({ sockets }: Pick<Layout, 'sockets'>, instance: string): InstanceSockets {
+  const named = (suffix: string): string => join(sockets, `${instance}.${suffix}`);
+  return { requests: named('sock'), streams: named('streams'), internal: named('internal') };
 }
 
 export function layoutOf(data: string): Layout {
@@ -69,6 +86,8 @@ export function layoutOf(data: string): Layout {
     chatSocket: at('run', 'chat.sock'),
     chatAppSocket: at('run', 'chat-app.sock'),
     previewKey: at('run', 'preview.key'),
+    sockets: at('run', 'sockets'),
+    liveSockets: { requests: at('run', 'live.sock'), streams: at('run', 'live-streams.sock'), internal: at('run', 'live-internal.sock') },
     handOver: at('run', 'contract', 'greenroom.json'),
   };
 }

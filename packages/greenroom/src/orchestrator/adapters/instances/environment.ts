@@ -15,6 +15,8 @@ export interface AppEnvironment {
   /** `env` of the contract. */
   contractEnv: Record<string, string>;
   secrets?: Record<string, string>;
+  /** Added to `NODE_OPTIONS` of contract and secrets. */
+  nodeOptions?: string;
   /** Greenroom's own variables; nothing overrides them. */
   greenroom: Record<string, string>;
 }
@@ -23,7 +25,14 @@ export interface AppEnvironment {
  * The whole environment of a process of the app: allow-list, then contract, then secrets, then Greenroom's. Names that Greenroom owns are
  * taken from nobody else, also those that this process is not given (`INTERNAL_PORT` of an app with one listener).
  */
-export function appEnvironment({ slotDirectory, from, contractEnv, secrets = {}, greenroom }: AppEnvironment): Record<string, string> {
+export function appEnvironment({
+  slotDirectory,
+  from,
+  contractEnv,
+  secrets = {},
+  nodeOptions = '',
+  greenroom,
+}: AppEnvironment): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) {
     if (value !== undefined && (ALLOWED.includes(name) || name.startsWith(ALLOWED_PREFIX))) env[name] = value;
@@ -32,6 +41,7 @@ export function appEnvironment({ slotDirectory, from, contractEnv, secrets = {},
     if (!isReserved(name)) env[name] = value;
   }
   env['PATH'] = executablePath(slotDirectory, env['PATH'] ?? DEFAULT_PATH);
+  if (nodeOptions !== '') env['NODE_OPTIONS'] = `${env['NODE_OPTIONS'] ?? ''} ${nodeOptions}`.trimStart();
   return { ...env, ...greenroom };
 }
 

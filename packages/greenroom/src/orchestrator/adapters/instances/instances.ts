@@ -15,6 +15,7 @@ import { exitReason, unknownExit } from './exit-reason.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from './family.ts';
 import { followLog } from './follow-log.ts';
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
+import { createListenSockets } from './listen-sockets.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
 import { spareAgent } from './spared.ts';
@@ -70,6 +71,7 @@ export function createInstances({
   const records = openRecords(layout.instances);
   const bootId = readBootId();
   const spare = spareAgent(layout);
+  const sockets = createListenSockets(layout, contract);
   const entries = new Map<string, Entry>();
   /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
   const given = new Set<string>();
@@ -114,6 +116,7 @@ export function createInstances({
     const { left } = await ending.done;
     if (left.length > 0) log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`);
     for (const stop of entry.unwatch) stop();
+    sockets?.remove(record.instance);
     entries.delete(record.instance);
     entry.finished.resolve();
   }
@@ -154,12 +157,14 @@ export function createInstances({
       logFile: logFileOf(instance),
       startedAt: clock.now(),
     };
+    const listening = sockets?.environment(instance, record.internalPort !== 0);
     const environment = appEnvironment({
       slotDirectory: directory,
       from: env,
       contractEnv: contract.env,
       secrets: prepared,
-      greenroom: { ...identity, ...instanceVariables(record) },
+      ...(listening && { nodeOptions: listening.nodeOptions }),
+      greenroom: { ...identity, ...instanceVariables(record), ...listening?.variables },
     });
     const logFile = record.logFile;
     const started = await start(record, { command: parseStartCommand(contract.start_command), directory, env: environment, logFile });
@@ -247,6 +252,7 @@ export function createInstances({
       save({ ...record, ended: { at: clock.now(), exit } });
     }
     await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id), spare), 0).done));
+    await sockets?.sweep([...entries.keys()]);
     return adopted.map(instanceOf);
   }
 
