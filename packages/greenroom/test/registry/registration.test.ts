@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ownIdentity } from '../../src/proc.ts';
 import { forgetApp, listApps, type RegisteredApp, registerApp, updateApp } from '../../src/registry/index.ts';
 import { openRegistration, type Registration, type Seen } from '../../src/registry/registration.ts';
 import { lastKnown } from './support.ts';
 
-const CHILD = join(import.meta.dirname, 'writer-child.ts');
+const CHILD = fileURLToPath(new URL('writer-child.ts', import.meta.url));
 const LIMIT_MS = 10_000;
 
 interface Fresh {
