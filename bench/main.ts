@@ -1,19 +1,16 @@
-import { parseArgs } from 'node:util';
-import { wholeNumber } from './harness/options.ts';
+import { readOptions, wholeNumber } from './harness/options.ts';
 import { writeResult } from './harness/results.ts';
 import { measureCheckout } from './measure/checkout.ts';
 import { measureDeploys } from './measure/deploys.ts';
 import { measureMemory } from './measure/memory.ts';
 import { type Row, renderTable } from './measure/table.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '15' },
-    files: { type: 'string', default: '50000' },
-    swaps: { type: 'string', default: '100' },
-    only: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
+const values = readOptions({
+  rounds: { type: 'string', default: '15' },
+  files: { type: 'string', default: '50000' },
+  swaps: { type: 'string', default: '100' },
+  only: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
 });
 if (values.help) {
   console.log(`npm run bench -- [--rounds 15] [--files 50000] [--swaps 100] [--only deploys|checkout|memory]

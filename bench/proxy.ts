@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { cleanUpOnce } from './harness/cleanup.ts';
 import { endLeftovers } from './harness/leftovers.ts';
-import { wholeNumber } from './harness/options.ts';
+import { readOptions, wholeNumber } from './harness/options.ts';
 import { RESULTS, writeResult } from './harness/results.ts';
 import { CASES, QUICK_CASES } from './proxy/cases.ts';
 import { isInstalled } from './proxy/program.ts';
@@ -12,17 +11,15 @@ import { proxiesWith } from './proxy/proxies.ts';
 import { renderReport } from './proxy/report.ts';
 import { estimatedSeconds, type Measured, measureProxies } from './proxy/run.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    workers: { type: 'string', default: '2' },
-    only: { type: 'string' },
-    proxies: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    out: { type: 'string', default: RESULTS },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
+const values = readOptions({
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  workers: { type: 'string', default: '2' },
+  only: { type: 'string' },
+  proxies: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  out: { type: 'string', default: RESULTS },
+  help: { type: 'boolean', short: 'h', default: false },
 });
 if (values.help) {
   console.log(`npm run bench:proxy -- [--rounds 5] [--seconds 3] [--workers 2] [--only CASE,…] [--proxies NAME,…] [--quick] [--out FOLDER]

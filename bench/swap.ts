@@ -1,17 +1,14 @@
-import { parseArgs } from 'node:util';
-import { wholeNumber } from './harness/options.ts';
+import { readOptions, wholeNumber } from './harness/options.ts';
 import { describeSwaps } from './swap/report.ts';
 import { runSwaps } from './swap/run.ts';
 
-const { values } = parseArgs({
-  options: {
-    swaps: { type: 'string', default: '300' },
-    kill: { type: 'boolean', default: false },
-    standby: { type: 'boolean', default: false },
-    seed: { type: 'string' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
+const values = readOptions({
+  swaps: { type: 'string', default: '300' },
+  kill: { type: 'boolean', default: false },
+  standby: { type: 'boolean', default: false },
+  seed: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 });
 
 if (values.help) {

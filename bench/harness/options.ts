@@ -1,3 +1,15 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+
+/** The options of the command line, as `parseArgs` has them. Ends the process with a sentence when there are others. */
+export function readOptions<T extends ParseArgsOptionsConfig>(options: T): ReturnType<typeof parseArgs<{ options: T }>>['values'] {
+  try {
+    return parseArgs<{ options: T }>({ options }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}. --help shows the options.`);
+    process.exit(2);
+  }
+}
+
 /** The value of a command line option as a whole number of at least 1. Ends the process with a sentence when it is something else. */
 export function wholeNumber(option: string, text: string): number {
   const value = Number(text);

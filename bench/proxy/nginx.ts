@@ -36,4 +36,4 @@ map $http_upgrade $upgrade_or_empty { default upgrade; '' ''; }
 upstream target { server 127.0.0.1:${targetPort}; keepalive 512; keepalive_requests 1000000000; }
 server { listen 127.0.0.1:${port} backlog=4096${workers > 1 ? ' reuseport' : ''};
 location / { proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade;
-proxy_set_header Connection $upgrade_or_empty; proxy_buffers 16 16k; proxy_buffer_size 16k; proxy_busy_buffers_size 64k; proxy_max_temp_file_size 0; proxy_request_buffering off; } }`;
+proxy_set_header Connection $upgrade_or_empty; proxy_buffers 16 16k; proxy_buffer_size 16k; proxy_busy_buffers_size 64k; proxy_max_temp_file_size 0; proxy_request_buffering off; client_body_buffer_size 64k; } }`;

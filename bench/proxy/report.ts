@@ -32,6 +32,13 @@ const COLUMNS: readonly [title: string, field: Field][] = [
   ['peak memory, MB', 'peakMb'],
 ];
 
+/** As ratios. */
+const SUMMARY: typeof COLUMNS = [
+  ['requests/s', 'requestsPerSecond'],
+  ['p99', 'p99Ms'],
+  ['CPU', 'cpuPer10k'],
+];
+
 interface Shown {
   cases: readonly Case[];
   proxies: readonly Candidate[];
@@ -51,18 +58,13 @@ export function renderReport(samples: readonly Sample[], shown: Shown): string {
 }
 
 function renderSummary(samples: readonly Sample[], cases: readonly Case[], proxy: Candidate, peer: Candidate): string {
-  const fields: Field[] = ['requestsPerSecond', 'p99Ms', 'cpuPer10k'];
   const rows = cases.map((each) => {
     const own = ofCase(samples, each);
     const memory = figuresOf(own, proxy.name).flatMap(({ peakMb }) => peakMb ?? []);
-    const ratios = fields.map((field) => showRatios(ratiosOf(own, proxy.name, field, peer.name)) || '-');
+    const ratios = SUMMARY.map(([, field]) => showRatios(ratiosOf(own, proxy.name, field, peer.name)) || '-');
     return [each.about, ...ratios, memory.length === 0 ? '-' : show(median(memory))];
   });
-  const header = [
-    '',
-    ...COLUMNS.filter(([, field]) => fields.includes(field)).map(([title]) => title.replace(/,.*/, '')),
-    'peak memory, MB',
-  ];
+  const header = ['', ...SUMMARY.map(([title]) => title), 'peak memory, MB'];
   return `## ${proxy.about}, beside ${peer.about}\n\n${table([header, ...rows])}`;
 }
 
