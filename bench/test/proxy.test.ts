@@ -99,7 +99,7 @@ describe('figures of the proxies', () => {
     const idle = usageOf(process.pid);
     const busy = execFile(process.execPath, [
       '-e',
-      'const end = Date.now() + 150; while (Date.now() < end); setInterval(() => {}, 1000); console.log("done")',
+      'while (process.cpuUsage().user < 150_000); setInterval(() => {}, 1000); console.log("done")',
     ]);
     await new Promise((resolve) => busy.stdout?.once('data', resolve));
     assert.ok(familyOf(process.pid).includes(busy.pid ?? 0));
