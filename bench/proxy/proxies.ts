@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { callProxy } from '../../packages/greenroom/src/orchestrator/adapters/router/proxy-client.ts';
+import { PROXY_NODE_OPTIONS } from '../../packages/greenroom/src/orchestrator/adapters/router/proxy-process.ts';
 import type { ProxyAppBody, ProxyTarget } from '../../packages/sdk/src/proxy.ts';
 import { reverseProxy, startNginx } from './nginx.ts';
 import { type Program, programFile, type Run, startProgram } from './program.ts';
@@ -90,7 +91,7 @@ function ours(name: string, workers: number, peer: string): Candidate {
       const directory = join(run.root, `ours-${port}`);
       mkdirSync(directory);
       const more = workers === 1 ? [] : ['--workers', String(workers)];
-      const program = startProgram(run, [process.execPath, MAIN, '--dir', directory, ...more], { cores });
+      const program = startProgram(run, [process.execPath, ...PROXY_NODE_OPTIONS, MAIN, '--dir', directory, ...more], { cores });
       try {
         await control(program, directory, '/apps/bench', { port } satisfies ProxyAppBody);
         const target = { instance: 'bench', host: '127.0.0.1', port: targetPort };

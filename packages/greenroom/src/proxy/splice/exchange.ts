@@ -2,9 +2,9 @@ import type { Destination, Flight, Reply } from '../data-path.ts';
 import { Answer } from './answer.ts';
 import type { AppConnection, AppUser } from './app-connections.ts';
 import type { Client } from './client.ts';
-import { requestBytes } from './forward.ts';
+import { answerBytes, requestBytes } from './forward.ts';
 import { AWAITED, MAX_ANSWER_HEAD_BYTES, STREAM_KEEP_ALIVE_MS } from './limits.ts';
-import { encodeReply, httpDate, ownReply } from './own-answer.ts';
+import { encodeReply, ownReply } from './own-answer.ts';
 import { NO_BODY, type RequestHead } from './request-head.ts';
 import { parseResponse, type ResponseHead } from './response-head.ts';
 import { tunnel } from './tunnel.ts';
@@ -270,19 +270,8 @@ export class Exchange implements AppUser {
       this.#client.becomesStream();
       if (this.#connection) this.#connection.isStream = true;
     }
-    this.#takeAnswer(answer, this.#answerHead(answer), rest, room);
-  }
-
-  #answerHead({ framing, head: { statusLine, fields, lengthField, trailerField, hasDate, status } }: Answer): string {
-    let head = `${statusLine}\r\n${fields}`;
-    if (framing === 'chunks') head += `${trailerField}Transfer-Encoding: chunked\r\n`;
-    else if (status !== 204) head += lengthField;
-    if (!hasDate) head += `Date: ${httpDate()}\r\n`;
-    const more = this.#destination?.answerHeaders;
-    if (more) for (let i = 0; i < more.length; i += 2) head += `${more[i]}: ${more[i + 1]}\r\n`;
-    if (!this.#keepsClient) head += 'Connection: close\r\n';
-    else if (this.#request.minor === 0) head += 'Connection: keep-alive\r\n';
-    return `${head}\r\n`;
+    const before = answerBytes(answer, this.#request, this.#destination?.answerHeaders, this.#keepsClient);
+    this.#takeAnswer(answer, before, rest, room);
   }
 
   #takeAnswer(answer: Answer, before: string, bytes: Buffer, room: number): void {
@@ -349,8 +338,7 @@ export class Exchange implements AppUser {
     if (this.#over || this.#client.socket.destroyed) return;
     const failed = this.#destination;
     const next = this.#client.context.pick(this.#request.path, this.#request.cookies);
-    const moved =
-      next !== null && !('status' in next) && (next.port !== failed?.port || next.host !== failed.host || next.socket !== failed.socket);
+    const moved = next !== null && !('status' in next) && !isSameAddress(next, failed);
     const safe = !connected || (this.#repeatable && !this.#interim);
     if (safe && this.#attempts < MAX_ATTEMPTS && (moved || (connected && reused))) {
       this.#useFresh = true;
@@ -436,4 +424,8 @@ export class Exchange implements AppUser {
     this.#flight?.end(this.#clean);
     this.#flight = null;
   }
+}
+
+function isSameAddress(one: Destination, other: Destination | null): boolean {
+  return one.port === other?.port && one.host === other.host && one.socket === other.socket;
 }

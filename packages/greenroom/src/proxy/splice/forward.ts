@@ -1,5 +1,7 @@
 import type { Destination } from '../data-path.ts';
+import type { Answer } from './answer.ts';
 import type { Client } from './client.ts';
+import { httpDate } from './own-answer.ts';
 import { CHUNKED_BODY, type RequestHead } from './request-head.ts';
 
 /** Methods that usually have a body: one without says so. */
@@ -22,6 +24,23 @@ export function requestBytes(request: RequestHead, client: Client, { hiddenCooki
   else if (!saysLength && USUALLY_WITH_BODY.has(method)) head += 'Content-Length: 0\r\n';
   if (upgrade !== '') head += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
   else if (request.acceptsTrailers) head += 'Connection: TE\r\nTE: trailers\r\n';
+  return `${head}\r\n`;
+}
+
+/** The head of an answer as the client gets it, with `more` header lines, name and value in turn. `keep`: the connection may be used again. */
+export function answerBytes(
+  { framing, head: answer }: Answer,
+  { minor }: RequestHead,
+  more: readonly string[] | undefined,
+  keep: boolean,
+): string {
+  let head = `${answer.statusLine}\r\n${answer.fields}`;
+  if (framing === 'chunks') head += `${answer.trailerField}Transfer-Encoding: chunked\r\n`;
+  else if (answer.status !== 204) head += answer.lengthField;
+  if (!answer.hasDate) head += `Date: ${httpDate()}\r\n`;
+  if (more) for (let i = 0; i < more.length; i += 2) head += `${more[i]}: ${more[i + 1]}\r\n`;
+  if (!keep) head += 'Connection: close\r\n';
+  else if (minor === 0) head += 'Connection: keep-alive\r\n';
   return `${head}\r\n`;
 }
 

@@ -8,7 +8,7 @@ const POLL_INTERVAL_MS = 10;
 const RESPAWN_INTERVAL_MS = 150;
 const LOG_TAIL_CHARACTERS = 600;
 /** Nearly all that a request makes is garbage when it is over: more room for it only takes memory (93 against 130 MB at 512 connections). */
-const NODE_OPTIONS = ['--max-semi-space-size=8'];
+export const PROXY_NODE_OPTIONS = ['--max-semi-space-size=8'];
 /** All that a proxy needs of its starter's environment. Secrets of an orchestrator must not live on in a process that others share. */
 const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'TZ'];
 
@@ -35,7 +35,7 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
 async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: () => boolean; failed: () => boolean }> {
   const log = await open(logFile, 'a', 0o600);
   try {
-    const child = spawn(process.execPath, [...NODE_OPTIONS, proxyMain(), '--dir', proxyDir], {
+    const child = spawn(process.execPath, [...PROXY_NODE_OPTIONS, proxyMain(), '--dir', proxyDir], {
       cwd: proxyDir,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
