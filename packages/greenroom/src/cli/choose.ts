@@ -4,9 +4,10 @@ import { exists, listApps } from '../registry/index.ts';
 
 const LAST_API_PORT = DEFAULT_API_PORT + 899;
 
-/** The first port from 9100 on that no registered app has and that nothing listens on. */
+/** The first port from 9100 on that no registered app has for anything and that nothing listens on. */
 export async function freeApiPort(home: string): Promise<number> {
-  const taken = new Set((await listApps(home)).apps.map((app) => app.api_port));
+  const { apps } = await listApps(home);
+  const taken = new Set(apps.flatMap(({ api_port, last }) => [api_port, last?.port, last?.internal_port, ...(last?.route_ports ?? [])]));
   for (let candidate = DEFAULT_API_PORT; candidate <= LAST_API_PORT; candidate++) {
     if (!taken.has(candidate) && (await listenProblem(candidate, '127.0.0.1')) === '') return candidate;
   }

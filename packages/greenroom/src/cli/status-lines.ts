@@ -1,4 +1,5 @@
 import type { AttemptView, ChecksView, Status } from '@greenroom/sdk/wire';
+import type { PidFile } from '../registry/running.ts';
 import { driftRows } from './drift-rows.ts';
 import { ago, duration, shortCommit, table } from './format.ts';
 import { type Paint, plain } from './terminal.ts';
@@ -6,14 +7,15 @@ import { waitingLines } from './waiting.ts';
 
 const SHOWN_DEPLOYS = 5;
 
-/** What `greenroom status` shows. `now` in milliseconds since the epoch. */
-export function statusLines(status: Status, paint: Paint, now: number): string[] {
+/** What `greenroom status` shows. `now` in milliseconds since the epoch; `running` names the orchestrator's process, when it can be seen. */
+export function statusLines(status: Status, paint: Paint, now: number, running?: PidFile): string[] {
   const facts: [string, string][] = [
     ['live', release(status.live_commit, status.live_slot, status.last_deploy_time, now)],
     ['previous', release(status.previous_commit, status.previous_slot, '', now)],
     ['healthy', health(status, paint)],
     ['port', String(status.port)],
   ];
+  if (running) facts.push(['process', `${running.pid}, API on 127.0.0.1:${running.api_port}`]);
   if (status.attempt) facts.push(['now', atWork(status.attempt)]);
   if (status.attempt) for (const line of waitingLines(status.attempt, status)) facts.push(['approval', paint('yellow', line)]);
   if (status.agent.busy) facts.push(['agent', 'at work']);

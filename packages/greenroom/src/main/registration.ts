@@ -1,5 +1,5 @@
 import type { Contract } from '../orchestrator/core/contract.ts';
-import { portOf, type Route } from '../orchestrator/core/contract-router.ts';
+import { portsOf, type Route } from '../orchestrator/core/contract-router.ts';
 import type { Layout } from '../orchestrator/layout.ts';
 import type { Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
@@ -24,15 +24,12 @@ export function register(
   log: (message: string) => void,
 ): Promise<Registration> {
   const { app: name, data, repo, contractFile, apiPort, home } = options;
-  const { port, internal_port, routes } = contract;
   return openRegistration({
     home,
     app: { name, data, repo, contract: contractFile, api_port: apiPort },
     facts: {
       operator_socket: layout.operatorSocket,
-      port,
-      ...(internal_port === undefined ? {} : { internal_port }),
-      route_ports: [...new Set(routes.map(portOf))],
+      ...portsOf(contract),
       addresses: addressesOf(contract),
       version: VERSION,
     },
@@ -45,15 +42,7 @@ export function portConflicts(
   { app: name, data, apiPort, home }: RegisterOptions,
   contract: Contract,
 ): ReturnType<typeof findPortConflicts> {
-  const { port, internal_port, routes } = contract;
-  return findPortConflicts(home, {
-    name,
-    data,
-    api_port: apiPort,
-    port,
-    ...(internal_port === undefined ? {} : { internal_port }),
-    route_ports: routes.map(portOf),
-  });
+  return findPortConflicts(home, { name, data, api_port: apiPort, ...portsOf(contract) });
 }
 
 /** Keeps the entry true while the app runs. Answers a function that stops it. */

@@ -12,6 +12,8 @@ export interface Layout {
   journal: string;
   state: string;
   logs: string;
+  /** What an orchestrator says that was started in the background. */
+  orchestratorLog: string;
   run: string;
   instances: string;
   operatorSocket: string;
@@ -70,6 +72,7 @@ export function layoutOf(data: string): Layout {
     journal: at('journal.jsonl'),
     state: at('state.json'),
     logs: at('logs'),
+    orchestratorLog: at('orchestrator.log'),
     run: at('run'),
     instances: at('run', 'instances'),
     operatorSocket: at('run', 'operator.sock'),

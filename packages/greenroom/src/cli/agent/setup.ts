@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ChatUser } from '@greenroom/sdk/chat';
 import { baseEnvironment, type FoundAgent, findAgent } from '../../agent/launch.ts';
 import { type ReapOptions, reap } from '../../agent/reap.ts';
@@ -13,6 +12,7 @@ import { parseStartCommand, type StartCommand } from '../../orchestrator/adapter
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
 import { type Cli, CliError, EXIT } from '../context.ts';
+import { greenroomCommand } from '../own-command.ts';
 import type { Target } from '../target.ts';
 
 const OWN_PROGRAM = 'greenroom';
@@ -95,11 +95,6 @@ function ownProgram({ file, args }: StartCommand): StartCommand {
   if (file !== OWN_PROGRAM) return { file, args };
   const [program = file, ...first] = greenroomCommand();
   return { file: program, args: [...first, ...args] };
-}
-
-/** How this command is run again: by the same Node, from the same files. */
-export function greenroomCommand(): string[] {
-  return [process.execPath, join(import.meta.dirname, '..', import.meta.filename.endsWith('.ts') ? 'main.ts' : 'main.js')];
 }
 
 /** Whoever sits at the terminal. */

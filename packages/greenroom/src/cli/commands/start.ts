@@ -5,6 +5,7 @@ import { appDirectory } from '../../home.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp } from '../../registry/index.ts';
 import { runningOrchestrator } from '../../registry/running.ts';
+import { requireAllAlone, startAll } from '../apps/all.ts';
 import { freeApiPort, freeName, slug } from '../choose.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description, port, text } from '../flags.ts';
@@ -14,11 +15,16 @@ interface StartFlags extends AppFlags {
   readonly contract?: string;
   readonly repo?: string;
   readonly port?: number;
+  readonly all: boolean;
   readonly detachApp: boolean;
 }
 
 export const start = buildCommand<StartFlags, [], Cli>({
   func: action(async (cli: Cli, flags: StartFlags) => {
+    if (flags.all) {
+      requireAllAlone({ ...flags }, ['app', 'data', 'contract', 'repo', 'port']);
+      return await startAll(cli, flags);
+    }
     const app = await appToStart(cli, flags);
     await mustExist(app.contract, `The contract ${app.contract} does not exist. "greenroom init" writes one.`);
     if (!isUrl(app.repo)) await mustExist(app.repo, `The repository ${app.repo} does not exist.`);
@@ -63,16 +69,26 @@ export const start = buildCommand<StartFlags, [], Cli>({
         brief: 'Port of the API on 127.0.0.1 (default: 9100, or the next free one)',
         placeholder: 'N',
       },
+      all: {
+        kind: 'boolean',
+        default: false,
+        withNegated: false,
+        brief: 'Every app of this machine that is not running, in the background',
+      },
       detachApp: { kind: 'boolean', default: false, withNegated: false, brief: 'Leave the app running when this is stopped' },
       ...appFlags,
     },
   },
   docs: {
-    brief: 'Run the orchestrator of an app in the foreground',
+    brief: 'Run the orchestrator of an app in the foreground, or those of all apps in the background',
     fullDescription: description(
-      'Without flags, of the app that "greenroom init" registered for this folder. Ctrl-C or SIGTERM stops the app as well, after a drain.',
+      [
+        'Without flags, of the app that "greenroom init" registered for this folder. Ctrl-C or SIGTERM stops the app as well, after a drain.',
+        'With --all, waits until each is ready or has said why not; what they say goes to orchestrator.log in the data directory of each.',
+      ].join('\n'),
       [
         ['greenroom start', 'the app of this folder'],
+        ['greenroom start --all', 'every app, for example after a restart of the machine'],
         ['greenroom start --contract app.contract.json --repo . --data /srv/shop --port 9100', 'everything said'],
       ],
     ),

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type GreenroomClient, GreenroomUnreachable } from '@greenroom/sdk/client';
 import type { Status } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
+import { runningOrchestrator } from '../../registry/running.ts';
 import { action, type Cli, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { statusLines } from '../status-lines.ts';
-import { connect, findTarget } from '../target.ts';
+import { connect, findTarget, type Target } from '../target.ts';
 import { json } from '../terminal.ts';
 
 const WATCH_INTERVAL_MS = 1_000;
@@ -17,11 +18,11 @@ interface StatusFlags extends AppFlags {
 
 export const status = buildCommand<StatusFlags, [], Cli>({
   func: action(async (cli: Cli, flags: StatusFlags) => {
-    const client = await connect(await findTarget(cli, flags));
-    if (flags.watch) return await watch(cli, client, flags.json);
+    const target = await findTarget(cli, flags);
+    const client = await connect(target);
+    if (flags.watch) return await watch(cli, target, client, flags.json);
     const now = await client.status();
-    if (flags.json) cli.say(json(now, 2));
-    else for (const line of statusLines(now, cli.paint, Date.now())) cli.say(line);
+    cli.say(flags.json ? json(now, 2) : await shownFor(cli, target, now));
     return EXIT.ok;
   }),
   parameters: {
@@ -42,13 +43,13 @@ export const status = buildCommand<StatusFlags, [], Cli>({
 });
 
 /** Prints the status whenever it reads differently. Ends at Ctrl-C; a restart of the orchestrator is sat out. */
-async function watch(cli: Cli, client: GreenroomClient, asJson: boolean): Promise<Exit> {
+async function watch(cli: Cli, target: Target, client: GreenroomClient, asJson: boolean): Promise<Exit> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   process.once('SIGINT', stop);
   let shown = '';
   while (!abort.signal.aborted) {
-    const text = await look(cli, client, asJson);
+    const text = await look(cli, target, client, asJson);
     if (text !== shown) cli.say(!asJson && cli.stdout.isTTY ? CLEAR_SCREEN + text : text);
     shown = text;
     await sleep(WATCH_INTERVAL_MS, undefined, { signal: abort.signal }).catch(() => undefined);
@@ -57,12 +58,16 @@ async function watch(cli: Cli, client: GreenroomClient, asJson: boolean): Promis
   return EXIT.ok;
 }
 
-async function look(cli: Cli, client: GreenroomClient, asJson: boolean): Promise<string> {
+async function look(cli: Cli, target: Target, client: GreenroomClient, asJson: boolean): Promise<string> {
   try {
     const now: Status = await client.status();
-    return asJson ? json(now) : statusLines(now, cli.paint, Date.now()).join('\n');
+    return asJson ? json(now) : await shownFor(cli, target, now);
   } catch (error) {
     if (!(error instanceof GreenroomUnreachable)) throw error;
     return asJson ? json({ success: false, code: 'unreachable', error: error.message }) : error.message;
   }
+}
+
+async function shownFor(cli: Cli, { layout }: Target, now: Status): Promise<string> {
+  return statusLines(now, cli.paint, Date.now(), await runningOrchestrator(layout)).join('\n');
 }

@@ -12,6 +12,7 @@ import { checkAgent } from './agent.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkPorts, checkProxy } from './network.ts';
+import { checkRegistry, checkSharedPorts } from './registry.ts';
 import { checkRepository, checkSharedPaths } from './repository.ts';
 import { checkSecrets } from './secrets.ts';
 import { checkGit, checkNode } from './tools.ts';
@@ -34,7 +35,7 @@ export interface Patient extends Target {
 
 /** Everything that can be said without changing anything. What depends on something broken is left out. */
 export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
-  const findings: Finding[] = [checkNode(process.versions.node), await checkGit()];
+  const findings: Finding[] = [checkNode(process.versions.node), await checkGit(), ...(await checkRegistry(cli.home))];
   const found = await findApp({
     cwd: cli.cwd,
     home: cli.home,
@@ -75,6 +76,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkGitHub(forge),
     checkWebhook(patient, forge),
     checkPorts(patient),
+    checkSharedPorts(patient),
     checkProxy(patient),
     checkAgent(patient, cli.env),
   ]);
