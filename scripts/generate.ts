@@ -5,8 +5,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { renderReference } from '../packages/greenroom/src/cli/reference.ts';
+import { METRICS } from '../packages/greenroom/src/orchestrator/api/metric-definitions.ts';
 import { contractJsonSchema, contractSchemaText } from '../packages/greenroom/src/orchestrator/core/contract-schema.ts';
 import { contractTable } from './generate/contract-table.ts';
+import { metricsTable } from './generate/metrics-table.ts';
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
@@ -21,6 +23,7 @@ interface Generated {
 const generated: Generated[] = [
   { file: 'packages/greenroom/contract.schema.json', text: contractSchemaText },
   { file: 'docs/guides/contract.md', part: 'fields', text: () => contractTable(contractJsonSchema()) },
+  { file: 'docs/guides/observability.md', part: 'metrics', text: () => metricsTable(METRICS) },
   { file: 'docs/guides/cli.md', part: 'reference', text: renderReference },
 ];
 

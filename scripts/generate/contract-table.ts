@@ -1,10 +1,8 @@
+import { markdownTable } from './markdown-table.ts';
+
 /** The table of all fields of a JSON Schema, in Markdown with aligned columns; fields of objects follow them by their dotted names, those of lists with `[]`. */
 export function contractTable(schema: Record<string, unknown>): string {
-  const cells = [['field', 'type', 'default', 'meaning'], ...rows(schema, '')];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
-  const [head, ...body] = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  const rule = widths.map((width) => '-'.repeat(width));
-  return [head ?? [], rule, ...body].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return markdownTable([['field', 'type', 'default', 'meaning'], ...rows(schema, '')]);
 }
 
 type Schema = Record<string, unknown>;

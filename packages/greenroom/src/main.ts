@@ -8,6 +8,7 @@ import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { keepRegistered, portConflicts, register } from './main/registration.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
+import { readAgentTurns } from './orchestrator/adapters/agent-turns.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
 import { readContract, writeContractCopy, writeHandOver } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
@@ -34,7 +35,9 @@ import { createStateWriter, readState } from './orchestrator/adapters/state-file
 import { ListenError, type Listening, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
 import type { Policy } from './orchestrator/core/state.ts';
+import { createTally } from './orchestrator/core/tally.ts';
 import { type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
+import type { Log, LogAbout } from './orchestrator/ports.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
 import { createPreviews } from './orchestrator/runner/preview.ts';
@@ -87,12 +90,12 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<n
     setTimeout(() => process.exit(1), GIVE_UP_MS).unref();
     const sentences = expectedSentences(error);
     if (!sentences) throw error;
-    for (const sentence of sentences) say(sentence, 'error');
+    for (const sentence of sentences) complain(options, sentence);
     return 1;
   }
 }
 
-async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
+async function run(options: OrchestratorOptions, say: Log): Promise<void> {
   const stopAsked = listenForStop(options.detachAppOnStop);
   const read = await readContract(options.contractFile);
   if (!read.ok) throw new StartError(read.sentences);
@@ -130,14 +133,14 @@ async function run(options: OrchestratorOptions, say: Voice): Promise<void> {
 
 async function serve(
   options: OrchestratorOptions,
-  say: Voice,
+  say: Log,
   layout: Layout,
   contract: Contract,
   stopAsked: Promise<StopAsked>,
   registration: Registration,
 ): Promise<void> {
   const { app } = options;
-  const log = (message: string): void => say(message);
+  const log = say;
   const clock = createClock();
   const secrets = createSecrets({ layout });
   const { missing } = await secrets.read(contract.secrets_inject);
@@ -175,7 +178,8 @@ async function serve(
   const previews = createPreviews({ key: await readPreviewKey(layout.previewKey), chatPath: contract.agent?.chat_path ?? '' });
   const announcements = createAnnouncements();
   const announce = (it: EventMessage): void => announcements.add({ ...it, attempts: it.attempts.map(previews.show) });
-  const replayed = replay(journal.content.records, saved, announce);
+  const tally = createTally();
+  const replayed = replay(journal.content.records, saved, { tally, announce });
   const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
   const journalProblem = (): string => damage;
   const ports = { clock, instances, prober, router, secrets, slots };
@@ -203,9 +207,10 @@ async function serve(
     log,
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
+  runner.subscribe(tally.take);
   runner.subscribe(({ seq, time, type, attempts }) => announce({ seq, time, type, attempts }));
   runner.subscribe((it) => {
-    for (const sentence of narrate(it, runner.state())) say(sentence);
+    for (const { message, about } of narrate(it, runner.state())) say(message, about);
   });
   await router.register();
   let running = false;
@@ -246,10 +251,11 @@ async function serve(
       forge: outside.forge,
       agentBusy: () => agentBusy(layout),
     });
+    const measured = { ...outside.measures, tally, agentTurns: () => readAgentTurns(layout.agentTurns) };
     const connected = await outside.connect(runner, service);
     const { reconcile, pullRequest } = connected;
     const api = await listenApi(
-      { app, version: VERSION, service, announcements, log, reconcile, pullRequest },
+      { app, version: VERSION, service, announcements, measured, log, reconcile, pullRequest },
       { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
     ).catch(async (error: unknown) => {
       await connected.close();
@@ -367,16 +373,21 @@ function readySentence({ app, apiPort }: OrchestratorOptions, contract: Contract
   return `${app} is ready. Nothing is deployed yet, so port ${contract.port} answers 503: "greenroom deploy" changes that. ${api}`;
 }
 
-type Voice = (message: string, level?: 'info' | 'error') => void;
-
-/** What the orchestrator says goes to stdout, problems of the start to stderr; nothing of the app's own output. */
-function createVoice({ json, app }: OrchestratorOptions): Voice {
-  return (message, level = 'info') => {
-    const stream = level === 'error' ? process.stderr : process.stdout;
+/** What the orchestrator says goes to stdout; nothing of the app's own output. */
+function createVoice({ json, app }: OrchestratorOptions): Log {
+  return (message, about) => {
     const time = new Date().toISOString();
-    if (json) stream.write(`${JSON.stringify({ time, level, app, message })}\n`);
-    else stream.write(level === 'error' ? `${message}\n` : `${time.slice(11, 19)} ${message}\n`);
+    process.stdout.write(json ? jsonLine(time, app, message, about) : `${time.slice(11, 19)} ${message}\n`);
   };
+}
+
+/** What keeps it from starting goes to stderr. */
+function complain({ json, app }: OrchestratorOptions, sentence: string): void {
+  process.stderr.write(json ? jsonLine(new Date().toISOString(), app, sentence, { level: 'error' }) : `${sentence}\n`);
+}
+
+function jsonLine(time: string, app: string, message: string, { level = 'info', ...about }: LogAbout = {}): string {
+  return `${JSON.stringify({ time, level, app, message, ...about })}\n`;
 }
 
 function expectedSentences(error: unknown): string[] | null {

@@ -4,6 +4,7 @@ import { watchTree } from './runner/tree.ts';
 import { readTurnFile, removeTurnFile } from './runner/turn-file.ts';
 import type { AgentPaths } from './settings.ts';
 import type { Transcript, Turn } from './transcript.ts';
+import { countTurn } from './turn-counts.ts';
 
 /** How long what a dead runner left behind may take to end by itself. */
 const GRACE_MS = 2_000;
@@ -12,7 +13,7 @@ const ASKED_WITHIN_EVENTS = 500;
 
 export interface ReapOptions {
   transcript: Transcript;
-  paths: Pick<AgentPaths, 'agentTurn'>;
+  paths: Pick<AgentPaths, 'agentTurn' | 'agentTurns'>;
   workspace: Pick<Workspace, 'state'>;
   log(message: string): void;
 }
@@ -35,6 +36,7 @@ export async function reap({ transcript, paths, workspace, log }: ReapOptions): 
   if (file?.turn === turn.id) await removeTurnFile(paths.agentTurn, file);
   const detail = 'The process that ran this turn ended before its time. What was done is kept, and the turn can be continued.';
   if (!transcript.finish(turn.id, 'interrupted', { detail, uncommitted })) return null;
+  await countTurn(paths.agentTurns, turn, 'interrupted', log);
   log(`Turn ${turn.id} was interrupted: its runner is gone.`);
   return transcript.turn(turn.id);
 }

@@ -5,6 +5,7 @@ import type { Permissions } from './runner/permissions.ts';
 import { workTurn } from './runner/turn.ts';
 import { removeTurnFile, writeTurnFile } from './runner/turn-file.ts';
 import type { FinalStatus, Turn } from './transcript.ts';
+import { countTurn } from './turn-counts.ts';
 
 /** What a timer can count, almost 25 days. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -35,7 +36,7 @@ export async function runTurn(options: RunnerOptions): Promise<FinalStatus | 'no
   const uncommitted = await uncommittedFiles(options);
   // Before the turn is over: the next runner's own would be taken away otherwise.
   await removeTurnFile(paths.agentTurn, self);
-  transcript.finish(turn.id, status, { detail, uncommitted });
+  if (transcript.finish(turn.id, status, { detail, uncommitted })) await countTurn(paths.agentTurns, turn, status, log);
   log(`Turn ${turn.id} ended as ${status}. ${detail}`);
   if (transcript.queued().length > 0) await options.startNext();
   return status;

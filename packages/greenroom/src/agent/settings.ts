@@ -35,6 +35,8 @@ export interface AgentPaths {
   agentSocket: string;
   /** `run/agent-turn.json`: the process that runs a turn now. */
   agentTurn: string;
+  /** `agent/turns.json`: how many turns ended how. */
+  agentTurns: string;
   /** `run/agent-report.json`: what the last turn leaves for the orchestrator's loop. */
   agentReport: string;
   contractCopy: string;

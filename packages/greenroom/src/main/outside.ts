@@ -16,12 +16,14 @@ import { ListenError } from '../orchestrator/api/listen.ts';
 import { listenWebhook, type WebhookListener } from '../orchestrator/api/webhook.ts';
 import { driftAlerts, journalAlert } from '../orchestrator/core/alerting.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
+import { createCounter } from '../orchestrator/core/measures.ts';
 import type { Drift } from '../orchestrator/core/state.ts';
 import type { Layout } from '../orchestrator/layout.ts';
-import type { Clock, Instances, Prober, PushReport, Router, Secrets, Slots } from '../orchestrator/ports.ts';
+import type { Clock, Instances, Log, Prober, PushReport, Router, Secrets, Slots } from '../orchestrator/ports.ts';
 import { createReconcile, type Reconcile } from '../orchestrator/reconcile.ts';
 import { watchForAlerts } from '../orchestrator/runner/alerting.ts';
 import { createHumanPush } from '../orchestrator/runner/human-push.ts';
+import type { LoopMeasures, Measured } from '../orchestrator/runner/measured.ts';
 import type { PullRequestAnswer, Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
 import { type Checks, createChecks } from './checks.ts';
@@ -47,7 +49,7 @@ export interface OutsideOptions {
   webhook: WebhookSettings | null;
   ports: { clock: Clock; instances: Instances; prober: Prober; router: Router; secrets: Secrets; slots: Slots };
   journalProblem(): string;
-  log(message: string): void;
+  log: Log;
 }
 
 /** What the runner needs of the outside, before there is a runner. */
@@ -58,6 +60,7 @@ export interface Outside {
   pushGated(commit: string): void;
   /** What is known of GitHub now. */
   forge(): Pick<Status, 'checks' | 'github_problem'>;
+  measures: Pick<Measured, 'loop' | 'alerts' | 'reportsWaiting'>;
   /** From before the machine runs: what recovery finds is worth an alert too. */
   watch(runner: Runner): void;
   /** Takes up the work, once the machine runs. */
@@ -74,6 +77,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
   const { app, contract, layout, repo, github, ports, log } = options;
   const { clock, instances } = ports;
   const ended = new AbortController();
+  const loop: LoopMeasures = { rounds: createCounter([{ outcome: 'completed' }, { outcome: 'failed' }]), last: null };
   let runner: Runner | null = null;
   let stopAlerts = (): void => undefined;
   let cancelDelivery = (): void => undefined;
@@ -96,7 +100,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
       if (contract.push_before_promotion && !(await isHuman(commit))) await offerPullRequest(commit);
       return '';
     }
-    log(report.detail);
+    log(report.detail, { commit });
     await offerPullRequest(commit);
     return '';
   }
@@ -109,9 +113,10 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     if (!contract.push_before_promotion) return;
     branches.pushMachine(commit, ended.signal).then(
       (report) => {
-        if (!['not_on_branch', 'up_to_date', 'aborted'].includes(report.status)) log(`Before its promotion: ${report.detail}`);
+        if (!['not_on_branch', 'up_to_date', 'aborted'].includes(report.status)) log(`Before its promotion: ${report.detail}`, { commit });
       },
-      (error: Error) => log(`${commit} could not be pushed before its promotion: ${error.stack ?? error.message}`),
+      (error: Error) =>
+        log(`${commit} could not be pushed before its promotion: ${error.stack ?? error.message}`, { level: 'error', commit }),
     );
   }
 
@@ -220,6 +225,7 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
         lookAtGivenUp();
         checks?.look();
       },
+      measures: loop,
       log,
     });
     const webhook = await openWebhook(reconcile);
@@ -294,5 +300,6 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     return listener;
   }
 
-  return { pushPromoted, pushGated, forge, watch, connect };
+  const reportsWaiting = (): number | null => (outbox ? outbox.pending().waiting : null);
+  return { pushPromoted, pushGated, forge, measures: { loop, alerts: alerts.measures, reportsWaiting }, watch, connect };
 }

@@ -31,6 +31,8 @@ export interface Layout {
   transcript: string;
   /** Names the runner of the agent's turn, while there is one. */
   agentTurn: string;
+  /** How many turns of the agent ended how, and how long they took. */
+  agentTurns: string;
   /** What the agent's last turn leaves for the reconcile loop. */
   agentReport: string;
   /** The chat service, for the proxy: every caller has to prove itself. */
@@ -85,6 +87,7 @@ export function layoutOf(data: string): Layout {
     agent: at('agent'),
     transcript: at('agent', 'transcript.db'),
     agentTurn: at('run', 'agent-turn.json'),
+    agentTurns: at('agent', 'turns.json'),
     agentReport: at('run', 'agent-report.json'),
     chatSocket: at('run', 'chat.sock'),
     chatAppSocket: at('run', 'chat-app.sock'),

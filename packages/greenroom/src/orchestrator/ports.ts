@@ -5,11 +5,32 @@
  * Expected failures come back as `Result`; a thrown error is a bug. A method that takes a `signal` stops soon after it is aborted, leaves
  * nothing running, and answers a failure with code `aborted`.
  */
-import type { Evidence, ExitReason, FailureCode, FileDiff, SlotName } from '@greenroom/sdk/wire';
-import type { Alert } from './core/alert.ts';
+import type { AttemptKind, Evidence, ExitReason, FailureCode, FileDiff, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+import type { Alert, AlertKind } from './core/alert.ts';
 import type { MachineEvent } from './core/events.ts';
+import type { Counter } from './core/measures.ts';
 import type { Result } from './core/result.ts';
 import type { State } from './core/state.ts';
+
+/** What a line of the log is about, each only where it applies. The names are those of the log's JSON: docs/guides/observability.md lists them. */
+export interface LogAbout {
+  /** `info` when left out. */
+  level?: 'info' | 'warn' | 'error';
+  /** Type of the journal's event that the line tells of. */
+  event?: string;
+  attempt?: string;
+  kind?: AttemptKind;
+  trigger?: Trigger;
+  step?: StepName;
+  code?: FailureCode;
+  duration_ms?: number;
+  commit?: string;
+  slot?: SlotName;
+  instance?: string;
+}
+
+/** Says a sentence in the orchestrator's log. */
+export type Log = (message: string, about?: LogAbout) => void;
 
 /** A commit asked for by id (full or abbreviated hex) or by branch name. */
 export type CommitRequest = { commit: string } | { branch: string };
@@ -269,6 +290,13 @@ export interface Alerts {
    * later; delivered at least once: a crash between a delivery and its record repeats it, with the same id.
    */
   send(alert: Alert): void;
+}
+
+/** What became of alerts since the start; targets by their name for people. */
+export interface AlertMeasures {
+  raised: Counter<{ kind: AlertKind }>;
+  deliveries: Counter<{ target: string; outcome: 'delivered' | 'failed' | 'dropped' }>;
+  waiting(): { target: string; waiting: number }[];
 }
 
 /** One branch, as far as it is known here. */

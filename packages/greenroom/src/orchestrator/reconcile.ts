@@ -2,8 +2,9 @@
 import { type DriftView, SLOT_NAMES } from '@greenroom/sdk/wire';
 import { type Facts, findDrift, type Limits } from './core/drift.ts';
 import type { Drift, State } from './core/state.ts';
-import type { Branches, BranchesView, Clock, Instances, Prober, Repo, Router, Slots } from './ports.ts';
+import type { Branches, BranchesView, Clock, Instances, Log, Prober, Repo, Router, Slots } from './ports.ts';
 import type { HumanPush } from './runner/human-push.ts';
+import type { LoopMeasures } from './runner/measured.ts';
 import type { Runner } from './runner.ts';
 
 const HEALTH_TIMEOUT_MS = 5_000;
@@ -33,11 +34,13 @@ export interface ReconcileOptions {
   cleanUp(signal: AbortSignal): Promise<void>;
   /** Told after each round what it found, known or not. */
   onDrift(drift: readonly Drift[]): void;
+  /** Counts the rounds, and keeps what the last one saw. */
+  measures: LoopMeasures;
   /** What waits to be told to the world, as phrases. */
   pendingReports(): string[];
   /** Publishes the agent's branch up to the live commit. Empty, or why not. */
   publish(commit: string): Promise<string>;
-  log(message: string): void;
+  log: Log;
 }
 
 export interface Reconcile {
@@ -51,7 +54,7 @@ export interface Reconcile {
 }
 
 export function createReconcile(options: ReconcileOptions): Reconcile {
-  const { runner, ports, humanPush, limits, log } = options;
+  const { runner, ports, humanPush, limits, measures, log } = options;
   const { branches, clock, instances, prober, repo, router, slots } = ports;
   const ended = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
@@ -63,7 +66,10 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
 
   function run(dryRun: boolean): Promise<DriftView[]> {
     const round = last.then(() => oneRound(dryRun));
-    last = round.catch((error: Error) => log(`a reconcile round broke off: ${error.stack ?? error.message}`));
+    last = round.catch((error: Error) => {
+      measures.rounds.add({ outcome: 'failed' });
+      log(`a reconcile round broke off: ${error.stack ?? error.message}`, { level: 'error' });
+    });
     return round;
   }
 
@@ -88,10 +94,13 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     for (const finding of drift) {
       // What one finding cannot be helped with must not stand in the way of the others.
       await act(finding, facts, view).catch((error: Error) =>
-        log(`${finding.name} could not be dealt with: ${error.stack ?? error.message}`),
+        log(`${finding.name} could not be dealt with: ${error.stack ?? error.message}`, { level: 'error' }),
       );
     }
     if (facts.reset_waits !== resetWaits) await remember(findDrift({ ...facts, reset_waits: resetWaits }, state, limits, clock.now()));
+    const { ahead, behind, unpublished } = view;
+    measures.last = { at: clock.now(), ahead, behind, unpublished, disk_percent: facts.disk_percent };
+    measures.rounds.add({ outcome: 'completed' });
     maintain();
     return shown;
   }
@@ -101,7 +110,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   }
 
   function noteProblem(problem: string): void {
-    if (problem !== '' && problem !== lastProblem) log(problem);
+    if (problem !== '' && problem !== lastProblem) log(problem, { level: 'warn' });
     lastProblem = problem;
   }
 
@@ -112,8 +121,8 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     const work = branches
       .maintain(AbortSignal.any([ended.signal, makeWay.signal]))
       .then(
-        ({ status, detail }) => (status === 'failed' ? log(`git maintenance failed: ${detail}`) : undefined),
-        (error: Error) => log(`git maintenance broke off: ${error.stack ?? error.message}`),
+        ({ status, detail }) => (status === 'failed' ? log(`git maintenance failed: ${detail}`, { level: 'warn' }) : undefined),
+        (error: Error) => log(`git maintenance broke off: ${error.stack ?? error.message}`, { level: 'error' }),
       )
       .finally(() => {
         maintenance = null;
@@ -230,7 +239,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
       const { attempt, live, previous, standby, retiring } = runner.state();
       const needed = [live, previous, standby, ...retiring].some((it) => it?.slot === slot);
       if (!attempt && !needed && (await slots.discard(slot)))
-        log(`slot ${slot} was emptied: the disk is full, and nothing needs what it held`);
+        log(`slot ${slot} was emptied: the disk is full, and nothing needs what it held`, { slot });
     }
   }
 

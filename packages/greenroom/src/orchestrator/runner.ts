@@ -9,7 +9,7 @@ import { type History, project } from './core/history.ts';
 import { rollbackUnderWay } from './core/machine/rules.ts';
 import { transition } from './core/machine.ts';
 import type { Policy, Request, State } from './core/state.ts';
-import type { Clock, Instances, Journal, Router } from './ports.ts';
+import type { Clock, Instances, Journal, Log, Router } from './ports.ts';
 import { createWork, type Ports } from './runner/work.ts';
 
 export interface Announcement {
@@ -28,7 +28,7 @@ export interface RunnerOptions {
   state: State;
   history: History;
   policy: Policy;
-  log(message: string): void;
+  log: Log;
   /** For those who debug the orchestrator. */
   debug(message: string): void;
 }

@@ -220,38 +220,7 @@ test('requests that make no sense are refused, change nothing, and answers are w
     assert.ok(served.includes('post /rollback'));
     assert.deepEqual(described.sort(), [...new Set(served)].sort());
   });
-
-  await t.test('metrics are Prometheus text', async () => {
-    const answer = await rig.api('GET', '/metrics');
-    assert.match(String(answer.headers['content-type']), /^text\/plain; version=0\.0\.4/);
-    const samples = parsePrometheus(answer.body);
-    assert.equal(samples.get('greenroom_healthy'), 1);
-    assert.equal(samples.get('greenroom_attempt_running'), 0);
-    const { live_commit, live_slot } = await rig.status();
-    assert.equal(samples.get(`greenroom_live_info{commit="${live_commit}",slot="${live_slot}"}`), 1);
-    assert.equal(samples.get('greenroom_attempts{kind="rollback",status="succeeded",trigger="manual"}'), 1);
-  });
 });
-
-/** Samples by name and labels. Fails on a line that is none, a name without a type, or a type that comes twice. */
-function parsePrometheus(text: string): Map<string, number> {
-  const samples = new Map<string, number>();
-  const types = new Set<string>();
-  assert.ok(text.endsWith('\n'));
-  for (const line of text.trimEnd().split('\n')) {
-    const type = /^# TYPE ([a-z_]+) (gauge|counter)$/.exec(line)?.[1];
-    if (type !== undefined) {
-      assert.ok(!types.has(type), `${type} has two types`);
-      types.add(type);
-    } else if (!/^# HELP [a-z_]+ \S/.test(line)) {
-      const sample = /^([a-z_]+)((?:\{(?:[a-z_]+="[^"\\\n]*",?)+\})?) ([-+0-9.e]+)$/.exec(line);
-      assert.ok(sample?.[1] !== undefined, `not a sample: ${line}`);
-      assert.ok(types.has(sample[1]), `${sample[1]} has no type before it`);
-      samples.set(`${sample[1]}${sample[2] ?? ''}`, Number(sample[3]));
-    }
-  }
-  return samples;
-}
 
 test('the turn of the chat that asked is kept with the attempt, also across a restart', async (t) => {
   const rig = await openRig(t);

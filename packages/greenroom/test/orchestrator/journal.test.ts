@@ -14,6 +14,7 @@ import type { MachineEvent } from '../../src/orchestrator/core/events.ts';
 import { initialState } from '../../src/orchestrator/core/state.ts';
 
 const nothing = (): void => undefined;
+const unheard = { tally: { take: nothing }, announce: nothing };
 const now = (): number => 1_770_000_000_000;
 
 describe('the journal', () => {
@@ -195,13 +196,19 @@ describe('the journal', () => {
     for (const event of events) heads.push((await journal.append({ ...event })).head);
     await journal.close();
     const { records } = await readJournal(file);
-    const whole = replay(records, null, nothing);
+    const taken: string[] = [];
+    const take = ({ type }: { type: string }): void => void taken.push(type);
+    const whole = replay(records, null, { tally: { take }, announce: nothing });
     assert.equal(whole.state.live?.commit, 'cccc');
     assert.equal(whole.history.get('one')?.status, 'succeeded');
+    assert.deepEqual(
+      taken,
+      events.map(({ type }) => type),
+    );
     for (const [index, head] of heads.entries()) {
-      const { state: part } = replay(records.slice(0, index + 1), null, nothing);
+      const { state: part } = replay(records.slice(0, index + 1), null, unheard);
       const saved = { journal: { seq: head.seq, hash: head.hash }, state: part };
-      assert.deepEqual(replay(records, saved, nothing).state, whole.state, `saved after event ${index + 1}`);
+      assert.deepEqual(replay(records, saved, unheard).state, whole.state, `saved after event ${index + 1}`);
     }
   });
 

@@ -5,10 +5,12 @@ import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Outcome } from '../core/commands.ts';
 import type { Announcements } from '../runner/announcements.ts';
+import type { Measured } from '../runner/measured.ts';
 import type { Ask, Service } from '../runner/service.ts';
 import { invalid, type ParsedBody, parseBody, refuse } from './body.ts';
 import { type Listener, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
+import { PROMETHEUS_TEXT } from './metrics-page.ts';
 import { addOperatorCalls, type OperatorOptions } from './operator.ts';
 
 import { deployBody, limitQuery, logsQuery, rollbackBody } from './schemas.ts';
@@ -20,12 +22,13 @@ export interface ApiOptions extends OperatorOptions {
   app: string;
   version: string;
   announcements: Announcements;
+  measured: Measured;
   log(message: string): void;
 }
 
 /** The API as one listener serves it. */
 export function createApi(options: ApiOptions, listener: Listener): Hono {
-  const { app: name, version, service, announcements, log } = options;
+  const { app: name, version, service, announcements, measured, log } = options;
   const api = new Hono();
 
   api.use(async (c, next) => {
@@ -74,7 +77,9 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   });
   addOperatorCalls(api, listener, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
-  api.get('/metrics', async (c) => c.text(await metricsText(service), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
+  api.get('/metrics', async (c) =>
+    c.text(await metricsText({ app: name, version, service, measured }), 200, { 'content-type': PROMETHEUS_TEXT }),
+  );
   api.get('/openapi.json', async (c) => c.json((await import('./openapi.ts')).openApiDocument(version)));
   api.notFound((c) =>
     refuse(c, 404, { code: 'not_found', error: `There is no ${c.req.method} ${c.req.path}; GET /openapi.json describes what there is.` }),

@@ -1,42 +1,84 @@
-import type { AttemptView } from '@greenroom/sdk/wire';
+import { DRIFT_NAMES } from '@greenroom/sdk/wire';
+import type { Measured } from '../runner/measured.ts';
 import type { Service } from '../runner/service.ts';
+import { createPage, type Page } from './metrics-page.ts';
 
-/** Prometheus text format 0.0.4. */
-export async function metricsText(service: Service): Promise<string> {
-  const state = service.state();
-  const attempts = service.attempts(Number.POSITIVE_INFINITY);
-  const lines: string[] = [];
-  const gauge = (name: string, help: string, value: number, labels = ''): void => {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name}${labels} ${value}`);
-  };
-  gauge('greenroom_healthy', 'Whether a live instance runs and its health endpoint answers 200.', Number(await service.healthy()));
-  if (state.live) {
-    gauge('greenroom_live_info', 'The live release.', 1, `{commit="${state.live.commit}",slot="${state.live.slot}"}`);
-    gauge('greenroom_live_since_seconds', 'When the live instance began to serve, Unix time.', state.live.served_at / 1000);
-  }
-  gauge('greenroom_queue_length', 'Requests that wait for their turn.', state.queue.length);
-  gauge('greenroom_attempt_running', 'Whether an attempt is under way.', Number(state.attempt !== null));
-  gauge('greenroom_consecutive_failures', 'Deploys that failed since the last one that succeeded.', state.consecutive_failures);
-  gauge('greenroom_live_restarts', 'Exits of the live instance in a row.', state.crashes);
-  gauge('process_resident_memory_bytes', 'Memory of the orchestrator.', service.memory());
-  lines.push('# HELP greenroom_attempts Attempts that the orchestrator remembers.', '# TYPE greenroom_attempts gauge');
-  for (const [labels, count] of countBy(attempts)) lines.push(`greenroom_attempts${labels} ${count}`);
-  const latest = attempts.find((it) => it.promoted);
-  if (latest)
-    gauge(
-      'greenroom_last_attempt_duration_seconds',
-      'How long the last promoted attempt took.',
-      latest.duration_ms / 1000,
-      `{kind="${latest.kind}"}`,
-    );
-  return `${lines.join('\n')}\n`;
+export interface MetricsOptions {
+  app: string;
+  version: string;
+  service: Pick<Service, 'state' | 'healthy' | 'journal' | 'agentBusy'>;
+  measured: Measured;
 }
 
-function countBy(attempts: AttemptView[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { kind, status, trigger } of attempts) {
-    const labels = `{kind="${kind}",status="${status}",trigger="${trigger}"}`;
-    counts.set(labels, (counts.get(labels) ?? 0) + 1);
+/** One scrape, in Prometheus' text format. */
+export async function metricsText({ app, version, service, measured }: MetricsOptions): Promise<string> {
+  const page = createPage({ app });
+  page.set('greenroom_info', 1, { version });
+  page.set('greenroom_healthy', Number(await service.healthy()), {});
+  addState(page, service);
+  addTally(page, measured);
+  addLoop(page, measured, service);
+  addAlerts(page, measured);
+  page.set('greenroom_agent_turn_running', Number(service.agentBusy()), {});
+  for (const { outcome, histogram } of await measured.agentTurns())
+    page.setHistogram('greenroom_agent_turn_duration_seconds', histogram, { outcome });
+  addProcess(page);
+  return page.text();
+}
+
+function addState(page: Page, service: MetricsOptions['service']): void {
+  const { live, crashes, attempt, queue, consecutive_failures, freeze, promoted_at } = service.state();
+  if (live) {
+    const { commit, slot, instance } = live;
+    page.set('greenroom_live_info', 1, { release: commit.slice(0, 10), commit, slot, instance_id: instance ?? '' });
+    page.set('greenroom_live_since_timestamp_seconds', live.served_at / 1_000, {});
   }
-  return counts;
+  page.set('greenroom_live_restarts', crashes, {});
+  if (promoted_at > 0) page.set('greenroom_last_promotion_timestamp_seconds', promoted_at / 1_000, {});
+  page.set('greenroom_attempt_running', Number(attempt !== null), {});
+  page.set('greenroom_queue_length', queue.length, {});
+  page.set('greenroom_consecutive_failures', consecutive_failures, {});
+  for (const scope of ['agent', 'all']) page.set('greenroom_frozen', Number(freeze?.scope === scope), { scope });
+}
+
+function addTally(page: Page, { tally }: Measured): void {
+  for (const { labels, value } of tally.attempts.samples()) page.set('greenroom_attempts_total', value, labels);
+  for (const { labels, value } of tally.failures.samples()) page.set('greenroom_attempt_failures_total', value, labels);
+  for (const { labels, histogram } of tally.attemptSeconds.samples())
+    page.setHistogram('greenroom_attempt_duration_seconds', histogram, labels);
+  for (const { labels, histogram } of tally.stepSeconds.samples()) page.setHistogram('greenroom_step_duration_seconds', histogram, labels);
+  for (const { histogram } of tally.swapSeconds.samples()) page.setHistogram('greenroom_swap_duration_seconds', histogram, {});
+  for (const { value } of tally.rolledBack.samples()) page.set('greenroom_rolled_back_total', value, {});
+}
+
+function addLoop(page: Page, { loop }: Measured, service: MetricsOptions['service']): void {
+  const { drift } = service.state();
+  for (const name of DRIFT_NAMES) page.set('greenroom_drift', Number(drift.some((it) => it.name === name)), { name });
+  for (const { labels, value } of loop.rounds.samples()) page.set('greenroom_reconcile_rounds_total', value, labels);
+  if (loop.last) {
+    const { at, ahead, behind, unpublished, disk_percent } = loop.last;
+    page.set('greenroom_reconcile_last_timestamp_seconds', at / 1_000, {});
+    page.set('greenroom_agent_branch_ahead_commits', ahead, {});
+    page.set('greenroom_agent_branch_behind_commits', behind, {});
+    page.set('greenroom_agent_branch_unpublished_commits', unpublished, {});
+    page.set('greenroom_disk_used_ratio', disk_percent / 100, {});
+  }
+  const { records, intact } = service.journal();
+  page.set('greenroom_journal_records', records, {});
+  page.set('greenroom_journal_intact', Number(intact), {});
+}
+
+function addAlerts(page: Page, { alerts, reportsWaiting }: Measured): void {
+  for (const { labels, value } of alerts.raised.samples()) page.set('greenroom_alerts_total', value, labels);
+  for (const { labels, value } of alerts.deliveries.samples()) page.set('greenroom_alert_deliveries_total', value, labels);
+  for (const { target, waiting } of alerts.waiting()) page.set('greenroom_alerts_waiting', waiting, { target });
+  const reports = reportsWaiting();
+  if (reports !== null) page.set('greenroom_github_reports_waiting', reports, {});
+}
+
+function addProcess(page: Page): void {
+  const { user, system } = process.cpuUsage();
+  page.set('process_resident_memory_bytes', process.memoryUsage.rss(), {});
+  page.set('process_cpu_seconds_total', (user + system) / 1_000_000, {});
+  page.set('process_start_time_seconds', performance.timeOrigin / 1_000, {});
 }

@@ -2,7 +2,7 @@
 import type { Trigger } from '@greenroom/sdk/wire';
 import type { Alert } from '../core/alert.ts';
 import { type Facts, reasonToWait } from '../core/drift.ts';
-import type { Branches, Repo } from '../ports.ts';
+import type { Branches, Log, Repo } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 import type { Service } from './service.ts';
 
@@ -15,7 +15,7 @@ export interface HumanPushOptions {
   repo: Pick<Repo, 'contains' | 'merge'>;
   branches: Pick<Branches, 'mergedState'>;
   alert(alert: Alert): void;
-  log(message: string): void;
+  log: Log;
 }
 
 /** Where a pushed head leads to, and whether that takes unmerged work of the agent off the live app. */
@@ -75,7 +75,7 @@ export function createHumanPush(options: HumanPushOptions): HumanPush {
     if (head === '' || head === live?.commit || found.live_contains_human) return;
     const waiting = reasonToWait(found, runner.state(), { on_human_push: policy });
     if (waiting) {
-      log(`${humanBranch} is at ${short(head)} and is not deployed: ${waiting.why}.`);
+      log(`${humanBranch} is at ${short(head)} and is not deployed: ${waiting.why}.`, { commit: head });
       if (waiting.decision) tell(head);
       return;
     }
@@ -96,7 +96,7 @@ export function createHumanPush(options: HumanPushOptions): HumanPush {
     try {
       await service.ask({ kind: 'deploy', commit, branch: '', reason, trigger, caller: 'orchestrator' });
     } catch (error) {
-      log(`a deploy of ${commit} could not be asked for: ${(error as Error).message}`);
+      log(`a deploy of ${commit} could not be asked for: ${(error as Error).message}`, { level: 'error', commit });
     }
   }
 

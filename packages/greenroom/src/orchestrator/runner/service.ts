@@ -77,7 +77,9 @@ export interface Service {
   diff(id: string): Promise<{ ok: true; diff: AttemptDiff } | { ok: false; error: string }>;
   state(): State;
   healthy(): Promise<boolean>;
-  memory(): number;
+  journal(): { records: number; intact: boolean; problem: string };
+  /** Whether a turn of the coding agent is under way. */
+  agentBusy(): boolean;
 }
 
 export function createService({
@@ -264,7 +266,8 @@ export function createService({
     diff,
     state: () => runner.state(),
     healthy,
-    memory: () => process.memoryUsage.rss(),
+    journal,
+    agentBusy,
   };
 }
 

@@ -4,7 +4,21 @@ import type { Command } from '../core/commands.ts';
 import type { NewEvent, StepData } from '../core/events.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { State } from '../core/state.ts';
-import type { Clock, Gate, GateOverride, GateRequest, Instance, Instances, Prober, Repo, Router, RouteTarget, Slots } from '../ports.ts';
+import type {
+  Clock,
+  Gate,
+  GateOverride,
+  GateRequest,
+  Instance,
+  Instances,
+  Log,
+  LogAbout,
+  Prober,
+  Repo,
+  Router,
+  RouteTarget,
+  Slots,
+} from '../ports.ts';
 
 /** A candidate that never served gets this long after SIGTERM. */
 export const CANDIDATE_GRACE_MS = 2_000;
@@ -40,7 +54,7 @@ export interface WorkOptions {
   state(): State;
   dispatch(event: NewEvent): Promise<void>;
   catchUp(): Promise<string>;
-  log(message: string): void;
+  log: Log;
 }
 
 export interface Work {
@@ -68,7 +82,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
 
   function carryOut(command: Exclude<Command, { type: 'finish' | 'shut_down' }>): void {
     const done = start(command);
-    done.catch((error: Error) => log(`${command.type} failed unexpectedly: ${error.stack ?? error.message}`));
+    done.catch((error: Error) => log(`${command.type} failed unexpectedly: ${error.stack ?? error.message}`, aboutCommand(command)));
   }
 
   function start(command: Exclude<Command, { type: 'finish' | 'shut_down' }>): Promise<void> {
@@ -117,7 +131,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     try {
       result = await perform(command, controller.signal);
     } catch (error) {
-      log(`step ${step} of ${attempt} threw: ${(error as Error).stack}`);
+      log(`step ${step} of ${attempt} threw: ${(error as Error).stack}`, aboutCommand(command));
       result = fail({ code: unexpectedCode(step), error: `The step ${step} broke unexpectedly: ${(error as Error).message}` });
     }
     resolve();
@@ -294,7 +308,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
 
   async function clearRoute(): Promise<void> {
     const cleared = await router.switchTo(null);
-    if (!cleared.ok) log(`the route could not be cleared: ${cleared.failure.error}`);
+    if (!cleared.ok) log(`the route could not be cleared: ${cleared.failure.error}`, { level: 'error' });
   }
 
   /** One after the other: what is live last is recorded last. */
@@ -312,7 +326,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
       error = await ports.pushPromoted(live);
     } catch (cause) {
       error = `The refs of the live release could not be moved: ${(cause as Error).message}`;
-      log(error);
+      log(error, { level: 'error', attempt, step: 'publish', commit: live });
     }
     await dispatch({ type: 'published', attempt, ms: clock.now() - began, error });
   }
@@ -355,6 +369,17 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   }
 
   return { carryOut, cancelTimers };
+}
+
+/** What failed unexpectedly is a bug, or a machine in trouble. */
+function aboutCommand(command: Command): LogAbout {
+  return {
+    level: 'error',
+    ...('attempt' in command ? { attempt: command.attempt } : {}),
+    ...('step' in command ? { step: command.step } : {}),
+    ...('instance' in command ? { instance: command.instance } : {}),
+    ...('commit' in command ? { commit: command.commit } : {}),
+  };
 }
 
 function described<T>(result: Result<T>, describe: (value: T) => StepData): Result<StepData> {

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Alert } from '../../core/alert.ts';
-import type { Alerts, Clock, Secrets } from '../../ports.ts';
+import { ALERT_KINDS, type Alert } from '../../core/alert.ts';
+import { createCounter } from '../../core/measures.ts';
+import type { AlertMeasures, Alerts, Clock, Secrets } from '../../ports.ts';
 import { type Courier, type CourierTiming, DEFAULT_COURIER_TIMING, openCourier } from './courier.ts';
 import { DEFAULT_REQUEST_TIMEOUT_MS, deliver } from './deliver.ts';
 import type { Message } from './message.ts';
@@ -28,6 +29,8 @@ export interface AlertsOptions {
 export interface RunningAlerts extends Alerts {
   /** Answers when every alert taken so far is on disk, delivered or not. */
   settled(): Promise<void>;
+  /** What was raised since the start, and what became of it. */
+  measures: AlertMeasures;
   /** Takes no more, and stops delivering; what is left is delivered after the next start. */
   close(): Promise<void>;
 }
@@ -43,10 +46,22 @@ export async function createAlerts(options: AlertsOptions): Promise<RunningAlert
   await removeFormerTargets(folder, targets);
   const open = await loadOpenAlerts(join(folder, 'open.json'), clock.now(), log);
   const couriers = new Map<Target, Courier>();
+  const raised = createCounter(ALERT_KINDS.map((kind) => ({ kind })));
+  const deliveries: AlertMeasures['deliveries'] = createCounter(
+    targets.flatMap(({ name }) => DELIVERY_OUTCOMES.map((outcome) => ({ target: name, outcome }))),
+  );
   for (const target of targets) {
     couriers.set(
       target,
-      await openCourier({ target, folder, clock, timing, log, deliver: (message, signal) => bring(target, message, signal) }),
+      await openCourier({
+        target,
+        folder,
+        clock,
+        timing,
+        log,
+        deliver: (message, signal) => bring(target, message, signal),
+        onDropped: () => deliveries.add({ target: target.name, outcome: 'dropped' }),
+      }),
     );
   }
   let last: Promise<void> = Promise.resolve();
@@ -57,6 +72,7 @@ export async function createAlerts(options: AlertsOptions): Promise<RunningAlert
     const { values, mask, problem } = await readSecretValues(contract, targets, secrets);
     if (problem && (target.urlVariable || target.tokenVariable)) return { ok: false, retry: 'soon', error: problem, waitMs: 0 };
     const delivery = await deliver(target, message, { values, timeoutMs: requestTimeoutMs, signal });
+    deliveries.add({ target: target.name, outcome: delivery.ok ? 'delivered' : 'failed' });
     return delivery.ok ? delivery : { ...delivery, error: mask(delivery.error) };
   }
 
@@ -66,6 +82,7 @@ export async function createAlerts(options: AlertsOptions): Promise<RunningAlert
     if (alert.resolved ? before === undefined : before === said) return;
     const message = await prepare(alert, `${open.next()}-${said}`, at);
     log(`Alert: ${message.title}`);
+    raised.add({ kind: alert.kind });
     await Promise.all([...couriers].map(([target, courier]) => enqueue(target, courier, message)));
     await (alert.resolved ? open.forget(alert.key) : open.remember(alert.key, said));
   }
@@ -99,7 +116,15 @@ export async function createAlerts(options: AlertsOptions): Promise<RunningAlert
     }
   }
 
+  function waiting(): { target: string; waiting: number }[] {
+    const byName = new Map<string, number>();
+    // Two targets of one host have the same name.
+    for (const [{ name }, courier] of couriers) byName.set(name, (byName.get(name) ?? 0) + courier.waiting());
+    return [...byName].map(([target, count]) => ({ target, waiting: count }));
+  }
+
   return {
+    measures: { raised, deliveries, waiting },
     send(alert) {
       if (closed) return;
       const at = clock.now();
@@ -114,6 +139,7 @@ export async function createAlerts(options: AlertsOptions): Promise<RunningAlert
   };
 }
 
+const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dropped'] as const;
 const QUEUE_FOLDER = /^[0-9a-f]{12}$/;
 
 /** Alerts for a target that the contract no longer names are for nobody. */

@@ -39,6 +39,8 @@ export interface CourierOptions {
   clock: Clock;
   timing: CourierTiming;
   deliver(message: Message, signal: AbortSignal): Promise<Delivery>;
+  /** Told of each message that found the queue full. */
+  onDropped(): void;
   log(message: string): void;
 }
 
@@ -46,11 +48,13 @@ export interface CourierOptions {
 export interface Courier {
   /** On disk when it answers, then delivered whenever the target takes it. Rejects when the disk refuses. */
   enqueue(message: Message): Promise<void>;
+  /** Messages that are not delivered yet. */
+  waiting(): number;
   /** Ends soon: a delivery under way gets a moment, what was not delivered stays on disk. */
   close(): Promise<void>;
 }
 
-export async function openCourier({ target, folder, clock, timing, deliver, log }: CourierOptions): Promise<Courier> {
+export async function openCourier({ target, folder, clock, timing, deliver, onDropped, log }: CourierOptions): Promise<Courier> {
   const stop = new AbortController();
   const breakOff = new AbortController();
   const takeTurn = createPace(clock, timing, stop.signal);
@@ -109,9 +113,13 @@ export async function openCourier({ target, folder, clock, timing, deliver, log 
   return {
     async enqueue(message) {
       const taken = await outbox.enqueue({ id: message.id, kind: 'alert', key: '', payload: { ...message } });
-      if (taken === 'full') log(`An alert was not sent to ${target.name}: ${MOST_WAITING} are waiting already. (${message.title})`);
+      if (taken === 'full') {
+        onDropped();
+        log(`An alert was not sent to ${target.name}: ${MOST_WAITING} are waiting already. (${message.title})`);
+      }
       drive();
     },
+    waiting: () => outbox.pending().waiting,
     async close() {
       stop.abort();
       cancelTimer?.();

@@ -7,7 +7,7 @@ import type { Contract } from '../../core/contract.ts';
 import { createMask, type Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
-import type { BootRequest, Clock, Instance, InstanceExit, Instances, Secrets } from '../../ports.ts';
+import type { BootRequest, Clock, Instance, InstanceExit, Instances, Log, LogAbout, Secrets } from '../../ports.ts';
 import { SecretsError } from '../secrets.ts';
 import { type Findings, findEarlierInstances } from './adopt.ts';
 import { appEnvironment } from './environment.ts';
@@ -38,7 +38,7 @@ export interface InstancesOptions {
   slotDirectory: (slot: SlotName) => string;
   secrets: Secrets;
   clock: Clock;
-  log: (message: string) => void;
+  log: Log;
   /** The orchestrator's own environment, of which a short list passes to the app. */
   env?: NodeJS.ProcessEnv;
 }
@@ -114,7 +114,8 @@ export function createInstances({
     const logTail = await tail(record.logFile);
     for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile });
     const { left } = await ending.done;
-    if (left.length > 0) log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`);
+    if (left.length > 0)
+      log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`, aboutInstance(record, 'error'));
     for (const stop of entry.unwatch) stop();
     sockets?.remove(record.instance);
     entries.delete(record.instance);
@@ -200,7 +201,7 @@ export function createInstances({
       records.write(record);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      log(`The record of instance ${record.instance} could not be written: ${error.message}`);
+      log(`The record of instance ${record.instance} could not be written: ${error.message}`, aboutInstance(record, 'error'));
     }
   }
 
@@ -332,4 +333,8 @@ function instanceVariables({ instance, slot, commit, port, internalPort }: Insta
     [INSTANCE_ENV.port]: String(port),
     ...(internalPort === 0 ? {} : { [INSTANCE_ENV.internalPort]: String(internalPort) }),
   };
+}
+
+function aboutInstance({ instance, commit, slot }: InstanceRecord, level: LogAbout['level'] & string): LogAbout {
+  return { level, instance, commit, slot };
 }

@@ -3,10 +3,18 @@ import { MACHINE_EVENT_TYPES, type MachineEvent } from '../../core/events.ts';
 import { type History, project } from '../../core/history.ts';
 import { transition } from '../../core/machine.ts';
 import { initialState, type State } from '../../core/state.ts';
+import type { Tally } from '../../core/tally.ts';
 import type { StateFile } from '../state-file.ts';
 
 /** The last records are announced, for readers of `/events` that come back. Telling all of a long journal would take longer than replaying it. */
 const ANNOUNCED_RECORDS = 2_000;
+
+/** Who hears of what happened. */
+export interface Replay {
+  /** Every event that was not ignored, from the first one on. */
+  tally: Pick<Tally, 'take'>;
+  announce(message: EventMessage): void;
+}
 
 export interface Replayed {
   state: State;
@@ -17,7 +25,7 @@ export interface Replayed {
  * What the journal says happened. The history is told by the whole of it; the state is the saved one brought up to the journal's end, so that a
  * damaged or very old journal cannot change what is live.
  */
-export function replay(records: readonly JournalRecord[], saved: StateFile | null, announce: (message: EventMessage) => void): Replayed {
+export function replay(records: readonly JournalRecord[], saved: StateFile | null, { tally, announce }: Replay): Replayed {
   const history: History = new Map();
   let told = initialState();
   let state = saved?.state;
@@ -29,10 +37,9 @@ export function replay(records: readonly JournalRecord[], saved: StateFile | nul
     if (!('ignored' in result)) {
       const touched = project(history, event, told, result.state, result.commands);
       told = result.state;
-      if (index >= firstAnnounced) {
-        const attempts = [...touched].flatMap((id) => history.get(id) ?? []);
-        announce({ seq: record.seq, time: record.time, type: record.type, attempts });
-      }
+      const attempts = [...touched].flatMap((id) => history.get(id) ?? []);
+      tally.take({ type: record.type, attempts });
+      if (index >= firstAnnounced) announce({ seq: record.seq, time: record.time, type: record.type, attempts });
     }
     if (!saved || !state || record.seq <= saved.journal.seq) continue;
     const next = transition(state, event);

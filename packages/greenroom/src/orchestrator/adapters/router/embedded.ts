@@ -8,7 +8,7 @@ import type {
   ProxyTarget,
 } from '@greenroom/sdk/proxy';
 import { fail, ok, type Result } from '../../core/result.ts';
-import type { DrainReport, Router, RouteTarget } from '../../ports.ts';
+import type { DrainReport, Log, Router, RouteTarget } from '../../ports.ts';
 import { endHungProxy } from './hung-proxy.ts';
 import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
 import { startProxy } from './proxy-process.ts';
@@ -33,7 +33,7 @@ export interface EmbeddedRouterOptions {
   chat?: ProxyChat;
   /** How long the proxy may take over one call before it counts as hung, in milliseconds. */
   answerLimitMs?: number;
-  log: (line: string) => void;
+  log: Log;
 }
 
 /**
@@ -90,7 +90,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   function onProxyGone(): void {
     stopWatching = null;
     if (!registered) return;
-    log('the proxy ended unexpectedly; starting it again');
+    log('the proxy ended unexpectedly; starting it again', { level: 'warn' });
     void revive();
   }
 
@@ -108,7 +108,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
           log('the proxy runs again');
           return;
         }
-        log(`the proxy could not be started again: ${failure.message}`);
+        log(`the proxy could not be started again: ${failure.message}`, { level: 'error' });
         await sleep(pauseMs);
       }
     })().finally(() => {
@@ -149,7 +149,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       if (!(error instanceof ProxyUnreachable)) throw error;
       if (limit.aborted && !wait.signal?.aborted) {
         const ended = await endHungProxy(proxyDir, answerLimitMs);
-        if (ended.length > 0) log(`the proxy (pid ${ended.join(', ')}) answered nothing any more and was ended`);
+        if (ended.length > 0) log(`the proxy (pid ${ended.join(', ')}) answered nothing any more and was ended`, { level: 'warn' });
       }
       return { ok: false, code: UNREACHABLE, error: error.message };
     }
@@ -207,7 +207,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       // Repeated when the proxy dies meanwhile: what was in flight died with it, so the new one has nothing to wait for.
       const outcome = await call<ProxyDrainResult>('POST', `${path}/drain`, limits, { signal, ms: timeoutMs + streamTimeoutMs });
       if (!outcome.ok) {
-        if (!signal.aborted) log(`instance ${instance} could not be drained: ${outcome.error}`);
+        if (!signal.aborted) log(`instance ${instance} could not be drained: ${outcome.error}`, { level: 'warn', instance });
         return NOTHING_DRAINED;
       }
       const { drained, closed_streams, abandoned_requests } = outcome.value;

@@ -4,7 +4,7 @@ import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
-import type { PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
+import type { Log, PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
 import { kindOf } from '../git/files.ts';
 import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
@@ -25,7 +25,7 @@ interface SlotsOptions {
   /** Git on the app's bare repository, as `openRepo` answers it. */
   git: Git;
   contract: Contract;
-  log: (message: string) => void;
+  log: Log;
 }
 
 export interface OpenedSlots extends Slots {
@@ -43,7 +43,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     const patterns = parsed.map(({ path }) => `${excludePattern(path)}\n`);
     await writeIfNew(join(layout.repo, 'info', 'exclude'), patterns);
   }
-  for (const slot of SLOT_NAMES) await endInterrupted(layout, slot, log);
+  for (const slot of SLOT_NAMES) await endInterrupted(layout, slot, ofSlot(log, slot));
   let removal: Promise<void> = Promise.resolve();
   const emptyTrash = (): void => {
     removal = removal.then(() => removeTrash(layout.run, log));
@@ -55,7 +55,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     turn[slot] = next.catch(() => undefined);
     return next;
   };
-  const context = (slot: SlotName): SlotContext => slotContext({ slot, bare: git, layout, contract, log });
+  const context = (slot: SlotName): SlotContext => slotContext({ slot, bare: git, layout, contract, log: ofSlot(log, slot) });
 
   return {
     directory: (slot) => layout.slot(slot),
@@ -69,7 +69,8 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
       inTurn(slot, async () => {
         const restored = await guarded(slot, () => restore(context(slot), commit, parsed));
         emptyTrash();
-        if (!restored.ok) log(`slot ${slot} could not be put back to ${commit}: ${restored.failure.error}`);
+        if (!restored.ok)
+          log(`slot ${slot} could not be put back to ${commit}: ${restored.failure.error}`, { level: 'error', slot, commit });
         return restored.ok && restored.value;
       }),
     changes: (slot) => inTurn(slot, () => changes(context(slot), parsed)),
@@ -84,6 +85,11 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
 }
 
 /** What a killed run left working in a slot ends now: the slot itself is repaired when it is wanted, and nobody knows when that is. */
+const ofSlot =
+  (log: Log, slot: SlotName): Log =>
+  (message, about) =>
+    log(message, { slot, ...about });
+
 async function endInterrupted(layout: Layout, slot: SlotName, log: (message: string) => void): Promise<void> {
   if ((await readRecord(layout.run, slot)).phase === '') return;
   const ended = await endWorkIn(layout.slot(slot));
