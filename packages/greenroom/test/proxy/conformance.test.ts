@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { CHUNK_STATE, createChunkScanner } from '../../src/proxy/splice/chunks.ts';
-import { REFUSAL } from '../../src/proxy/splice/refusals.ts';
 import { CASES } from './conformance.ts';
 import { connectRaw, startSplice } from './splice-rig.ts';
 
@@ -40,32 +38,6 @@ test('each case of the list comes out as its section says, whole and byte by byt
     }
   }
   assert.deepEqual(wrong, []);
-});
-
-test('the list reaches each reason for a refusal', () => {
-  const reached = new Set(CASES.flatMap(({ outcome }) => ('refused' in outcome ? [outcome.refused] : [])));
-  assert.deepEqual(
-    Object.values(REFUSAL).filter((each) => !reached.has(each)),
-    [],
-  );
-});
-
-test('the list reaches each state of the chunk scanner', () => {
-  const reached = new Set<number>();
-  for (const { bytes } of CASES) {
-    const body = bytes.indexOf('\r\n\r\n') + 4;
-    if (!/^Transfer-Encoding: chunked\r\n\r\n/im.test(bytes)) continue;
-    const scanner = createChunkScanner();
-    reached.add(scanner.state);
-    for (let at = body; at < bytes.length; at += 1) {
-      scanner.scan(Buffer.from(bytes[at] as string, 'latin1'), 0, []);
-      reached.add(scanner.state);
-    }
-  }
-  assert.deepEqual(
-    Object.entries(CHUNK_STATE).filter(([, state]) => !reached.has(state)),
-    [],
-  );
 });
 
 /** Whether the app has all of a request of the list. */

@@ -157,10 +157,9 @@ export function createChunkScanner(): ChunkScanner {
         return FIELD[byte] === 1 ? CHUNK_STATE.extensionQuoted : CHUNK_STATE.broken;
       case CHUNK_STATE.extensionQuotedPair:
         return FIELD[byte] === 1 ? CHUNK_STATE.extensionQuoted : CHUNK_STATE.broken;
-      case CHUNK_STATE.extensionEnd:
-        return afterExtension(byte);
       default:
-        return CHUNK_STATE.broken;
+        // extensionEnd: the others are not of an extension.
+        return afterExtension(byte);
     }
   }
 

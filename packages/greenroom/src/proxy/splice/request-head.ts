@@ -170,8 +170,7 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
   if (chunked && length !== NO_LENGTH) return REFUSAL.bothLengths;
   if (hosts > 1) return REFUSAL.hostTwice;
   if (hosts === 0 && minor === 1) return REFUSAL.noHost;
-  let fields = linesWithout(bytes, table, minor === 1 ? DROPPED : DROPPED_OF_OLD);
-  if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
+  let fields = withoutNames(linesWithout(bytes, table, minor === 1 ? DROPPED : DROPPED_OF_OLD), WORDS.names);
   const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
   // Where no trailer can follow, none is announced.
   if (chunked) fields += announced;

@@ -135,8 +135,7 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
   }
   // Both ought to be handled as an error (RFC 9112, section 6.3).
   if (chunked && length !== UNTIL_CLOSE) return ANSWER_REFUSAL.bothLengths;
-  let fields = linesWithout(bytes, table, DROPPED);
-  if (WORDS.names.length > 0) fields = withoutNames(fields, WORDS.names);
+  const fields = withoutNames(linesWithout(bytes, table, DROPPED), WORDS.names);
   return {
     body: chunked ? CHUNKED_ANSWER : length,
     // Chunks in HTTP/1.0 are framed at the sender's own risk: the connection is not used again (RFC 9112, section 6.1).

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { REFUSAL } from '../../../src/proxy/splice/refusals.ts';
 import { report, runCampaign } from './campaign.ts';
+import { missed } from './reached.ts';
 import { fuzzRequests } from './run-requests.ts';
+import { fuzzResponse } from './run-responses.ts';
 import { newTally } from './tally.ts';
 
 /** `GREENROOM_FUZZ_SEED=7` runs the cases of an earlier run again. */
@@ -15,10 +16,12 @@ test('what the app and the client see is framed as node:http and nginx would hav
   assert.deepEqual([...requests.wrong, ...responses.wrong], []);
 });
 
-test('the generator reaches each reason for a refusal that is not a matter of size', async () => {
+test('the generators reach each state of the parsers', async () => {
   const tally = newTally();
-  for (let seed = 1; seed <= 12_000; seed += 1) await fuzzRequests(seed, tally, { nginx: null, sockets: null });
+  for (let seed = 1; seed <= 6_000; seed += 1) {
+    await fuzzRequests(seed, tally, { nginx: null, sockets: null });
+    await fuzzResponse(seed, tally, null);
+  }
   assert.deepEqual(tally.wrong, []);
-  const missed = Object.values(REFUSAL).filter((reason) => !tally.refusals.has(reason));
-  assert.deepEqual(missed, [REFUSAL.count]);
+  assert.deepEqual(missed(tally.reached), []);
 });

@@ -97,8 +97,11 @@ export interface Answered {
   error: string;
 }
 
-/** What a client makes of an answer. `ends`: the connection ends in order behind it, and not by a reset. */
-export function clientFraming(bytes: Buffer, method: string, ends: boolean): Promise<Answered> {
+/**
+ * What a client makes of an answer. `ends`: the connection ends in order behind it, and not by a reset. `upgrades`: it asked for another protocol,
+ * whose bytes are then the body.
+ */
+export function clientFraming(bytes: Buffer, method: string, ends: boolean, upgrades = false): Promise<Answered> {
   return new Promise((resolve) => {
     const pipe = new Pipe({ allowHalfOpen: true });
     const answered: Answered = { status: 0, body: '', whole: false, error: '' };
@@ -106,6 +109,10 @@ export function clientFraming(bytes: Buffer, method: string, ends: boolean): Pro
     request.on('error', (error: NodeJS.ErrnoException) => {
       answered.error ||= error.code ?? error.message;
     });
+    if (upgrades)
+      request.on('upgrade', (response, _, rest) =>
+        Object.assign(answered, { status: response.statusCode, body: rest.toString('latin1'), whole: true }),
+      );
     request.on('response', (response) => {
       answered.status = response.statusCode ?? 0;
       response.on('data', (chunk: Buffer) => {

@@ -1,16 +1,18 @@
 /** The real client and exchange of the data path between sockets that are none: bytes in, bytes out, and what became of each connection. */
+import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { AppConnection, AppUser } from '../../../src/proxy/splice/app-connections.ts';
 import { Client } from '../../../src/proxy/splice/client.ts';
 import { Exchange } from '../../../src/proxy/splice/exchange.ts';
 import { DEFAULT_LIMITS } from '../../../src/proxy/splice/limits.ts';
+import { type Reached, watchClient } from './reached.ts';
 
 export type Ending = 'open' | 'ended' | 'cut' | 'reset';
 
 const nothing = (): undefined => undefined;
 
 /** What is used of a socket. */
-class Wire {
+class Wire extends EventEmitter {
   written: Buffer[] = [];
   ending: Ending = 'open';
   destroyed = false;
@@ -21,7 +23,6 @@ class Wire {
   localAddress = '127.0.0.1';
   localPort = 80;
   paused = false;
-  onClosed: () => void = () => undefined;
   write(data: string | Buffer, encoding?: unknown): boolean {
     if (!this.destroyed)
       this.written.push(typeof data === 'string' ? Buffer.from(data, encoding === 'latin1' ? 'latin1' : 'utf8') : Buffer.from(data));
@@ -52,14 +53,12 @@ class Wire {
   cork = nothing;
   uncork = nothing;
   setKeepAlive = nothing;
-  on = nothing;
-  once = nothing;
   setTimeout = nothing;
   #close(how: Ending): void {
     if (this.destroyed) return;
     this.destroyed = true;
     if (this.ending === 'open') this.ending = how;
-    this.onClosed();
+    this.emit('close');
   }
 }
 
@@ -90,7 +89,17 @@ export interface Script {
   eager: boolean;
 }
 
-export function run({ client: pieces, app, eager }: Script): Seen {
+/** As much as there is in front of what is read. */
+const ROOM = 64;
+
+/** Gives bytes in memory that is used for the next ones at once, unless it is still needed: whatever else is kept of it shows. */
+function give({ user }: AppConnection, piece: Buffer): void {
+  const memory = Buffer.alloc(ROOM + piece.length);
+  piece.copy(memory, ROOM);
+  if (!user?.onData(memory.subarray(ROOM), ROOM)) memory.fill('\0');
+}
+
+export function run({ client: pieces, app, eager }: Script, reached?: Reached): Seen {
   const wire = new Wire();
   const lent: (Lent & { wire: Wire; connection: AppConnection; user: AppUser; answered: boolean })[] = [];
   let open = 0;
@@ -119,7 +128,7 @@ export function run({ client: pieces, app, eager }: Script): Seen {
       lend: (_destination, _fresh, user) => {
         const appWire = new Wire();
         const socket = appWire as unknown as Socket;
-        const connection = {
+        const connection: AppConnection = {
           socket,
           pool: { idle: [], retired: false },
           user,
@@ -130,11 +139,12 @@ export function run({ client: pieces, app, eager }: Script): Seen {
           isStream: false,
         };
         lent.push({ wire: appWire, connection, user, whole: false, givenBack: false, answered: false, bytes: Buffer.alloc(0) });
-        appWire.onClosed = () => {
-          const last = connection.user as AppUser | null;
-          (connection as AppConnection).user = null;
+        appWire.on('end', () => connection.user?.onEnd());
+        appWire.once('close', () => {
+          const { user: last } = connection;
+          connection.user = null;
           last?.onClose();
-        };
+        });
         return connection;
       },
       giveBack: (connection) => {
@@ -145,7 +155,10 @@ export function run({ client: pieces, app, eager }: Script): Seen {
       forget: () => undefined,
     },
   });
-  wire.onClosed = () => client.onClose();
+  if (reached) watchClient(client, reached);
+  wire.on('data', (bytes: Buffer) => client.onData(bytes));
+  wire.on('end', () => client.onEnd());
+  wire.once('close', () => client.onClose());
   const answerAll = (): void => {
     // Each answer may let another request begin.
     for (let i = 0; i < lent.length; i += 1) {
@@ -155,19 +168,18 @@ export function run({ client: pieces, app, eager }: Script): Seen {
       for (const piece of app.pieces) {
         // What comes unasked on an idle connection ends it.
         if (each.givenBack && piece.length > 0) each.givenBack = false;
-        // A copy: it may be written over.
-        each.connection.user?.onData(Buffer.from(piece), 0);
+        give(each.connection, piece);
       }
-      if (app.ends) each.connection.user?.onEnd();
+      if (app.ends) each.wire.emit('end');
     }
   };
   for (const piece of pieces) {
     if (wire.destroyed) break;
-    client.onData(piece);
+    wire.emit('data', piece);
     if (eager) answerAll();
   }
   answerAll();
-  if (!wire.destroyed) client.onEnd();
+  if (!wire.destroyed) wire.emit('end');
   if (!wire.destroyed) wire.destroy();
   return {
     lent: lent.map(({ wire: { written }, user, givenBack }) => ({

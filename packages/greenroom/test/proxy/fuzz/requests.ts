@@ -57,8 +57,13 @@ const OTHERS = [
     'Expect: x',
     'X-Forwarded-For: 1',
     'Keep-Alive: 3',
+    'Date: now',
+    'Content-Type: a/b',
+    'Proxy-Connection: close',
   ],
 ];
+/** More headers than anybody reads, in few bytes. */
+const MANY = 'b:\r\n'.repeat(3_001);
 /** Each with the framing that some recipient might see in it. */
 const LENGTHS = [
   ...['Content-Length: N', 'Content-Length: N', 'Content-Length: N', 'content-length:N', 'Content-Length: +N', 'Content-Length: -N'],
@@ -180,6 +185,7 @@ function one(random: Random, odd: number): string {
   const version = from(VERSIONS, 4);
   let head = `${method} ${from(TARGETS, 3)} ${version}${end()}${from(HOSTS, 4)}${end()}`;
   for (let left = random.below(4); left > 0; left -= 1) head += from(OTHERS, 7) + end();
+  if (random.chance(0.001)) head += MANY;
   const framing = random.below(random.chance(odd) ? 4 : 3);
   const data = random.pick(BODIES);
   const length = random.chance(odd) ? data.length + random.below(5) - 2 : data.length;

@@ -50,7 +50,18 @@ const OTHERS = [
     'X: \x7f',
     'Upgrade: x',
   ],
+  ...[
+    'Host: a',
+    'TE: trailers',
+    'Expect: 100-continue',
+    'Cookie: a=b',
+    'Proxy-Connection: close',
+    'X-Forwarded-For: 1',
+    'Transfer_Encoding: chunked',
+  ],
 ];
+/** More headers than anybody reads, in few bytes. */
+const MANY = 'b:\r\n'.repeat(3_001);
 const LENGTHS = [
   'N',
   'N',
@@ -78,7 +89,7 @@ const CODINGS = [
   'xchunked',
   '"chunked"',
 ];
-const SIZES = ['S', 'S', 'S', 'S;a=b', '0S', 'S ', 'S;', '0xS', '-S', 'S;a\n', ''];
+const SIZES = ['S', 'S', 'S', 'S;a=b', 'S;a="b\\""', '0S', 'S ', 'S;', '0xS', '-S', 'S;a\n', ''];
 const ENDS = ['\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\r\n'];
 const TRAILERS = ['', '', 'X: y\r\n', 'Content-Length: 1\r\n', 'X\r\n', 'X: y\n'];
 const BODIES = ['hello', '', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', '0\r\n\r\n', 'abcdefghijklmnopqrstuvwxyz'];
@@ -90,6 +101,7 @@ export function generateResponse(random: Random): string {
   let text = from(INTERIM, 6);
   text += `${from(VERSIONS, 4)} ${from(STATUSES, 6)}${end()}`;
   for (let left = random.below(4); left > 0; left -= 1) text += from(OTHERS, 7) + end();
+  if (random.chance(0.001)) text += MANY;
   const body = random.pick(BODIES);
   const framing = random.below(random.chance(odd) ? 4 : 3);
   if (framing === 1 || framing === 3) text += `Content-Length: ${from(LENGTHS, 3).replaceAll('N', String(body.length))}${end()}`;

@@ -3,30 +3,37 @@ import type { NginxReference } from './nginx-reference.ts';
 import { clientFraming } from './node-reference.ts';
 import { run } from './ours.ts';
 import { createRandom, cuts } from './random.ts';
+import { traceAnswer } from './reached.ts';
 import { generateResponse } from './responses.ts';
 import { countIn, type Tally } from './tally.ts';
 
 /** node:http, when an interim answer says `Connection: close` and another one follows. */
 const CLOSE_OF_INTERIM = 'HPE_CLOSED_CONNECTION';
 
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: x\r\n';
+const SWITCH = `HTTP/1.1 101 Switching Protocols\r\n${UPGRADE}\r\n`;
+
 /** One answer of an app through the proxy, beside what a client makes of it without, and behind nginx. */
 export async function fuzzResponse(seed: number, tally: Tally, nginx: NginxReference | null): Promise<void> {
   const random = createRandom(seed);
   const method = random.chance(0.2) ? 'HEAD' : 'GET';
   const version = random.chance(0.2) ? '1.0' : '1.1';
-  const bytes = Buffer.from(generateResponse(random), 'latin1');
+  const upgrades = method === 'GET' && version === '1.1' && random.chance(0.1);
+  const bytes = Buffer.from((upgrades && random.chance(0.5) ? SWITCH : '') + generateResponse(random), 'latin1');
   const pieces: Buffer[] = [];
   let from = 0;
   for (const to of cuts(random, bytes.length)) {
     pieces.push(bytes.subarray(from, to));
     from = to;
   }
-  const request = Buffer.from(`${method} / HTTP/${version}\r\nHost: a\r\n\r\n`);
-  const seen = run({ client: [request], app: { pieces, ends: true }, eager: true });
+  const request = Buffer.from(`${method} / HTTP/${version}\r\nHost: a\r\n${upgrades ? UPGRADE : ''}\r\n`);
+  const seen = run({ client: [request], app: { pieces, ends: true }, eager: true }, tally.reached);
+  traceAnswer(bytes, tally.reached);
   const [ours, direct, behindNginx] = await Promise.all([
-    clientFraming(seen.answer, method, seen.ending !== 'reset'),
-    clientFraming(bytes, method, true),
-    nginx?.answer(finalOf(bytes), method, version),
+    clientFraming(seen.answer, method, seen.ending !== 'reset', upgrades),
+    clientFraming(bytes, method, true, upgrades),
+    // It would have to be told to pass the question on.
+    upgrades ? undefined : nginx?.answer(finalOf(bytes), method, version),
   ]);
   tally.cases += 1;
   const fail = (what: string): void => {

@@ -1,3 +1,5 @@
+import { newReached, type Reached } from './reached.ts';
+
 /** What a run came to. */
 export interface Tally {
   cases: number;
@@ -8,9 +10,11 @@ export interface Tally {
   /** Why the proxy refused, counted likewise. */
   refusals: Map<string, { count: number; seed: number }>;
   wrong: string[];
+  /** The parsers' states. */
+  reached: Reached;
 }
 
-export const newTally = (): Tally => ({ cases: 0, taken: 0, kinds: new Map(), refusals: new Map(), wrong: [] });
+export const newTally = (): Tally => ({ cases: 0, taken: 0, kinds: new Map(), refusals: new Map(), wrong: [], reached: newReached() });
 
 export function countIn(counts: Tally['kinds'], kind: string, seed: number): void {
   const known = counts.get(kind);
