@@ -89,12 +89,12 @@ export interface Script {
   eager: boolean;
 }
 
-/** As much as there is in front of what is read. */
-const ROOM = 64;
+/** In front of what is read: enough for some heads, and not for others. */
+const ROOM = 100;
 
 /** Gives bytes in memory that is used for the next ones at once, unless it is still needed: whatever else is kept of it shows. */
 function give({ user }: AppConnection, piece: Buffer): void {
-  const memory = Buffer.alloc(ROOM + piece.length);
+  const memory = Buffer.allocUnsafe(ROOM + piece.length);
   piece.copy(memory, ROOM);
   if (!user?.onData(memory.subarray(ROOM), ROOM)) memory.fill('\0');
 }
