@@ -45,6 +45,8 @@ export interface Layout {
   sockets: string;
   /** Where such a proxy sends requests: links to sockets of the live instance, absent while nothing is live. */
   liveSockets: InstanceSockets;
+  /** The live instance's ports, where the proxy's configuration names them. */
+  savedRoute: string;
   /** How the app finds the agent: a `HandOver` of `@greenroom/sdk/agent`, beside the contract's copy. */
   handOver: string;
 }
@@ -94,6 +96,7 @@ export function layoutOf(data: string): Layout {
     previewKey: at('run', 'preview.key'),
     sockets: at('run', 'sockets'),
     liveSockets: { requests: at('run', 'live.sock'), streams: at('run', 'live-streams.sock'), internal: at('run', 'live-internal.sock') },
+    savedRoute: at('run', 'route.json'),
     handOver: at('run', 'contract', 'greenroom.json'),
   };
 }

@@ -344,11 +344,14 @@ async function refuses(port: number): Promise<void> {
 /** Rejects when the stream does not end properly. */
 function openEvents(port: number): Promise<{ ended: Promise<unknown> }> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ host: '127.0.0.1', port, path: '/events', agent: false }, (response) => {
-      const ended = once(response, 'end');
-      response.resume();
-      resolve({ ended });
-    });
+    const request = http.get(
+      { host: '127.0.0.1', port, path: '/events', agent: false, headers: { Accept: 'text/event-stream' } },
+      (response) => {
+        const ended = once(response, 'end');
+        response.resume();
+        resolve({ ended });
+      },
+    );
     request.once('error', reject);
   });
 }

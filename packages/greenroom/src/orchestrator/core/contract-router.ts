@@ -4,7 +4,7 @@ import { list, port, text } from './contract-parts.ts';
 import { ABSOLUTE_PATH, CADDY_ADMIN, COMMAND, HOST_NAME, PATH_PREFIX } from './contract-patterns.ts';
 
 export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
-const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
+export const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
 const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
 
 const absolutePath = (what: string) =>

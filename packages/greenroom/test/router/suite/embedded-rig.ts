@@ -51,7 +51,7 @@ export async function startEmbeddedRig(t: TestContext, options: { answerLimitMs?
       routers.push(router);
       return router;
     },
-    instance: (setting, name) => startInstance(t, { instance: name, ...(setting.internalPort ? { internal: {} } : {}) }),
+    instance: (setting, name) => startInstance(t, { instance: name, internal: setting.internalPort !== undefined }),
     async lose() {
       await writeFile(join(folder, 'routes.json'), 'rubbish');
       await kill();

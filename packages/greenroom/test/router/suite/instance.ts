@@ -3,9 +3,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { COMMIT_HEADER } from '../../../../../bench/load/client.ts';
+import type { InstanceSockets } from '../../../src/orchestrator/layout.ts';
 import type { RouteTarget } from '../../../src/orchestrator/ports.ts';
 
 const SLOW_MS = 700;
@@ -20,17 +22,17 @@ export interface RunningInstance extends RouteTarget {
 
 export interface InstanceOptions {
   instance: string;
-  /** Also listens there. */
-  socket?: string;
+  /** Also listens there, as an app with the preloaded module does. */
+  sockets?: InstanceSockets;
   /** Also has an internal listener, which says `<instance> internal`. */
-  internal?: { socket?: string };
+  internal?: boolean;
 }
 
 /**
  * A real app in this process, ended with the test, which answers all that the load clients ask for and names itself in the header that they look
  * at. `/hold` is never answered; `/headers` says what came.
  */
-export async function startInstance(t: TestContext, { instance, socket, internal }: InstanceOptions): Promise<RunningInstance> {
+export async function startInstance(t: TestContext, { instance, sockets, internal = false }: InstanceOptions): Promise<RunningInstance> {
   const open = new Set<net.Socket>();
   const streams = new Set<http.ServerResponse>();
   const server = http.createServer((request, response) => answer(instance, streams, request, response));
@@ -42,10 +44,8 @@ export async function startInstance(t: TestContext, { instance, socket, internal
     connection.once('close', () => open.delete(connection));
   });
   const inner = http.createServer((_, response) => response.end(`${instance} internal`));
-  const doors = [
-    ...(socket ? [await openDoor(server, socket)] : []),
-    ...(internal?.socket ? [await openDoor(inner, internal.socket)] : []),
-  ];
+  const doors = sockets ? [await openDoor(server, sockets.requests), await openDoor(server, sockets.streams)] : [];
+  if (sockets && internal) doors.push(await openDoor(inner, sockets.internal));
   const port = await listen(server);
   const internalPort = internal ? await listen(inner) : 0;
 
@@ -75,7 +75,12 @@ function answer(instance: string, streams: Set<http.ServerResponse>, request: ht
   response.setHeader(COMMIT_HEADER, instance);
   const path = (request.url ?? '').replace(/^\/shop(?=\/)/, '');
   if (path === '/hold') return;
-  if (path === '/echo') request.pipe(response);
+  // Caddy drops what is left of a request once its answer has begun, so the answer waits.
+  if (path === '/echo')
+    buffer(request).then(
+      (body) => response.end(body),
+      () => response.destroy(),
+    );
   else if (path === '/slow') setTimeout(() => response.end(instance), SLOW_MS);
   else if (path === '/events') {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });

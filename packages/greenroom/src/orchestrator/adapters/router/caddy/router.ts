@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DEFAULT_CADDY_ADMIN } from '../../../core/contract-router.ts';
+import { fail, type Result } from '../../../core/result.ts';
+import type { Layout } from '../../../layout.ts';
+import type { Router } from '../../../ports.ts';
+import { untilIdle } from '../idle.ts';
+import { RouterError } from '../router-error.ts';
+import { CaddyUnreachable, createCaddyAdmin } from './admin.ts';
+import { applyRoutes } from './apply.ts';
+import { type Live, liveByPort, liveBySocket } from './live.ts';
+import { type Abilities, type Served, type Upstream, wantedRoutes } from './routes.ts';
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1_000;
+
+export interface CaddyRouterOptions extends Served {
+  layout: Layout;
+  /** `unix//run/caddy/admin.sock`, or `http://127.0.0.1:2019`, which is the default. */
+  admin?: string | undefined;
+  upstream: 'socket' | 'port';
+  log: (line: string) => void;
+}
+
+/**
+ * The `Router` over a Caddy that the operator runs, by its admin interface. While registered it holds a connection there, which Caddy closes whenever its
+ * configuration changes, by a reload for example, or ends: then the app's routes are looked at, and put back when they are gone.
+ */
+export function createCaddyRouter(options: CaddyRouterOptions): Router {
+  const { app, layout, log } = options;
+  const admin = createCaddyAdmin(options.admin ?? DEFAULT_CADDY_ADMIN);
+  const live: Live = options.upstream === 'socket' ? liveBySocket(layout) : liveByPort(layout.savedRoute);
+  let abilities: Abilities | undefined;
+  let watch: AbortController | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+  let toldOfPreviews = false;
+
+  async function apply(upstream: Upstream): Promise<boolean> {
+    abilities ??= { streamCloseDelay: await admin.knows('stream_close_delay 5m') };
+    const can = abilities;
+    return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http));
+  }
+
+  /** Answers whether the routes had to be put back. */
+  const assertRoutes = (): Promise<boolean> => serially(async () => await apply(await live.upstream()));
+
+  async function keepWatch({ signal }: AbortController): Promise<void> {
+    let problem = '';
+    for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; ) {
+      const found = await lookAndHold(signal).catch((error: Error) => error);
+      if (signal.aborted) break;
+      if (!(found instanceof Error)) {
+        if (problem) log('Caddy serves the app again');
+        else if (found.changed) log("Caddy's configuration was changed by others and had lost the app's routes; they are back");
+        [problem, pauseMs] = ['', FIRST_PAUSE_MS];
+        await found.closed;
+        continue;
+      }
+      if (found.message !== problem) log(found.message);
+      problem = found.message;
+      // The one that comes may be another version.
+      abilities = undefined;
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** Holds before it looks, so that no change falls between the two. */
+  async function lookAndHold(signal: AbortSignal): Promise<{ changed: boolean; closed: Promise<void> }> {
+    const held = await admin.hold();
+    signal.addEventListener('abort', held.release, { once: true });
+    const closed = held.closed.then(() => signal.removeEventListener('abort', held.release));
+    try {
+      return { changed: await assertRoutes(), closed };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  function serially<T>(job: () => Promise<T>): Promise<T> {
+    const result = last.then(job);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  function stopWatch(): void {
+    watch?.abort();
+    watch = null;
+  }
+
+  return {
+    async register() {
+      await assertRoutes().catch(asRouterError);
+      if (watch) return;
+      watch = new AbortController();
+      void keepWatch(watch);
+    },
+    switchTo: (target) =>
+      serially(() => live.switchTo(target, apply)).catch((error: Error): Result<void> => {
+        if (!isExpected(error)) throw error;
+        const to = target ? `instance ${target.instance}` : 'nothing';
+        return fail({ code: 'promote_failed', error: `Caddy did not switch app "${app}" to ${to}: ${error.message}` });
+      }),
+    async preview(shown) {
+      if (!shown || toldOfPreviews) return;
+      toldOfPreviews = true;
+      log('A deploy cannot be looked at before its approval behind Caddy: that takes the embedded proxy.');
+    },
+    async current() {
+      await assertRoutes().catch(asRouterError);
+      return await live.current();
+    },
+    async drain(instance, limits) {
+      return await untilIdle(await live.traffic(instance), async () => (await live.current()) === instance, limits);
+    },
+    async deregister() {
+      if (!watch) return;
+      stopWatch();
+      await serially(async () => {
+        await applyRoutes(admin, app, () => []);
+        await live.forget();
+      }).catch((error: Error) => {
+        if (!isExpected(error)) throw error;
+        log(`the routes could not be taken out of Caddy: ${error.message}`);
+      });
+    },
+    close: stopWatch,
+  };
+}
+
+function asRouterError(error: Error): never {
+  if (!(error instanceof CaddyUnreachable)) throw error;
+  const advice = 'Start Caddy, or name its admin address as "admin" in "router" of the contract.';
+  throw new RouterError('proxy_unreachable', `${error.message}. ${advice}`, { cause: error });
+}
+
+/** What Caddy or the operating system refuses is no bug. */
+function isExpected(error: Error): boolean {
+  return error instanceof RouterError || error instanceof CaddyUnreachable || 'syscall' in error;
+}
