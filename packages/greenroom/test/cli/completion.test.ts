@@ -12,6 +12,7 @@ test('what is proposed: commands, flags, names of apps; hidden things are not', 
   assert.deepEqual(await propose('ro'), ['rollback', '']);
   assert.ok((await propose('deploy', '--')).includes('--dry-run'));
   assert.deepEqual(await propose('deploy', '--app', ''), ['shop', '']);
+  assert.deepEqual(await propose('apps', 'forget', 's'), ['shop', '']);
   assert.deepEqual(await propose('completion', 'f'), ['fish', '']);
   assert.deepEqual(await propose('__'), ['']);
   assert.doesNotMatch((await machine.greenroom(['--help'])).stdout, /__complete/);
