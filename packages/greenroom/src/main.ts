@@ -32,6 +32,7 @@ import { RouterError } from './orchestrator/adapters/router/router-error.ts';
 import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
 import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
+import { readTraceSettings } from './orchestrator/adapters/traces/settings.ts';
 import { ListenError, type Listening, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
 import type { Policy } from './orchestrator/core/state.ts';
@@ -208,6 +209,7 @@ async function serve(
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
   runner.subscribe(tally.take);
+  const closeTraces = await traceAttempts();
   runner.subscribe(({ seq, time, type, attempts }) => announce({ seq, time, type, attempts }));
   runner.subscribe((it) => {
     for (const { message, about } of narrate(it, runner.state())) say(message, about);
@@ -229,6 +231,7 @@ async function serve(
   // Closed first: a request that came after `stopped` would be taken, and then dropped.
   await api.close();
   await runner.dispatch({ type: 'stopped', detach: asked.detach });
+  await closeTraces();
   await recorder.close();
   instances.close();
   router.close();
@@ -267,10 +270,20 @@ async function serve(
   /** A start that cannot be finished leaves what serves running, for the next one to adopt, and nothing else. */
   async function giveUp(): Promise<void> {
     if (running) await runner.settle(true);
+    await closeTraces();
     if (runner.state().live?.instance == null) await router.deregister();
     router.close();
     instances.close();
     await recorder.close();
+  }
+
+  /** Loaded only where a collector is named. */
+  async function traceAttempts(): Promise<() => Promise<void>> {
+    const { settings, problem } = readTraceSettings(process.env);
+    if (problem) log(problem, { level: 'warn' });
+    if (!settings) return async () => undefined;
+    const { openTraces } = await import('./main/traces.ts');
+    return openTraces({ app, version: VERSION, settings, contract, runner, secrets, clock, log });
   }
 
   async function stopApp(): Promise<void> {

@@ -40,7 +40,12 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-export interface AsyncCallOptions extends CallOptions {
+export interface AttemptCallOptions extends CallOptions {
+  /** The trace that asks: the header `traceparent` of W3C Trace Context. */
+  traceparent?: string;
+}
+
+export interface AsyncCallOptions extends AttemptCallOptions {
   /** Answer with the attempt's id as soon as it is queued, instead of waiting until it is decided. */
   async: true;
 }
@@ -49,9 +54,9 @@ export interface GreenroomClient {
   /** Where this client connects to, for people. */
   readonly address: string;
   /** Waits without a time limit until the attempt is decided: a deploy may take as long as its setup command does. */
-  deploy(body: DeployBody, options?: CallOptions): Promise<DeploySuccess | DryRun | Refusal>;
+  deploy(body: DeployBody, options?: AttemptCallOptions): Promise<DeploySuccess | DryRun | Refusal>;
   deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
-  rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  rollback(body?: RollbackBody, options?: AttemptCallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   status(options?: CallOptions): Promise<Status>;
   /** Stops deploys of the agent, or all, until `thaw`. This and the next six are served on the operator socket only, and refused as `forbidden` elsewhere. */
@@ -86,8 +91,9 @@ export interface GreenroomClient {
 export function createClient(address: Address): GreenroomClient {
   const where = describeAddress(address);
 
-  async function post(path: string, body: object, options: CallOptions & { async?: true } = {}): Promise<unknown> {
-    const headers = options.async ? { prefer: 'respond-async' } : {};
+  async function post(path: string, body: object, options: AttemptCallOptions & { async?: true } = {}): Promise<unknown> {
+    const { async, traceparent } = options;
+    const headers = { ...(async ? { prefer: 'respond-async' } : {}), ...(traceparent ? { traceparent } : {}) };
     const answer = await request(address, { method: 'POST', path, body, headers, ...signalOf(options) });
     const value = parse(where, answer);
     if (hasKey(value, 'success')) return value;
@@ -104,15 +110,18 @@ export function createClient(address: Address): GreenroomClient {
     return parse(where, answer);
   }
 
-  function deploy(body: DeployBody, options?: CallOptions): Promise<DeploySuccess | DryRun | Refusal>;
+  function deploy(body: DeployBody, options?: AttemptCallOptions): Promise<DeploySuccess | DryRun | Refusal>;
   function deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
-  async function deploy(body: DeployBody, options: CallOptions = {}): Promise<DeploySuccess | Accepted | DryRun | Refusal> {
+  async function deploy(body: DeployBody, options: AttemptCallOptions = {}): Promise<DeploySuccess | Accepted | DryRun | Refusal> {
     return (await post('/deploy', body, options)) as DeploySuccess | Accepted | DryRun | Refusal;
   }
 
-  function rollback(body?: RollbackBody, options?: CallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  function rollback(body?: RollbackBody, options?: AttemptCallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   function rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
-  async function rollback(body: RollbackBody = {}, options: CallOptions = {}): Promise<RollbackSuccess | Accepted | DryRun | Refusal> {
+  async function rollback(
+    body: RollbackBody = {},
+    options: AttemptCallOptions = {},
+  ): Promise<RollbackSuccess | Accepted | DryRun | Refusal> {
     return (await post('/rollback', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
   }
 

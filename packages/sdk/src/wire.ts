@@ -231,6 +231,8 @@ export interface AttemptView {
   duration_ms: number;
   steps: StepView[];
   origin?: Origin;
+  /** The trace that it belongs to, when whoever asked named one: the header `traceparent` of W3C Trace Context. */
+  traceparent?: string;
   approval?: ApprovalView;
   step?: StepName;
   code?: FailureCode;

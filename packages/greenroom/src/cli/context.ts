@@ -67,6 +67,12 @@ export class CliError extends Error {
   }
 }
 
+/** The trace that the command is part of, as build systems hand it down: the variable `TRACEPARENT`. */
+export function traceOf({ env }: Pick<Cli, 'env'>): { traceparent?: string } {
+  const { TRACEPARENT: traceparent } = env;
+  return traceparent ? { traceparent } : {};
+}
+
 /** Wraps the body of a command: its answer is the exit code, expected errors become a message (one JSON document with `--json`). */
 export function action<FLAGS extends { json?: boolean }, ARGS extends readonly unknown[]>(
   body: (cli: Cli, flags: FLAGS, ...args: ARGS) => Promise<Exit>,

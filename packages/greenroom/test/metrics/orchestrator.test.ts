@@ -7,18 +7,25 @@ import { METRICS } from '../../src/orchestrator/api/metric-definitions.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { receiver } from '../alerts/support.ts';
 import { prepareRig, type Rig, until } from '../e2e/rig.ts';
+import { type CollectedSpan, startCollector } from './collector.ts';
 import { checkLogLine } from './log-line.ts';
 import { type Family, parsePrometheus, sampleOf } from './prometheus.ts';
 
-test('metrics and log tell what was done, also after a kill -9', async (t) => {
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const CALLER = '00f067aa0ba902b7';
+
+test('metrics, log and traces tell what was done, also after a kill -9', async (t) => {
   const alerts = await receiver(t);
   const contract = { alert_targets: [{ type: 'webhook', url: alerts.url }], alert_after_failures: 1 };
-  const rig = await prepareRig(t, { contract });
+  const collector = await startCollector(t);
+  const rig = await prepareRig(t, { contract, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SERVICE_NAME: 'deploys' } });
   await rig.start(['--json']);
   const one = rig.commit({ name: 'one' });
   await rig.live(one);
   await rig.refused({ commit: rig.commit({ exits: 'by itself' }) }, { code: 'boot_exited' });
-  await rig.live(rig.commit({ name: 'two' }));
+  const two = rig.commit({ name: 'two' });
+  const traced = await rig.client.deploy({ commit: two }, { traceparent: `00-${TRACE}-${CALLER}-01` });
+  assert.ok(traced.success && 'id' in traced);
   await rig.client.rollback();
   await rig.client.deploy({ commit: 'f'.repeat(40) });
   assert.equal((await rig.cli(['reconcile'])).code, 0);
@@ -87,6 +94,30 @@ test('metrics and log tell what was done, also after a kill -9', async (t) => {
         assert.deepEqual(Object.keys(rest).sort(), [...(known[name]?.labels ?? [])].sort(), name);
       }
     }
+  });
+
+  await t.test("a deploy is a span of its caller's trace, with one span for each step", async () => {
+    const of = (id: string): CollectedSpan[] => collector.spans.filter(({ attributes }) => attributes['greenroom.attempt'] === id);
+    const expected = ['deploy', 'resolve', 'gate', 'prepare', 'boot', 'probe', 'promote', 'retire', 'publish'];
+    await until(
+      () => of(traced.id).length === expected.length,
+      () => `spans: ${of(traced.id).map(({ name }) => name)}`,
+    );
+    const [root, ...steps] = of(traced.id).sort((a, b) => expected.indexOf(a.name) - expected.indexOf(b.name));
+    assert.deepEqual(
+      [root, ...steps].map((it) => it?.name),
+      expected,
+    );
+    assert.deepEqual([root?.traceId, root?.parentSpanId, root?.error], [TRACE, CALLER, '']);
+    for (const step of steps) {
+      assert.deepEqual([step.traceId, step.parentSpanId], [TRACE, root?.spanId], step.name);
+      assert.ok(step.start >= (root?.start ?? 0n), step.name);
+    }
+    const { 'deployment.id': id, 'vcs.ref.head.revision': revision, 'greenroom.trigger': trigger } = root?.attributes ?? {};
+    assert.deepEqual([id, revision, trigger, root?.resource['service.name']], [traced.id, two, 'manual', 'deploys']);
+    const failed = collector.spans.find(({ name, error }) => name === 'deploy' && error !== '');
+    assert.equal(failed?.attributes['error.type'], 'boot_exited');
+    assert.equal((await rig.client.attempt(traced.id))?.traceparent, `00-${TRACE}-${CALLER}-01`);
   });
 
   await t.test('the journal gives the counters back', async () => {

@@ -1,7 +1,7 @@
 import { type DeployBody, TRIGGERS, type Trigger } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
-import { action, type Cli, CliError, EXIT } from '../context.ts';
+import { action, type Cli, CliError, EXIT, traceOf } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { git } from '../git.ts';
 import { runAttempt } from '../progress/run.ts';
@@ -27,7 +27,7 @@ export const deploy = buildCommand<DeployFlags, [commit?: string], Cli>({
       ...(flags.dryRun ? { dry_run: true } : {}),
       trigger: flags.trigger ?? 'manual',
     };
-    return await runAttempt(cli, client, 'deploy', () => client.deploy(body, { async: true }), flags.json);
+    return await runAttempt(cli, client, 'deploy', () => client.deploy(body, { async: true, ...traceOf(cli) }), flags.json);
   }),
   parameters: {
     positional: {

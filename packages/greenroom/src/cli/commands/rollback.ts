@@ -1,6 +1,6 @@
 import type { RollbackBody } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
-import { action, type Cli } from '../context.ts';
+import { action, type Cli, traceOf } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { runAttempt } from '../progress/run.ts';
 import { connect, findTarget } from '../target.ts';
@@ -18,7 +18,7 @@ export const rollback = buildCommand<RollbackFlags, [], Cli>({
       ...(flags.dryRun ? { dry_run: true } : {}),
       trigger: 'manual',
     };
-    return await runAttempt(cli, client, 'rollback', () => client.rollback(body, { async: true }), flags.json);
+    return await runAttempt(cli, client, 'rollback', () => client.rollback(body, { async: true, ...traceOf(cli) }), flags.json);
   }),
   parameters: {
     flags: {

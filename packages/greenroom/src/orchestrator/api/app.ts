@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Outcome } from '../core/commands.ts';
+import { parseTraceparent } from '../core/traceparent.ts';
 import type { Announcements } from '../runner/announcements.ts';
 import type { Measured } from '../runner/measured.ts';
 import type { Ask, Service } from '../runner/service.ts';
@@ -93,6 +94,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
     const parsed = parseAttempt(kind, await c.req.text());
     if ('refusal' in parsed) return refuse(c, 400, parsed.refusal);
     const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual', origin } = parsed.body;
+    const traceparent = c.req.header('traceparent');
     const asked: Ask = {
       kind,
       commit,
@@ -101,6 +103,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       caller: listener,
       trigger: listener === 'agent-socket' ? 'agent' : trigger,
       ...(origin ? { origin } : {}),
+      ...(traceparent && parseTraceparent(traceparent) ? { traceparent } : {}),
     };
     if (dry_run) {
       const plan = await service.dryRun(asked);

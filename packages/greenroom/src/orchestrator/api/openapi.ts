@@ -39,6 +39,13 @@ const PREFER: object = {
   schema: { type: 'string', examples: ['respond-async'] },
 };
 
+const TRACEPARENT: object = {
+  name: 'traceparent',
+  in: 'header',
+  description: "The caller's trace (W3C Trace Context), which the attempt's goes on with; one that is not valid is ignored.",
+  schema: { type: 'string', examples: ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'] },
+};
+
 /** Calls that only the operator's socket serves. */
 function operatorCall(summary: string, body: string, answer: string, more: Record<string, Media> = {}): Operation {
   return {
@@ -60,7 +67,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Deploy a commit or the head of a branch',
       description: 'Waits until the commit is live or refused, however long its setup takes.',
-      parameters: [PREFER],
+      parameters: [PREFER, TRACEPARENT],
       requestBody: { required: true, ...json(reference('DeployRequest'), 'What to deploy') },
       responses: {
         200: json({ anyOf: [reference('DeploySuccess'), reference('DryRun')] }, 'Live, or the plan of a dry run'),
@@ -73,7 +80,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Make the previous release live again',
       description: 'Ends a deploy that is not promoted yet. A rollback asked for while one is under way shares its outcome.',
-      parameters: [PREFER],
+      parameters: [PREFER, TRACEPARENT],
       requestBody: { required: false, ...json(reference('RollbackRequest'), 'May be empty') },
       responses: {
         200: json({ anyOf: [reference('RollbackSuccess'), reference('DryRun')] }, 'Live, or the plan of a dry run'),

@@ -145,6 +145,7 @@ export const attemptView = z
     duration_ms: z.number(),
     steps: z.array(stepView),
     origin: origin.optional(),
+    traceparent: z.string().optional().meta({ description: 'The trace that the attempt belongs to, when whoever asked for it named one.' }),
     approval: approval.optional(),
     step: step.optional(),
     code: z.enum(FAILURE_CODES).optional(),

@@ -53,6 +53,7 @@ function add(history: History, request: Request, touched: Set<string>): void {
     duration_ms: 0,
     steps: [],
     ...(request.origin ? { origin: request.origin } : {}),
+    ...(request.traceparent ? { traceparent: request.traceparent } : {}),
   });
 }
 

@@ -16,6 +16,8 @@ export interface Request {
   human_head?: string;
   /** The turn of the chat that asked for it. */
   origin?: Origin;
+  /** The trace of whoever asked, as W3C's header has it. */
+  traceparent?: string;
   at: number;
 }
 
