@@ -71,7 +71,7 @@ async function emit(name: string, folder: string): Promise<void> {
   await rm(configFile);
 }
 
-/** The chat element's modules as browsers load them, and its files that are not code. */
+/** The modules of the chat element and of the dashboard as browsers load them, and their files that are not code. */
 async function emitElement(folder: string): Promise<void> {
   const source = join(root, 'packages', 'greenroom', 'ui');
   const target = join(folder, 'dist', 'ui');
@@ -88,7 +88,8 @@ async function emitElement(folder: string): Promise<void> {
   );
   await runOrThrow(join(root, 'node_modules', '.bin', 'tsc'), ['-p', configFile], root);
   await rm(configFile);
-  for (const file of ['index.html', join('assets', 'page.css')]) await cp(join(source, file), join(target, file));
+  for (const file of ['index.html', 'dashboard.html', join('assets', 'page.css'), join('assets', 'dashboard.css')])
+    await cp(join(source, file), join(target, file));
 }
 
 /** package.json, README, licence and files that are not code. */

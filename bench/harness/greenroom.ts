@@ -18,6 +18,8 @@ export interface GreenroomOptions {
   apiPort: number;
   /** The app's name; by default the command line chooses one. */
   app?: string;
+  /** Greenroom's home, for several apps of one machine; by default one of this run's own. */
+  home?: string;
   /** More variables for the orchestrator's environment. */
   env?: Record<string, string>;
 }
@@ -42,13 +44,16 @@ export interface Greenroom {
 }
 
 /** Prepares a Greenroom of its own for one app; `start` runs it, by the command line, as a user would. */
-export function prepareGreenroom({ root, contract, repo, apiPort, app, env: more = {} }: GreenroomOptions): Greenroom {
-  const [home, data, logFile, contractFile] = [
-    join(root, 'home'),
-    join(root, 'data'),
-    join(root, 'orchestrator.log'),
-    join(root, 'app.contract.json'),
-  ];
+export function prepareGreenroom({
+  root,
+  contract,
+  repo,
+  apiPort,
+  app,
+  home = join(root, 'home'),
+  env: more = {},
+}: GreenroomOptions): Greenroom {
+  const [data, logFile, contractFile] = [join(root, 'data'), join(root, 'orchestrator.log'), join(root, 'app.contract.json')];
   mkdirSync(root, { recursive: true });
   writeFileSync(contractFile, JSON.stringify(contract, null, 2));
   const env = { ...process.env, ...more, GREENROOM_HOME: home, NO_COLOR: '1' };

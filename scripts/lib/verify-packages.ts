@@ -37,10 +37,13 @@ export async function verifyPackages(tarballs: string[], version: string): Promi
         install,
       ),
     );
-    await step('the chat element is there', async () => {
-      const assets = join(install, 'node_modules', 'greenroom', 'dist', 'agent', 'chat', 'assets.js');
-      const look = `const { openAssets } = await import(${JSON.stringify(assets)}); console.log(openAssets().get('chat.js').body.toString());`;
-      assert.match(await runOrThrow(process.execPath, ['--input-type=module', '-e', look], install), /element\.js/);
+    await step('the chat element and the dashboard are there', async () => {
+      const assets = join(install, 'node_modules', 'greenroom', 'dist', 'ui-files.js');
+      const look = `const { openAssets } = await import(${JSON.stringify(assets)}); console.log(openAssets('chat').get('chat.js').body.toString(), openAssets('dashboard').get('dashboard.js').body.toString());`;
+      assert.match(
+        await runOrThrow(process.execPath, ['--input-type=module', '-e', look], install),
+        /element\.js[\s\S]*dashboard\/page\.js/,
+      );
     });
     await step('greenroom-conformance --list', async () => assert.match(await command('greenroom-conformance', '--list'), /START-1/));
 

@@ -118,6 +118,11 @@ const zones: Zone[] = [
     forbidden: ['../../orchestrator/layout.ts', '../../cli/terminal.ts', '../../registry/index.ts', '../../main.ts', '@stricli/core'],
   },
   {
+    file: `${greenroom}/dashboard/fleet.ts`,
+    allowed: ['./sampler.ts', '../proc.ts', '../changes.ts', '../ui-files.ts', '@greenroom/sdk/client', 'hono', 'zod'],
+    forbidden: ['../registry/index.ts', '../orchestrator/layout.ts', '../cli/context.ts', '../agent/chat.ts', '../main.ts'],
+  },
+  {
     file: `${greenroom}/registry/index.ts`,
     allowed: ['../home.ts', '../proc.ts', '../orchestrator/layout.ts', '@greenroom/sdk/client'],
     forbidden: ['../orchestrator/runner.ts', '../cli/main.ts', '../orchestrator/ports.ts', '../orchestrator/core/contract.ts', 'zod'],

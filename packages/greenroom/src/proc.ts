@@ -15,6 +15,8 @@ export interface ProcessStat {
   group: number;
   session: number;
   startTicks: number;
+  /** Processor time that it has used, in clock ticks. */
+  cpuTicks: number;
 }
 
 /** Undefined when there is no such process (any more). Zombies are answered, see `isRunning`. */
@@ -24,7 +26,15 @@ export function readStat(pid: number): ProcessStat | undefined {
   // The command name stands in parentheses and may itself hold spaces and parentheses: the last one closes it.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const number = (index: number): number => Number(fields[index] ?? 0);
-  return { pid, state: fields[0] ?? '', parent: number(1), group: number(2), session: number(3), startTicks: number(19) };
+  return {
+    pid,
+    state: fields[0] ?? '',
+    parent: number(1),
+    group: number(2),
+    session: number(3),
+    startTicks: number(19),
+    cpuTicks: number(11) + number(12),
+  };
 }
 
 /** False for zombies and the dead: they hold neither ports nor files. */

@@ -4,20 +4,20 @@
  */
 import type { ChatState, ChatTurn } from '@greenroom/sdk/chat';
 import type { GreenroomClient } from '@greenroom/sdk/client';
+import { createChanges } from '../changes.ts';
+import { type Listening, listenOnPort, listenOnSocket } from '../listen.ts';
+import type { Assets } from '../ui-files.ts';
 import type { Listener } from './chat/access.ts';
 import { type ChatAppOptions, createChatApp } from './chat/app.ts';
-import type { Assets } from './chat/assets.ts';
-import { createChanges } from './chat/changes.ts';
 import type { AskApp } from './chat/endpoint.ts';
 import { createLimits } from './chat/limits.ts';
-import { type Listening, listenOnPort, listenOnSocket } from './chat/listen.ts';
 import { followOrchestrator } from './chat/orchestrator.ts';
 import type { Tokens } from './chat/tokens.ts';
 import { keepTurns } from './chat/turn-keeper.ts';
 import type { Transcript, Turn } from './transcript.ts';
 
+export { CannotListenError } from '../listen.ts';
 export { createAskApp } from './chat/endpoint.ts';
-export { ChatListenError } from './chat/listen.ts';
 export { createTokens, MIN_TOKEN_CHARACTERS, type TokenValues, tokenProblems } from './chat/tokens.ts';
 
 export interface ChatOptions
@@ -54,7 +54,7 @@ export interface ChatService {
   close(): Promise<void>;
 }
 
-/** Rejects with `ChatListenError` when it cannot listen. */
+/** Rejects with `CannotListenError` when it cannot listen. */
 export async function serveChat(options: ChatOptions): Promise<ChatService> {
   const { transcript, client, log } = options;
   const changes = createChanges();
@@ -87,10 +87,10 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
   try {
     const { socket, appSocket, tcp } = options.listen;
     const serving = (listener: Listener, loopback = false) => createChatApp(shared, listener, loopback).fetch;
-    if (socket !== undefined) listening.push(await listenOnSocket(serving('proxy'), socket));
-    if (tcp) listening.push(await listenOnPort(serving(tcp.open ? 'open' : 'tcp', isLoopback(tcp.host)), tcp.host, tcp.port));
+    if (socket !== undefined) listening.push(await listenOnSocket('chat', serving('proxy'), socket));
+    if (tcp) listening.push(await listenOnPort('chat', serving(tcp.open ? 'open' : 'tcp', isLoopback(tcp.host)), tcp.host, tcp.port));
     // Last: who waits for it takes it for a sign that everything is there.
-    if (appSocket !== undefined) listening.push(await listenOnSocket(serving('app'), appSocket));
+    if (appSocket !== undefined) listening.push(await listenOnSocket('chat', serving('app'), appSocket));
   } catch (error) {
     await close();
     throw error;

@@ -15,6 +15,7 @@ import { apps } from './commands/apps.ts';
 import { chat } from './commands/chat.ts';
 import { completion } from './commands/completion.ts';
 import { conversations } from './commands/conversations.ts';
+import { dashboard } from './commands/dashboard.ts';
 import { demoAgent } from './commands/demo-agent.ts';
 import { deny } from './commands/deny.ts';
 import { deploy } from './commands/deploy.ts';
@@ -61,6 +62,7 @@ export function buildCli(): Application<Cli> {
       conversations,
       alert,
       chat,
+      dashboard,
       schema,
       completion,
       demoAgent,

@@ -55,7 +55,7 @@ test('an environment entry is found whole or not at all', () => {
 test('a group whose number went to another process is not ours', () => {
   // Above the kernel's largest pid, so that no such process exists.
   const [leader, child] = [5_000_000, 5_000_001];
-  const stat = { state: 'S', parent: 1, group: leader, session: leader };
+  const stat = { state: 'S', parent: 1, group: leader, session: leader, cpuTicks: 0 };
   const ours = { ...stat, pid: child, startTicks: 20 };
   const members = (startTicks: number): number[] => {
     const table = new Map([
@@ -69,6 +69,6 @@ test('a group whose number went to another process is not ours', () => {
 });
 
 test('a zombie is not a member', () => {
-  const zombie = { pid: 5_000_000, state: 'Z', parent: 1, group: 5_000_000, session: 5_000_000, startTicks: 10 };
+  const zombie = { pid: 5_000_000, state: 'Z', parent: 1, group: 5_000_000, session: 5_000_000, startTicks: 10, cpuTicks: 0 };
   assert.deepEqual(findMembers(createFamily(zombie.pid, 10, 'X=y'), new Map([[zombie.pid, zombie]])), []);
 });

@@ -1,30 +1,36 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import { openAssets } from '../../src/agent/chat/assets.ts';
+import { openAssets } from '../../src/ui-files.ts';
 
-const assets = openAssets();
+const assets = openAssets('chat');
 const text = (path: string): string => assets.get(path)?.body.toString() ?? '';
 
-test('every module that one names is there, as JavaScript, and nothing names a package', () => {
-  const open = ['chat.js'];
-  const seen = new Set<string>();
-  for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    if (seen.has(path)) continue;
-    seen.add(path);
-    const asset = assets.get(path);
-    assert.ok(asset, path);
-    assert.equal(asset.type, 'text/javascript; charset=utf-8');
-    for (const [, from, bare] of asset.body
-      .toString()
-      .matchAll(/\b(?:import|export)\b[^'"`;()=]*?\bfrom\s*["']([^"'\n]+)["']|^import\s*["']([^"'\n]+)["']/gm)) {
-      const target = from ?? bare ?? '';
-      assert.match(target, /^\.{1,2}\/.*\.js$/, `${path} imports ${target}`);
-      open.push(new URL(target, `http://x/${path}`).pathname.slice(1));
+for (const [page, files, most] of [
+  ['chat', assets, 60],
+  ['dashboard', openAssets('dashboard'), 50],
+] as const) {
+  test(`every module that one of the ${page} names is there, as JavaScript, and nothing names a package`, () => {
+    const open = [`${page}.js`];
+    const seen = new Set<string>();
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const asset = files.get(path);
+      assert.ok(asset, path);
+      assert.equal(asset.type, 'text/javascript; charset=utf-8');
+      for (const [, from, bare] of asset.body
+        .toString()
+        .matchAll(/\b(?:import|export)\b[^'"`;()=]*?\bfrom\s*["']([^"'\n]+)["']|^import\s*["']([^"'\n]+)["']/gm)) {
+        const target = from ?? bare ?? '';
+        assert.match(target, /^\.{1,2}\/.*\.js$/, `${path} imports ${target}`);
+        open.push(new URL(target, `http://x/${path}`).pathname.slice(1));
+      }
     }
-  }
-  assert.ok(seen.size > 40, `${seen.size} modules`);
-  assert.ok([...seen].some((path) => path.endsWith('/vendor/preact.js')));
-});
+    // What the other page alone needs is not sent.
+    assert.ok(seen.size > 25 && seen.size < most, `${seen.size} modules`);
+    assert.ok([...seen].some((path) => path.endsWith('/vendor/preact.js')));
+  });
+}
 
 test('the page and its style', () => {
   const style = /href="\.\/(assets\/[^"]+\.css)"/.exec(text(''))?.[1] ?? '';

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ChatConversation, ChatEvent, ChatEventBody, ChatRefusal, ChatSession, ChatState, ChatUser } from '@greenroom/sdk/chat';
-import { openAssets } from '../../src/agent/chat/assets.ts';
+import { openAssets } from '../../src/ui-files.ts';
 
 export interface Call {
   method: string;
@@ -53,7 +53,7 @@ export const CHAT_PATH = '/.greenroom';
 export const LIVE = 'a1b2c3d4e5f60718293a4b5c6d7e8f9012345678';
 export const PREVIOUS = '0f1e2d3c4b5a69788796a5b4c3d2e1f001234567';
 
-const assets = openAssets();
+const assets = openAssets('chat');
 
 export async function startFixture(): Promise<Fixture> {
   const conversations = new Map<string, { info: ChatConversation; events: ChatEvent[] }>();

@@ -1,8 +1,10 @@
 /** The chat service's HTTP interface (`@greenroom/sdk/chat`) as functions. A refusal is a value, and so is a network that does not answer. */
 import type { ChatConversation, ChatPage, ChatPost, ChatPosted, ChatRefusal, ChatSession } from '@greenroom/sdk/chat';
+import { type Answer as Answered, answered, CALL_TIMEOUT_MS } from './answer.ts';
 
-/** `status` is 0 when no answer came. */
-export type Answer<T> = { ok: true; value: T } | { ok: false; status: number; refusal: ChatRefusal };
+export { isTemporary } from './answer.ts';
+
+export type Answer<T> = Answered<T, ChatRefusal>;
 
 export interface Api {
   session(): Promise<Answer<ChatSession>>;
@@ -25,9 +27,7 @@ export interface Api {
   rollBack(conversation: string): Promise<Answer<unknown>>;
 }
 
-/** No call may hang for ever on a connection that died without a word. */
-const CALL_TIMEOUT_MS = 20_000;
-const UNREACHABLE = 'The chat service does not answer. Check the connection; it is tried again.';
+const SERVICE = 'The chat service';
 
 /** `endpoint` is the address of the chat path, without a slash at its end. */
 export function createApi(endpoint: string): Api {
@@ -37,6 +37,7 @@ export function createApi(endpoint: string): Api {
     const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
     const payload = method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) };
     return answered(
+      SERVICE,
       () =>
         fetch(`${endpoint}/api${path}`, {
           method,
@@ -59,6 +60,7 @@ export function createApi(endpoint: string): Api {
     page: (id, before) => call('GET', `/conversations/${part(id)}/events?limit=300${before === undefined ? '' : `&before=${before}`}`),
     stream: (id, after, signal) =>
       answered(
+        SERVICE,
         () =>
           fetch(`${endpoint}/api/conversations/${part(id)}/stream?after=${after}`, {
             headers: { accept: 'text/event-stream', 'last-event-id': String(after) },
@@ -76,30 +78,4 @@ export function createApi(endpoint: string): Api {
     deny: (attempt, reason) => call('POST', `/attempts/${part(attempt)}/deny`, reason ? { reason } : {}),
     rollBack: (conversation) => call('POST', '/rollback', { conversation }),
   };
-}
-
-async function answered<T>(ask: () => Promise<Response>, read: (response: Response) => Promise<T>): Promise<Answer<T>> {
-  try {
-    const response = await ask();
-    if (response.ok) return { ok: true, value: await read(response) };
-    return { ok: false, status: response.status, refusal: await refusalOf(response) };
-  } catch (error) {
-    // fetch throws for every kind of broken connection, and JSON for an answer that was cut off.
-    return {
-      ok: false,
-      status: 0,
-      refusal: { code: 'unavailable', error: error instanceof SyntaxError ? `${UNREACHABLE} (unreadable answer)` : UNREACHABLE },
-    };
-  }
-}
-
-async function refusalOf(response: Response): Promise<ChatRefusal> {
-  const body: unknown = await response.json().catch(() => null);
-  if (typeof body === 'object' && body !== null && 'error' in body && typeof body.error === 'string') return body as ChatRefusal;
-  return { code: 'internal_error', error: `The chat service answered with status ${response.status}.` };
-}
-
-/** Whether the same call may succeed later without anybody doing anything. */
-export function isTemporary(answer: { status: number }): boolean {
-  return answer.status === 0 || answer.status === 429 || answer.status >= 500;
 }

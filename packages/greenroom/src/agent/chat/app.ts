@@ -1,11 +1,11 @@
 import type { ChatSession, ChatState } from '@greenroom/sdk/chat';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import type { Changes } from '../../changes.ts';
+import { type Assets, assetResponse } from '../../ui-files.ts';
 import type { Transcript } from '../transcript.ts';
 import { type Access, type Identified, identify, type Listener } from './access.ts';
 import { answerRefusal, type ChatContext, type ChatEnv, type Refused, refused, tooMany } from './answers.ts';
-import type { Assets } from './assets.ts';
-import type { Changes } from './changes.ts';
 import { addConversationCalls, NO_CONVERSATION } from './conversations.ts';
 import { addDecisionCalls, type DecisionCalls } from './decisions.ts';
 import { API_HEADERS, addressOf, PAGE_HEADERS, refusedOrigin, refusedRequest } from './guard.ts';
@@ -16,8 +16,6 @@ import { addTurnCalls } from './turns.ts';
 
 /** More than a message of the largest size takes as JSON, however it is escaped. */
 const MAX_BODY_BYTES = 512 * 1024;
-/** Named, and not as what is never wanted. */
-const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
 
 export interface ChatAppOptions {
   app: string;
@@ -125,14 +123,7 @@ export function createChatApp(options: ChatAppOptions, listener: Listener, loopb
   function asset(c: ChatContext): Response {
     const found = assets.get(c.req.path);
     if (!found) return answerRefusal(c, refused(404, 'not_found', 'There is no such file.'));
-    const headers = { ...PAGE_HEADERS, etag: found.etag, 'cache-control': found.cacheControl, vary: 'accept-encoding' };
-    const known = (c.req.header('if-none-match') ?? '').split(',').some((tag) => tag.trim().replace(/^W\//, '') === found.etag);
-    if (known) return c.body(null, 304, headers);
-    if (found.gzip && TAKES_GZIP.test(c.req.header('accept-encoding') ?? '')) {
-      const packed = { 'content-type': found.type, 'content-encoding': 'gzip', etag: `W/${found.etag}` };
-      return c.body(new Uint8Array(found.gzip), 200, { ...headers, ...packed });
-    }
-    return c.body(new Uint8Array(found.body), 200, { ...headers, 'content-type': found.type });
+    return assetResponse(found, c.req.raw.headers, PAGE_HEADERS);
   }
 
   function tooManyFrom(c: ChatContext): Refused | null {

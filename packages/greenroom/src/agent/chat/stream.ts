@@ -1,6 +1,6 @@
 import type { ChatEvent, ChatState } from '@greenroom/sdk/chat';
+import type { Changes } from '../../changes.ts';
 import type { Transcript } from '../transcript.ts';
-import type { Changes } from './changes.ts';
 
 /** A comment now and then, so that nothing on the way takes the connection for dead. */
 const HEARTBEAT_MS = 15_000;

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createClient } from '@greenroom/sdk/client';
-import { openAssets } from '../../agent/chat/assets.ts';
-import { ChatListenError, type ChatService, serveChat } from '../../agent/chat.ts';
+import { CannotListenError, type ChatService, serveChat } from '../../agent/chat.ts';
 import { mayBeginTurn } from '../../agent/limits.ts';
 import type { AgentSettings } from '../../agent/settings.ts';
 import type { Transcript } from '../../agent/transcript.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
+import { openAssets } from '../../ui-files.ts';
 import { type AgentSetup, agentSetup } from '../agent/setup.ts';
 import { type Cli, CliError, EXIT } from '../context.ts';
 import type { Target } from '../target.ts';
@@ -59,7 +59,7 @@ async function serve(cli: Cli, setup: AgentSetup, flags: ServiceFlags, held: Hel
       keepDays: settings.keep_days,
       transcript,
       client: createClient({ socket: layout.operatorSocket }),
-      assets: openAssets(),
+      assets: openAssets('chat'),
       access,
       listen: {
         ...(provable && held.socket !== undefined ? { socket: held.socket } : {}),
@@ -77,7 +77,7 @@ async function serve(cli: Cli, setup: AgentSetup, flags: ServiceFlags, held: Hel
     cli.say(readySentence(target.app.name, settings, contract.port, flags, provable));
     return service;
   } catch (error) {
-    if (error instanceof ChatListenError) throw new CliError(EXIT.failed, 'cannot_listen', error.message);
+    if (error instanceof CannotListenError) throw new CliError(EXIT.failed, 'cannot_listen', error.message);
     throw error;
   }
 }

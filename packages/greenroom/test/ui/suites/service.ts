@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createClient } from '@greenroom/sdk/client';
-import { openAssets } from '../../../src/agent/chat/assets.ts';
 import { type ChatService, createTokens, serveChat } from '../../../src/agent/chat.ts';
 import { openTranscript, type Transcript } from '../../../src/agent/transcript.ts';
+import { openAssets } from '../../../src/ui-files.ts';
 import { standInOrchestrator } from '../../agent/chat/orchestrator.ts';
 import { composer, gone, type Play } from '../stage.ts';
 
@@ -76,7 +76,7 @@ function serve(root: string, transcript: Transcript, port: number): Promise<Chat
     reap: async () => undefined,
     transcript,
     client: createClient({ socket: at('operator.sock') }),
-    assets: openAssets(),
+    assets: openAssets('chat'),
     access: { tokens: createTokens({ chat: 'the-token-of-this-test', approve: '' }), askApp: null },
     listen: { socket: at('chat.sock'), appSocket: at('chat-app.sock'), tcp: { host: '127.0.0.1', port, open: false } },
     startRunner: () => undefined,

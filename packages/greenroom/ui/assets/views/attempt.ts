@@ -1,34 +1,14 @@
 /** A deploy or rollback as it goes: its steps, what refused it, and what a person can do about it. */
-import type { AttemptView, Evidence, StepName, StepStatus, StepView } from '@greenroom/sdk/wire';
-import { duration, inertLine, shortCommit } from '../text.ts';
+import type { AttemptView } from '@greenroom/sdk/wire';
+import { duration, shortCommit } from '../text.ts';
 import { useContext, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
 import { ApprovalBar } from './approval.ts';
+import { Bar, nameOf, outcome, Proof, Steps } from './attempt-parts.ts';
 import { SurroundingsContext, useShared } from './context.ts';
 import { html } from './html.ts';
-import { Icon, type IconName } from './icons.ts';
-import { ConfirmButton, Line, Output } from './parts.ts';
-
-/** What each step does, for those who do not know its name. */
-const MEANING: Record<StepName, string> = {
-  resolve: 'find the commit',
-  gate: 'check what may go live',
-  prepare: 'check it out',
-  boot: 'start it',
-  probe: 'try it',
-  promote: 'make it live',
-  retire: 'let the old version finish',
-  publish: 'push it',
-  watch: 'keep an eye on it',
-};
-const ICONS: Record<StepStatus, { icon: IconName; word: string }> = {
-  pending: { icon: 'dot', word: 'to do' },
-  running: { icon: 'clock', word: 'running' },
-  succeeded: { icon: 'check', word: 'done' },
-  failed: { icon: 'close', word: 'failed' },
-  skipped: { icon: 'minus', word: 'skipped' },
-};
-const NOT_REACHED = { icon: 'minus', word: 'not reached' } as const;
+import { Icon } from './icons.ts';
+import { ConfirmButton, Line } from './parts.ts';
 
 export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
   const [open, setOpen] = useState<boolean | null>(null);
@@ -45,7 +25,7 @@ export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
       <span class=${`chip ${tone}`}>${word}</span>
     </header>
     <${Bar} steps=${attempt.steps} />
-    ${isOpen ? html`<ol class="steps">${attempt.steps.map((step) => html`<${Step} key=${step.step} step=${step} over=${failed} />`)}</ol>` : null}
+    ${isOpen ? html`<${Steps} steps=${attempt.steps} over=${failed} />` : null}
     ${attempt.error ? html`<p class="failure"><strong><${Line} text=${attempt.error} /></strong>${attempt.code ? html` <code>${attempt.code}</code>` : null}</p>` : null}
     ${attempt.evidence ? html`<${Proof} evidence=${attempt.evidence} />` : null}
     ${attempt.approval ? html`<${ApprovalBar} attempt=${attempt.id} approval=${attempt.approval} />` : null}
@@ -55,68 +35,6 @@ export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
       <${RollBack} attempt=${attempt} />
     </footer>
   </section>`;
-}
-
-function nameOf(attempt: AttemptView): string {
-  return `${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} ${shortCommit(attempt.commit)}`;
-}
-
-function outcome(attempt: AttemptView, liveCommit: string): { word: string; tone: 'busy' | 'good' | 'bad' | 'wait' | 'done' } {
-  if (attempt.approval?.state === 'waiting' && attempt.status === 'running') return { word: 'Waits for approval', tone: 'wait' };
-  switch (attempt.status) {
-    case 'queued':
-      return { word: 'Queued', tone: 'wait' };
-    case 'running':
-      return { word: attempt.promoted ? 'Live, finishing' : attempt.kind === 'rollback' ? 'Rolling back' : 'Deploying', tone: 'busy' };
-    case 'succeeded':
-      if (liveCommit !== '' && liveCommit !== attempt.commit) return { word: 'Was live', tone: 'done' };
-      return attempt.steps.some((step) => step.step === 'watch' && step.status === 'running')
-        ? { word: 'Live, watched', tone: 'good' }
-        : { word: 'Live', tone: 'good' };
-    case 'failed':
-      if (attempt.approval?.state === 'denied') return { word: 'Denied', tone: 'bad' };
-      return { word: attempt.kind === 'rollback' ? 'Not rolled back' : 'Not deployed', tone: 'bad' };
-    case 'rolled_back':
-      return { word: 'Rolled back', tone: 'bad' };
-  }
-}
-
-function Bar({ steps }: { steps: StepView[] }): VNode {
-  return html`<div class="bar" aria-hidden="true">${steps.map((step) => html`<i class=${step.status} />`)}</div>`;
-}
-
-function Step({ step, over }: { step: StepView; over: boolean }): VNode {
-  const { icon, word } = over && step.status === 'pending' ? NOT_REACHED : ICONS[step.status];
-  return html`<li class=${step.status}>
-    <${Icon} name=${icon} />
-    <span class="step-name">${step.step}<span class="sr"> ${word}</span></span>
-    <span class="step-detail">${step.error ? html`<${Line} text=${step.error} />` : step.detail ? html`<${Line} text=${step.detail} />` : MEANING[step.step]}</span>
-    <span class="faint">${step.duration_ms > 0 ? duration(step.duration_ms) : ''}</span>
-  </li>`;
-}
-
-/** What supports a failure, each part only when there is one. */
-function Proof({ evidence }: { evidence: Evidence }): VNode {
-  const { request, log_tail: log } = evidence;
-  const place = evidence.file ? `${evidence.file}${evidence.line ? `:${evidence.line}` : ''}` : '';
-  const rows: [string, string][] = [
-    ['Rule', evidence.rule ?? ''],
-    ['Place', place],
-    ['Fingerprint', evidence.fingerprint ?? ''],
-    ['Commit', evidence.commit ? shortCommit(evidence.commit) : ''],
-    ['Command', evidence.command ?? ''],
-    ['Ended', evidence.exit?.description ?? ''],
-    ['Request', request ? `${request.method} ${request.url}` : ''],
-    ['Expected', request?.expected ?? ''],
-    ['Got', request ? [request.status ? `status ${request.status}` : '', request.error ?? ''].filter(Boolean).join(', ') : ''],
-    ['Log', evidence.log_file ?? ''],
-  ];
-  return html`<div class="proof">
-    ${evidence.remedy ? html`<p class="remedy"><${Icon} name="info" /> <${Line} text=${evidence.remedy} /></p>` : null}
-    <dl>${rows.filter(([, value]) => value).map(([name, value]) => html`<dt>${name}</dt><dd><bdi>${inertLine(value)}</bdi></dd>`)}</dl>
-    ${request?.body ? html`<p class="label">Answer</p><${Output} text=${request.body} label="Answer to the request" />` : null}
-    ${log && log.length > 0 ? html`<p class="label">Last lines of its output</p><${Output} text=${log.join('\n')} label="Last lines of the log" />` : null}
-  </div>`;
 }
 
 /** Only for what is live now, and only back to something. */

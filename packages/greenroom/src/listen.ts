@@ -15,26 +15,29 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** The service cannot listen. The message is a sentence for the operator. */
-export class ChatListenError extends Error {
-  override readonly name = 'ChatListenError';
+/** A service cannot listen. The message is a sentence for the operator. */
+export class CannotListenError extends Error {
+  override readonly name = 'CannotListenError';
 }
 
+/** What listens, for messages. */
+type Who = 'chat' | 'dashboard';
+
 /** Listens on a socket for this user alone. A file that is there is stale: the caller holds the service's lock. */
-export async function listenOnSocket(fetch: Fetch, path: string): Promise<Listening> {
+export async function listenOnSocket(who: Who, fetch: Fetch, path: string): Promise<Listening> {
   await rm(path, { force: true });
   const before = process.umask(0o177);
   // It is bound, with its mode, before this call returns; what is awaited is only being told.
-  const started = listening(fetch, { path }, `its socket ${path}`);
+  const started = listening(fetch, { path }, `The ${who} cannot listen on its socket ${path}`);
   process.umask(before);
   return await started;
 }
 
-export async function listenOnPort(fetch: Fetch, host: string, port: number): Promise<Listening> {
-  return await listening(fetch, { host, port }, `${host}:${port}`);
+export async function listenOnPort(who: Who, fetch: Fetch, host: string, port: number): Promise<Listening> {
+  return await listening(fetch, { host, port }, `The ${who} cannot listen on ${host}:${port}`);
 }
 
-async function listening(fetch: Fetch, where: { path: string } | { host: string; port: number }, name: string): Promise<Listening> {
+async function listening(fetch: Fetch, where: { path: string } | { host: string; port: number }, problem: string): Promise<Listening> {
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, getRequestListener(fetch));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -44,7 +47,7 @@ async function listening(fetch: Fetch, where: { path: string } | { host: string;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === 'EADDRINUSE' ? 'it is in use; choose another with --port' : (error as Error).message;
-    throw new ChatListenError(`The chat cannot listen on ${name}: ${why}.`);
+    throw new CannotListenError(`${problem}: ${why}.`);
   }
   server.off('error', reject);
   const address = server.address() as AddressInfo | string | null;
