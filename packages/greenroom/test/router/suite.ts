@@ -1,6 +1,7 @@
 /** What every router does, whatever proxy it stands for; run against the real program of each. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -236,6 +237,8 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     const door = http.createServer((request, response) => void chat.emit('request', request, response)).listen(socket);
     t.after(() => door.close());
     await once(door, 'listening');
+    // As the chat service does where the proxy is another user's.
+    await chmod(socket, 0o666);
     for (const path of ['/.greenroom', '/.greenroom/', '/.greenroom/api/x?y=%2f'])
       assert.equal((await fetchOnce(setting.port, path)).body, `chat ${path}`);
     for (const path of ['/', '/.greenroomX', '/.greenroom%2fapi', '/.Greenroom/', '/a/.greenroom/'])

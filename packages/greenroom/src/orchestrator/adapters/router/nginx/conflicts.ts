@@ -1,0 +1,63 @@
+import { createServer } from 'node:net';
+import { portOwner } from '../../../../port-owner.ts';
+import { portOf } from '../../../core/contract-router.ts';
+import { RouterError } from '../router-error.ts';
+import type { Header, NginxSetting } from './setting.ts';
+
+/**
+ * What keeps an app from its ports and routes, as a sentence that names both parties: another app, or another program; null when nothing does. `own` is what
+ * nginx serves for the app already, and is not looked at again.
+ */
+export async function conflictOf(setting: NginxSetting, others: readonly Header[], own: Header | null): Promise<RouterError | null> {
+  return conflictWithApps(setting, others) ?? (await conflictWithPrograms(setting, others, own));
+}
+
+function conflictWithApps({ app, port, internalPort, routes }: NginxSetting, others: readonly Header[]): RouterError | null {
+  const ports = [port, internalPort].filter((it) => it > 0);
+  for (const other of others) {
+    const theirs = new Set([...other.ports, ...other.routes.map((route) => route.port)]);
+    const shared = ports.find((it) => theirs.has(it)) ?? routes.map(portOf).find((it) => other.ports.includes(it));
+    if (shared !== undefined) return new RouterError('port_in_use', `port ${shared}, which app "${app}" wants, is app "${other.app}"'s`);
+    for (const route of routes) {
+      const { host = '', path = '', tls } = route;
+      const same = other.routes.filter((it) => it.port === portOf(route));
+      const name = `${host || 'every host'}:${portOf(route)}${path}`;
+      if (same.some((it) => it.host === host && it.path === path))
+        return new RouterError('route_taken', `the route ${name}, which app "${app}" wants, is app "${other.app}"'s already`);
+      if (same.some((it) => it.tls !== (tls !== undefined)))
+        return new RouterError(
+          'route_taken',
+          `the route ${name} of app "${app}" has ${tls ? '' : 'no '}tls, but app "${other.app}" has routes on that port that differ`,
+        );
+    }
+  }
+  return null;
+}
+
+async function conflictWithPrograms(setting: NginxSetting, others: readonly Header[], own: Header | null): Promise<RouterError | null> {
+  const { app, port, internalPort, routes } = setting;
+  const known = new Set([
+    ...(own ? [...own.ports, ...own.routes.map((it) => it.port)] : []),
+    ...others.flatMap((it) => it.routes.map((route) => route.port)),
+  ]);
+  const exclusive = [port, internalPort].filter((it) => it > 0);
+  for (const wanted of [...exclusive, ...new Set(routes.map(portOf))]) {
+    if (known.has(wanted) || !(await isTaken(wanted))) continue;
+    const owner = await portOwner(wanted);
+    const isNginx = owner.startsWith('"nginx: ');
+    // Ports such as 80 are for all that nginx serves.
+    if (isNginx && !exclusive.includes(wanted)) continue;
+    const advice = isNginx ? ': it is in a part of its configuration that is your own' : '';
+    return new RouterError('port_in_use', `port ${wanted}, which app "${app}" wants, is taken by ${owner}${advice}`);
+  }
+  return null;
+}
+
+/** False also when this user may not try: nginx then finds out. */
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EADDRINUSE'));
+    server.listen(port, () => server.close(() => resolve(false)));
+  });
+}
