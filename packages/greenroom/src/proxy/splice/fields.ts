@@ -101,6 +101,13 @@ export function readFields(bytes: Buffer, start: number, end: number, into: Fiel
   }
 }
 
+/** Whether there is a tab around the value: white space by the grammar, but not for every recipient. */
+export function hasTab(bytes: Buffer, places: Int32Array, row: number): boolean {
+  for (let i = (places[row + AT.nameEnd] as number) + 1; i < (places[row + AT.value] as number); i += 1) if (bytes[i] === HT) return true;
+  for (let i = places[row + AT.valueEnd] as number; bytes[i] !== CR; i += 1) if (bytes[i] === HT) return true;
+  return false;
+}
+
 /** A line as it came, with its CRLF. */
 export function lineOf(bytes: Buffer, places: Int32Array, row: number): string {
   return text(bytes, places[row + AT.line] as number, places[row + AT.lineEnd] as number);

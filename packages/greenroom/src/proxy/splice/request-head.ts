@@ -1,4 +1,4 @@
-import { CLOSE_BRACKET, COLON, CR, DOT, HASH, HEX, HOST, HT, LF, OPEN_BRACKET, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
+import { CLOSE_BRACKET, COLON, CR, DOT, HASH, HEX, HOST, LF, OPEN_BRACKET, SLASH, SP, TARGET, TOKEN, text } from './bytes.ts';
 import {
   AT,
   acceptsTrailers,
@@ -6,6 +6,7 @@ import {
   FIELD_STRIDE,
   type FieldKind,
   type FieldTable,
+  hasTab,
   isChunked,
   lineOf,
   linesWithout,
@@ -211,13 +212,6 @@ function isHost(bytes: Buffer, start: number, end: number): boolean {
   if (bytes[i] !== COLON || end - i > MAX_PORT_DIGITS + 1) return false;
   for (i += 1; i < end; i += 1) if ((bytes[i] as number) < 0x30 || (bytes[i] as number) > 0x39) return false;
   return true;
-}
-
-/** Whether there is a tab around the value: white space by the grammar, but not for every recipient. */
-function hasTab(bytes: Buffer, places: Int32Array, row: number): boolean {
-  for (let i = (places[row + AT.nameEnd] as number) + 1; i < (places[row + AT.value] as number); i += 1) if (bytes[i] === HT) return true;
-  for (let i = places[row + AT.valueEnd] as number; bytes[i] !== CR; i += 1) if (bytes[i] === HT) return true;
-  return false;
 }
 
 /** The path to ask the app for; empty when the target is malformed or of another host. */

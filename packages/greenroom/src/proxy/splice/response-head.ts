@@ -5,6 +5,7 @@ import {
   FIELD_STRIDE,
   type FieldKind,
   type FieldTable,
+  hasTab,
   isChunked,
   lineOf,
   linesWithout,
@@ -112,11 +113,11 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
       case FIELD_KIND.contentLength:
         if (length !== UNTIL_CLOSE) return ANSWER_REFUSAL.lengthTwice;
         length = readLength(bytes, value, valueEnd);
-        if (length === -1) return ANSWER_REFUSAL.lengthForm;
+        if (length === -1 || hasTab(bytes, places, row)) return ANSWER_REFUSAL.lengthForm;
         lengthField = lineOf(bytes, places, row);
         break;
       case FIELD_KIND.transferEncoding:
-        if (chunked || !isChunked(bytes, value, valueEnd)) return ANSWER_REFUSAL.coding;
+        if (chunked || !isChunked(bytes, value, valueEnd) || hasTab(bytes, places, row)) return ANSWER_REFUSAL.coding;
         chunked = true;
         break;
       case FIELD_KIND.connection:

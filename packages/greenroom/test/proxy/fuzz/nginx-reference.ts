@@ -72,6 +72,7 @@ events { worker_connections 1024; }
 http { access_log off; error_log stderr crit; client_max_body_size 0; lingering_close off; keepalive_timeout 5; client_header_timeout 5; client_body_timeout 5;
 client_body_temp_path ${directory}/b; proxy_temp_path ${directory}/p; fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
 upstream app { server unix:${directory}/app; keepalive 8; }
+proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
 proxy_http_version 1.1; proxy_ignore_client_abort on; proxy_set_header Connection ""; proxy_set_header Host a;
 server { listen unix:${directory}/front; location / { proxy_pass http://app; } }
 server { listen unix:${directory}/answers; location / { proxy_pass http://unix:${directory}/answers-app; } } }`;
