@@ -13,6 +13,7 @@ test('what the app and the client see is framed as node:http and nginx would hav
   t.diagnostic(`seed ${SEED}`);
   const { requests, responses } = await runCampaign({ seed: SEED, requests: 12_000, responses: 12_000, limitMs: 20_000 });
   for (const line of [...report('requests', requests).split('\n'), ...report('answers', responses).split('\n')]) t.diagnostic(line);
+  assert.ok(requests.cases > 0 && responses.cases > 0);
   assert.deepEqual([...requests.wrong, ...responses.wrong], []);
 });
 
