@@ -2,7 +2,7 @@ import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syncFolder, writeDurably } from '../orchestrator/adapters/durable.ts';
-import { takeLock } from '../orchestrator/adapters/lock.ts';
+import { type Lock, takeLock } from '../orchestrator/adapters/lock.ts';
 import { layoutOf } from '../orchestrator/layout.ts';
 import { APP_NAME, type LastKnown, type RegisteredApp, readEntry } from './entry.ts';
 
@@ -33,7 +33,8 @@ export async function listApps(home: string): Promise<Registry> {
 
 /**
  * Writes the entry, and the same without `last` as `app.json` into the data directory. What is known of the app's last state stays when none is
- * given. Durable and repeatable. Throws `TypeError` on a bad name, and `RegistryError` when the name is that of another data directory.
+ * given. Durable and repeatable. Throws `TypeError` on a bad name, `NameTaken` when the name is that of another data directory,
+ * and `RegistryError` when the registry cannot be changed now.
  */
 export async function registerApp(home: string, { last, ...app }: RegisteredApp): Promise<void> {
   if (!APP_NAME.test(app.name)) throw new TypeError(`"${app.name}" is not a name for an app: ${APP_NAME_RULE}`);
@@ -43,7 +44,7 @@ export async function registerApp(home: string, { last, ...app }: RegisteredApp)
     const before = await readEntry(file);
     const ours = typeof before === 'object' && before.data === app.data;
     if (typeof before === 'object' && !ours && (await exists(before.data)))
-      throw new RegistryError(`"${app.name}" is the name of the app whose data is in ${before.data}: choose another name.`);
+      throw new NameTaken(`"${app.name}" is the name of the app whose data is in ${before.data}: choose another name.`);
     await mkdir(app.data, { recursive: true, mode: 0o700 });
     await writeDurably(layoutOf(app.data).app, text(app));
     const known = last ?? (ours ? before.last : undefined);
@@ -93,7 +94,7 @@ async function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const deadline = Date.now() + LOCK_LIMIT_MS;
   for (;;) {
-    const lock = takeLock(join(directory, '.lock'));
+    const lock = lockOf(directory);
     if (lock) {
       try {
         return await change();
@@ -106,6 +107,15 @@ async function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Null when another process holds it. */
+function lockOf(directory: string): Lock | null {
+  try {
+    return takeLock(join(directory, '.lock'));
+  } catch (cause) {
+    throw new RegistryError(`Nothing can be changed in ${directory}: ${(cause as Error).message}.`, { cause });
+  }
+}
+
 /** What a writer that was killed left half-written. Nobody else writes: the caller holds the lock. */
 async function removeTorn(directory: string): Promise<void> {
   for (const name of await readdir(directory)) if (name.endsWith('.tmp')) await rm(join(directory, name), { force: true });
@@ -113,7 +123,12 @@ async function removeTorn(directory: string): Promise<void> {
 
 /** A change that was refused. The message is a sentence for people. */
 export class RegistryError extends Error {
-  override readonly name = 'RegistryError';
+  override readonly name: string = 'RegistryError';
+}
+
+/** The name belongs to the app of another data directory. */
+export class NameTaken extends RegistryError {
+  override readonly name: string = 'NameTaken';
 }
 
 function registryDirectory(home: string): string {

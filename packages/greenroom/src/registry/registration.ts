@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ownIdentity } from '../proc.ts';
-import { type LastKnown, type LastState, listApps, type RegisteredApp, registerApp, updateApp } from './index.ts';
+import { type LastKnown, type LastState, listApps, NameTaken, type RegisteredApp, registerApp, updateApp } from './index.ts';
 
 /** How an app is, as its orchestrator sees it. */
 export type Seen = Pick<LastKnown, 'state' | 'live_commit'>;
@@ -26,7 +26,10 @@ export interface RegistrationOptions {
 /** State changes come in bursts, one for each step of a deploy. */
 const SETTLE_MS = 250;
 
-/** Writes the entry of an app that starts now. The caller holds the app's lock. Throws `RegistryError`. */
+/**
+ * Writes the entry of an app that starts now. The caller holds the app's lock. Throws `NameTaken`; anything else that is wrong with the registry keeps no
+ * app from starting.
+ */
 export async function openRegistration({ home, app, facts, log }: RegistrationOptions): Promise<Registration> {
   const { apps } = await listApps(home);
   const before = apps.find((known) => known.name === app.name && known.data === app.data)?.last;
@@ -38,11 +41,14 @@ export async function openRegistration({ home, app, facts, log }: RegistrationOp
     problem: '',
     orchestrator: ownIdentity(),
   };
-  await registerApp(home, { ...app, last: written });
   let timer: NodeJS.Timeout | undefined;
   let ended = false;
   let last: Promise<void> = Promise.resolve();
   let complaint = '';
+  await registerApp(home, { ...app, last: written }).catch((error: Error) => {
+    if (error instanceof NameTaken) throw error;
+    complain(error.message);
+  });
 
   async function write(next: LastKnown): Promise<void> {
     if (isDeepStrictEqual({ ...next, time: '' }, { ...written, time: '' })) return;

@@ -12,6 +12,7 @@ import { freePorts } from '../../../../bench/harness/ports.ts';
 import { commitFiles, initRepo } from '../../../../bench/harness/repo.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { listApps, type RegisteredApp, registerApp } from '../../src/registry/index.ts';
+import { type AppView, observeApps } from '../../src/registry/observe.ts';
 import { runningOrchestrator } from '../../src/registry/running.ts';
 import { ask } from '../e2e/ask.ts';
 import { assertPortFree, until } from '../e2e/rig.ts';
@@ -30,9 +31,7 @@ interface Machine {
   /** Registers an app with a repository and a contract of its own, as `greenroom init` does. */
   app(name: string, ports: { port: number; internal_port: number; api_port: number }): Promise<RegisteredApp>;
   greenroom(...args: string[]): Promise<Ran>;
-  apps(): Promise<
-    Record<string, { state: string; live_commit: string; source: string; note: string; pid: number | null; addresses: string[] }>
-  >;
+  apps(): Promise<Record<string, AppView>>;
 }
 
 /** A machine without any app. What runs for it at the end of the test ends, and must have been stopped by it. */
@@ -76,10 +75,8 @@ function createMachine(t: TestContext): Machine {
     },
     greenroom,
     async apps() {
-      const { code, stdout } = await greenroom('apps', '--json');
-      assert.equal(code, 0);
-      const { apps } = JSON.parse(stdout) as { apps: { name: string }[] };
-      return Object.fromEntries(apps.map((app) => [app.name, app])) as unknown as Awaited<ReturnType<Machine['apps']>>;
+      const { apps } = await observeApps(home);
+      return Object.fromEntries(apps.map((view) => [view.app.name, view]));
     },
   };
 }
@@ -115,6 +112,9 @@ test('two apps: started, told of, killed, started again, the machine restarted, 
     assert.deepEqual([live[name]?.state, live[name]?.live_commit, live[name]?.source], ['live', commits[name], 'orchestrator'], name);
   }
   assert.deepEqual(live['shop']?.addresses, [`http://localhost:${shopPort}/`]);
+  const [listed] = (JSON.parse((await greenroom('apps', '--json')).stdout) as { apps: Record<string, unknown>[] }).apps;
+  const { app: _app, status: _status, ...view } = live['blog'] ?? assert.fail('no blog');
+  assert.deepEqual(listed, { ...blog, ...view });
   const shown = (await greenroom('apps')).stdout;
   assert.match(shown, new RegExp(`shop +live +${commits.shop.slice(0, 10)} +http://localhost:${shopPort}/ +(?:just now|\\d+ s ago)`));
   const status = await greenroom('status', '--app', 'shop');
@@ -200,6 +200,16 @@ test('two apps: started, told of, killed, started again, the machine restarted, 
   assert.equal((await greenroom('apps', 'forget', 'blog')).code, 0);
   assert.deepEqual(Object.keys(await apps()), ['news', 'shop']);
   assert.equal((await greenroom('stop', '--all')).code, 0);
+
+  // Forgotten is not lost: the data directory says whose it is.
+  assert.equal((await greenroom('apps', 'forget', 'news')).code, 0);
+  const back = greenroom('start', '--data', news.data);
+  await until(
+    async () => (await apps())['news']?.state === 'idle',
+    () => 'it did not come back',
+  );
+  assert.equal((await greenroom('stop', '--app', 'news')).code, 0);
+  assert.equal((await back).code, 0);
 });
 
 test('a port that another app has: the refusal names both, whatever each wants it for; flags of one app are refused beside --all', async (t) => {

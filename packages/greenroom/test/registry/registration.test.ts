@@ -126,6 +126,23 @@ test('an entry that was removed is made anew, one of another app is left alone, 
   await assert.rejects(registerApp(home, app), /"shop" is the name of the app whose data is in .*other/);
 });
 
+test('a registry that cannot be changed keeps no app from starting, and is healed when it can be', async (t) => {
+  const { open, until, home, app, log } = await fresh(t);
+  const lock = join(home, 'registry', '.lock');
+  await mkdir(lock, { recursive: true });
+  await assert.rejects(registerApp(home, app), /Nothing can be changed in .*registry: /);
+  const registration = await open();
+  assert.match(log.join('\n'), /could not be written: Nothing can be changed in/);
+  assert.deepEqual((await listApps(home)).apps, []);
+  await rm(lock, { recursive: true });
+  registration.changed(seen('idle'));
+  const deadline = Date.now() + LIMIT_MS;
+  while ((await listApps(home)).apps.length === 0 && Date.now() < deadline) await turn();
+  await until(({ last }) => last?.state === 'idle');
+  await registration.end('stopped');
+  assert.equal(log.length, 1, log.join('\n'));
+});
+
 test('two processes that write one entry at once lose nothing of each other, and readers always see it whole', async (t) => {
   const { home, app, folder } = await fresh(t);
   await registerApp(home, app);
