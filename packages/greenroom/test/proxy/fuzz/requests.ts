@@ -185,7 +185,7 @@ function one(random: Random, odd: number): string {
   const version = from(VERSIONS, 4);
   let head = `${method} ${from(TARGETS, 3)} ${version}${end()}${from(HOSTS, 4)}${end()}`;
   for (let left = random.below(4); left > 0; left -= 1) head += from(OTHERS, 7) + end();
-  if (random.chance(0.001)) head += MANY;
+  if (random.chance(0.003)) head += MANY;
   const framing = random.below(random.chance(odd) ? 4 : 3);
   const data = random.pick(BODIES);
   const length = random.chance(odd) ? data.length + random.below(5) - 2 : data.length;

@@ -101,7 +101,7 @@ export function generateResponse(random: Random): string {
   let text = from(INTERIM, 6);
   text += `${from(VERSIONS, 4)} ${from(STATUSES, 6)}${end()}`;
   for (let left = random.below(4); left > 0; left -= 1) text += from(OTHERS, 7) + end();
-  if (random.chance(0.001)) text += MANY;
+  if (random.chance(0.003)) text += MANY;
   const body = random.pick(BODIES);
   const framing = random.below(random.chance(odd) ? 4 : 3);
   if (framing === 1 || framing === 3) text += `Content-Length: ${from(LENGTHS, 3).replaceAll('N', String(body.length))}${end()}`;
