@@ -11,6 +11,11 @@ export async function portOwner(port: number): Promise<string> {
   return `"${command.split('\0').join(' ').trim().slice(0, 120) || 'a process'}" (pid ${pid})`;
 }
 
+/** Whether anything that shares this process's network listens on the TCP port, on whatever address. */
+export async function isListenedOn(port: number): Promise<boolean> {
+  return (await listeningInodes(port)).size > 0;
+}
+
 async function listeningInodes(port: number): Promise<Set<string>> {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes = new Set<string>();

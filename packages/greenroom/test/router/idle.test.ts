@@ -28,23 +28,23 @@ test('counts the connections of Unix sockets, whatever their path', async (t) =>
   const folder = await mkdtemp(join(tmpdir(), 'greenroom-idle-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const paths = ['plain.sock', 'with two  spaces.sock', 'ünlike.sock'].map((name) => join(folder, name));
-  const look = (): number[] => unixConnections(paths);
+  const look = (): Promise<number[]> => unixConnections(paths);
   for (const path of paths) await listen(t, path);
-  assert.deepEqual(look(), [0, 0, 0]);
+  assert.deepEqual(await look(), [0, 0, 0]);
   const sockets = [await open(t, paths[0] ?? ''), await open(t, paths[0] ?? ''), await open(t, paths[1] ?? '')];
   await open(t, paths[2] ?? '');
-  assert.deepEqual(look(), [2, 1, 1]);
+  assert.deepEqual(await look(), [2, 1, 1]);
   for (const socket of sockets) socket.destroy();
-  await until(() => look().join() === '0,0,1');
+  await until(async () => (await look()).join() === '0,0,1');
 });
 
 test('counts the connections of a TCP port', async (t) => {
   const { port } = (await listen(t, 0)).address() as AddressInfo;
-  assert.equal(tcpConnections(port), 0);
+  assert.equal(await tcpConnections(port), 0);
   const socket = await open(t, port);
-  assert.equal(tcpConnections(port), 1);
+  assert.equal(await tcpConnections(port), 1);
   socket.destroy();
-  await until(() => tcpConnections(port) === 0);
+  await until(async () => (await tcpConnections(port)) === 0);
 });
 
 const never = async (): Promise<boolean> => false;
@@ -59,19 +59,19 @@ test('waits for requests, and for streams up to their limit', async () => {
     traffic.requests = 0;
   }, 200);
   const began = performance.now();
-  const report = await untilIdle(() => traffic, never, limits(5_000, 300));
+  const report = await untilIdle(async () => traffic, never, limits(5_000, 300));
   assert.deepEqual(report, { drained: true, closedStreams: 1, abandonedRequests: 0 });
   assert.ok(performance.now() - began >= 299);
 });
 
 test('is never idle before the last connection may have come', async () => {
   const began = performance.now();
-  await untilIdle(() => ({ requests: 0, streams: 0 }), never, limits(5_000, 5_000));
+  await untilIdle(async () => ({ requests: 0, streams: 0 }), never, limits(5_000, 5_000));
   assert.ok(performance.now() - began >= 99);
 });
 
 test('gives up at the limit, and at once for what is live or when it is told to', async () => {
-  const busy = (): Traffic => ({ requests: 2, streams: 0 });
+  const busy = async (): Promise<Traffic> => ({ requests: 2, streams: 0 });
   assert.deepEqual(await untilIdle(busy, never, limits(30, 0)), { drained: false, closedStreams: 0, abandonedRequests: 2 });
   const nothing = { drained: false, closedStreams: 0, abandonedRequests: 0 };
   assert.deepEqual(await untilIdle(busy, async () => true, limits(60_000, 60_000)), nothing);

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -14,8 +15,8 @@ const SLOW_MS = 700;
 const EVENT_MS = 50;
 
 export interface RunningInstance extends RouteTarget {
-  /** Connections that it has now, by whatever way. */
-  connections(): number;
+  /** Requests and streams that it has begun and not ended. */
+  busy(): number;
   /** Ends it as an app that drains on SIGTERM: streams are closed cleanly, requests under way get their answer. */
   stop(): Promise<void>;
 }
@@ -33,16 +34,20 @@ export interface InstanceOptions {
  * at. `/hold` is never answered; `/headers` says what came.
  */
 export async function startInstance(t: TestContext, { instance, sockets, internal = false }: InstanceOptions): Promise<RunningInstance> {
-  const open = new Set<net.Socket>();
+  let busy = 0;
   const streams = new Set<http.ServerResponse>();
   const server = http.createServer((request, response) => answer(instance, streams, request, response));
   const webSockets = new WebSocketServer({ server });
   webSockets.on('headers', (headers) => void headers.push(`${COMMIT_HEADER}: ${instance}`));
   webSockets.on('connection', echo);
-  server.on('connection', (connection: net.Socket) => {
-    open.add(connection);
-    connection.once('close', () => open.delete(connection));
-  });
+  const begun = (side: Writable): void => {
+    busy += 1;
+    side.once('close', () => {
+      busy -= 1;
+    });
+  };
+  server.on('request', (_, response) => begun(response));
+  server.on('upgrade', (_, socket) => begun(socket));
   const inner = http.createServer((_, response) => response.end(`${instance} internal`));
   const doors = sockets ? [await openDoor(server, sockets.requests), await openDoor(server, sockets.streams)] : [];
   if (sockets && internal) doors.push(await openDoor(inner, sockets.internal));
@@ -68,7 +73,7 @@ export async function startInstance(t: TestContext, { instance, sockets, interna
     server.closeAllConnections();
     inner.closeAllConnections();
   });
-  return { instance, host: '127.0.0.1', port, internalPort, connections: () => open.size, stop };
+  return { instance, host: '127.0.0.1', port, internalPort, busy: () => busy, stop };
 }
 
 function answer(instance: string, streams: Set<http.ServerResponse>, request: http.IncomingMessage, response: http.ServerResponse): void {

@@ -37,10 +37,10 @@ export interface Traits {
   name: string;
   /** A stream that is open at a swap stays open; else it is closed cleanly by the proxy. */
   keepsStreams: boolean;
-  /** It tells streams from requests, and closes streams cleanly at their limit. Else they are connections that the app itself has to close. */
-  closesStreams: boolean;
+  /** It tells streams from requests, and waits for them no longer than their own limit. */
+  tellsStreams: boolean;
   /** Has routes by host and path. */
   routes: boolean;
-  /** Kinds of load of which a swap by its nature may lose some. */
-  mayLose: readonly string[];
+  /** A swap by its nature resets some connections. */
+  mayReset: boolean;
 }

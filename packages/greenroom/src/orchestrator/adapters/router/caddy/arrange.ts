@@ -28,9 +28,11 @@ export function arrange(servers: JsonObject, app: string, wanted: readonly Wante
   return { ok: true, servers: result };
 }
 
+/** Of Greenroom's own. */
 const ownServer = (port: number): string => `greenroom-${port}`;
-const isOwnServer = (name: string): boolean => /^greenroom-\d+$/.test(name);
-const unmatchedId = (server: string): string => `greenroom-unmatched:${server.slice('greenroom-'.length)}`;
+export const isOwnServer = (name: string): boolean => /^greenroom-\d+$/.test(name);
+export const ownPort = (server: string): number => Number(server.slice('greenroom-'.length));
+const unmatchedId = (server: string): string => `greenroom-unmatched:${ownPort(server)}`;
 
 const listenAddress = ({ port, loopback }: WantedRoute): string => (loopback ? `127.0.0.1:${port}` : `:${port}`);
 

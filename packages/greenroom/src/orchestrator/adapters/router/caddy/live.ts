@@ -15,7 +15,7 @@ export interface Live {
   switchTo(target: RouteTarget | null, apply: (upstream: Upstream) => Promise<unknown>): Promise<Result<void>>;
   current(): Promise<string | null>;
   /** A look at what the instance has in flight. */
-  traffic(instance: string): Promise<() => Traffic>;
+  traffic(instance: string): Promise<() => Promise<Traffic>>;
   /** Of an app that is no longer served. */
   forget(): Promise<void>;
 }
@@ -28,10 +28,10 @@ export function liveBySocket(layout: Layout): Live {
     switchTo: (target) => live.point(target?.instance ?? null),
     current: live.current,
     async traffic(instance) {
-      const { requests, streams } = socketsOf(layout, instance);
-      return () => {
-        const [open = 0, streaming = 0] = unixConnections([requests, streams]);
-        return { requests: open, streams: streaming };
+      const { requests, streams, internal } = socketsOf(layout, instance);
+      return async () => {
+        const [visitors = 0, streaming = 0, inside = 0] = await unixConnections([requests, streams, internal]);
+        return { requests: visitors + inside, streams: streaming };
       };
     },
     forget: async () => void (await live.point(null)),
@@ -57,7 +57,7 @@ export function liveByPort(file: string): Live {
     current: async () => (await saved.target())?.instance ?? null,
     async traffic(instance) {
       const port = await saved.portOf(instance);
-      return () => ({ requests: port === undefined ? 0 : tcpConnections(port), streams: 0 });
+      return async () => ({ requests: port === undefined ? 0 : await tcpConnections(port), streams: 0 });
     },
     forget: saved.forget,
   };

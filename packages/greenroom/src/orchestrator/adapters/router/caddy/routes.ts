@@ -44,10 +44,16 @@ export function wantedRoutes(served: Served, upstream: Upstream, abilities: Abil
   return [own, { id: routeId(app, internalPort, 0), port: internalPort, loopback: true, match: null, handle: internal }, ...beside];
 }
 
+/** Caddy's ports for plain HTTP and for HTTPS. */
+export function portsOf(http: JsonObject): { plain: number; https: number } {
+  const { http_port: plain, https_port: https } = http;
+  return { plain: typeof plain === 'number' ? plain : 80, https: typeof https === 'number' ? https : 443 };
+}
+
 /** As in a Caddyfile: a host without a port is served by HTTPS, the rest on the port for plain HTTP. */
 function portIn({ host, port }: Route, http: JsonObject): number {
-  const configured = http[host === undefined ? 'http_port' : 'https_port'];
-  return port ?? (typeof configured === 'number' ? configured : host === undefined ? 80 : 443);
+  const { plain, https } = portsOf(http);
+  return port ?? (host === undefined ? plain : https);
 }
 
 function matchOf({ host, path }: Route): RouteMatch | null {

@@ -178,15 +178,15 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
   };
 }
 
-function socketTraffic(layout: Pick<Layout, 'sockets'>, instance: string): Traffic {
+async function socketTraffic(layout: Pick<Layout, 'sockets'>, instance: string): Promise<Traffic> {
   const sockets = socketsOf(layout, instance);
-  const [requests = 0, streams = 0, internal = 0] = unixConnections([sockets.requests, sockets.streams, sockets.internal]);
+  const [requests = 0, streams = 0, internal = 0] = await unixConnections([sockets.requests, sockets.streams, sockets.internal]);
   return { requests: requests + internal, streams };
 }
 
-function portTraffic(upstream: Upstream, instance: string): Traffic {
+async function portTraffic(upstream: Upstream, instance: string): Promise<Traffic> {
   const port = upstream.by === 'port' ? upstream.recent[instance] : undefined;
-  return { requests: port === undefined ? 0 : tcpConnections(port), streams: 0 };
+  return { requests: port === undefined ? 0 : await tcpConnections(port), streams: 0 };
 }
 
 function without(record: Readonly<Record<string, number>>, name: string): Record<string, number> {
