@@ -23,10 +23,10 @@ export class CannotListenError extends Error {
 /** What listens, for messages. */
 type Who = 'chat' | 'dashboard';
 
-/** Listens on a socket for this user alone. A file that is there is stale: the caller holds the service's lock. */
-export async function listenOnSocket(who: Who, fetch: Fetch, path: string): Promise<Listening> {
+/** Listens on a socket, for this user alone or for every user of this machine. A file that is there is stale: the caller holds the service's lock. */
+export async function listenOnSocket(who: Who, fetch: Fetch, path: string, whom: 'user' | 'everyone' = 'user'): Promise<Listening> {
   await rm(path, { force: true });
-  const before = process.umask(0o177);
+  const before = process.umask(whom === 'user' ? 0o177 : 0o111);
   // It is bound, with its mode, before this call returns; what is awaited is only being told.
   const started = listening(fetch, { path }, `The ${who} cannot listen on its socket ${path}`);
   process.umask(before);

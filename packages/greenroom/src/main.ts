@@ -7,6 +7,7 @@ import type { EventMessage } from '@greenroom/sdk/wire';
 import { proxyDirectory } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { keepRegistered, portConflicts, register } from './main/registration.ts';
+import { openRouter } from './main/router.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { readAgentTurns } from './orchestrator/adapters/agent-turns.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
@@ -27,7 +28,6 @@ import { readPreviewKey } from './orchestrator/adapters/preview-key.ts';
 import { waitForListener } from './orchestrator/adapters/probe/health.ts';
 import { createProber } from './orchestrator/adapters/probe/prober.ts';
 import { noSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
-import { createEmbeddedRouter } from './orchestrator/adapters/router/embedded.ts';
 import { RouterError } from './orchestrator/adapters/router/router-error.ts';
 import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
@@ -162,14 +162,7 @@ async function serve(
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log });
   const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck: noSchemaCheck });
   const gate = createGate({ git: repo.git, contract });
-  const router = createEmbeddedRouter({
-    proxyDir: proxyDirectory(options.home),
-    app: proxyName(app, layout.data),
-    port: contract.port,
-    ...(contract.internal_port === undefined ? {} : { internalPort: contract.internal_port }),
-    ...(contract.agent ? { chat: { path: contract.agent.chat_path, socket: layout.chatSocket } } : {}),
-    log,
-  });
+  const router = openRouter({ app: proxyName(app, layout.data), contract, layout, proxyDir: proxyDirectory(options.home), log });
 
   const saved = await readState(layout.state);
   const journal = await openJournal(layout.journal, saved?.journal ?? null, clock.now);

@@ -32,6 +32,8 @@ export interface ChatOptions
   listen: {
     /** For the proxy. */
     socket?: string;
+    /** The proxy is another user's, as Caddy and nginx are. */
+    foreignProxy?: boolean;
     /** For the app, which names its callers. */
     appSocket?: string;
     /** `open`: whoever reaches it may do everything. */
@@ -85,9 +87,9 @@ export async function serveChat(options: ChatOptions): Promise<ChatService> {
   }
 
   try {
-    const { socket, appSocket, tcp } = options.listen;
+    const { socket, foreignProxy = false, appSocket, tcp } = options.listen;
     const serving = (listener: Listener, loopback = false) => createChatApp(shared, listener, loopback).fetch;
-    if (socket !== undefined) listening.push(await listenOnSocket('chat', serving('proxy'), socket));
+    if (socket !== undefined) listening.push(await listenOnSocket('chat', serving('proxy'), socket, foreignProxy ? 'everyone' : 'user'));
     if (tcp) listening.push(await listenOnPort('chat', serving(tcp.open ? 'open' : 'tcp', isLoopback(tcp.host)), tcp.host, tcp.port));
     // Last: who waits for it takes it for a sign that everything is there.
     if (appSocket !== undefined) listening.push(await listenOnSocket('chat', serving('app'), appSocket));

@@ -63,6 +63,7 @@ async function serve(cli: Cli, setup: AgentSetup, flags: ServiceFlags, held: Hel
       access,
       listen: {
         ...(provable && held.socket !== undefined ? { socket: held.socket } : {}),
+        foreignProxy: contract.router.kind !== 'embedded',
         ...(held.appSocket === undefined ? {} : { appSocket: held.appSocket }),
         ...(port === undefined ? {} : { tcp: { host, port, open: noLogin } }),
       },

@@ -5,7 +5,7 @@ import { ABSOLUTE_PATH, CADDY_ADMIN, COMMAND, HOST_NAME, PATH_PREFIX } from './c
 
 export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
 export const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
-const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
+export const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
 
 const absolutePath = (what: string) =>
   text(ABSOLUTE_PATH, `${what}: an absolute path without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}"`);

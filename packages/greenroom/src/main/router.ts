@@ -1,0 +1,44 @@
+import { createCaddyRouter } from '../orchestrator/adapters/router/caddy/router.ts';
+import { createEmbeddedRouter } from '../orchestrator/adapters/router/embedded.ts';
+import { createNginxRouter } from '../orchestrator/adapters/router/nginx/router.ts';
+import type { Contract } from '../orchestrator/core/contract.ts';
+import { DEFAULT_NGINX_CONFIG_DIR } from '../orchestrator/core/contract-router.ts';
+import type { Layout } from '../orchestrator/layout.ts';
+import type { Router } from '../orchestrator/ports.ts';
+
+export interface RouterOptions {
+  /** The app's name for the proxy; another one for each data directory. */
+  app: string;
+  contract: Contract;
+  layout: Layout;
+  /** Folder of the machine's embedded proxy. */
+  proxyDir: string;
+  log: (line: string) => void;
+}
+
+/** The router that the contract asks for. */
+export function openRouter({ app, contract, layout, proxyDir, log }: RouterOptions): Router {
+  const { port, internal_port: internalPort, agent, router, routes, trusted_proxies: trustedProxies } = contract;
+  const common = {
+    app,
+    port,
+    ...(internalPort === undefined ? {} : { internalPort }),
+    ...(agent ? { chat: { path: agent.chat_path, socket: layout.chatSocket } } : {}),
+    log,
+  };
+  const { kind, upstream } = router;
+  switch (kind) {
+    case 'embedded':
+      return createEmbeddedRouter({ ...common, proxyDir });
+    case 'caddy':
+      return createCaddyRouter({ ...common, routes, trustedProxies, layout, upstream, admin: router.admin });
+    case 'nginx': {
+      const { config_dir: configDir = DEFAULT_NGINX_CONFIG_DIR, command = ['nginx'] } = router;
+      return createNginxRouter({ ...common, routes, trustedProxies, layout, upstream, configDir, command });
+    }
+    default: {
+      const exhaustive: never = kind;
+      throw new Error(`unknown router ${JSON.stringify(exhaustive)}`);
+    }
+  }
+}
