@@ -33,6 +33,7 @@ import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { thaw } from './commands/thaw.ts';
+import { top } from './commands/top.ts';
 import type { Cli } from './context.ts';
 import { description } from './flags.ts';
 import { plain, plainLines } from './terminal.ts';
@@ -63,6 +64,7 @@ export function buildCli(): Application<Cli> {
       alert,
       chat,
       dashboard,
+      top,
       schema,
       completion,
       demoAgent,

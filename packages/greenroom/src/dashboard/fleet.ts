@@ -16,6 +16,8 @@ export interface FleetOptions {
   /** The machine's registry, as it is now. */
   registered(): Promise<{ apps: FleetEntry[]; broken: BrokenEntry[] }>;
   log(message: string): void;
+  /** Between two samples of load. */
+  loadIntervalMs?: number;
 }
 
 /** What is new, with the version that it came with. */
@@ -32,13 +34,15 @@ export interface Fleet {
   ready(): Promise<void>;
   apps(): DashboardApp[];
   client(app: string): GreenroomClient | undefined;
+  /** The newest samples, one for each app that has any. */
+  latestLoads(): DashboardLoad[];
   /** What has changed after this version, oldest first; everything there is after 0. */
   since(version: number): FleetNews[];
   changes: Pick<Changes, 'version' | 'after' | 'closed'>;
   close(): Promise<void>;
 }
 
-export function createFleet({ registered, log }: FleetOptions): Fleet {
+export function createFleet({ registered, log, loadIntervalMs = LOAD_INTERVAL_MS }: FleetOptions): Fleet {
   const changes = createChanges();
   const apps = new Map<string, { follower: Follower; version: number }>();
   const gone = new Map<string, number>();
@@ -59,7 +63,7 @@ export function createFleet({ registered, log }: FleetOptions): Fleet {
     reading = readRegistry();
     timers = [
       setInterval(() => void readRegistry(), REGISTRY_EVERY_MS).unref(),
-      setInterval(() => void takeSamples(), LOAD_INTERVAL_MS).unref(),
+      setInterval(() => void takeSamples(), loadIntervalMs).unref(),
     ];
   }
 
@@ -146,6 +150,7 @@ export function createFleet({ registered, log }: FleetOptions): Fleet {
     },
     apps: () => [...apps.values()].map(({ follower }) => follower.app()).sort((one, other) => one.name.localeCompare(other.name)),
     client: (name) => apps.get(name)?.follower.client,
+    latestLoads: () => [...new Map(loads.map(({ load }) => [load.app, load])).values()],
     since(seen) {
       const news: FleetNews[] = [
         ...[...apps.values()].map(({ follower, version }) => ({ version, kind: 'app' as const, app: follower.app() })),
