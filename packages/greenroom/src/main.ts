@@ -45,6 +45,7 @@ import { createPreviews } from './orchestrator/runner/preview.ts';
 import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
 import { createRunner, type Runner } from './orchestrator/runner.ts';
+import { portOwner } from './port-owner.ts';
 import { ownIdentity } from './proc.ts';
 import { RegistryError } from './registry/index.ts';
 import type { Registration } from './registry/registration.ts';
@@ -114,7 +115,7 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
     const conflicts = await portConflicts(options, contract);
     if (conflicts.now.length > 0) throw new StartError(conflicts.now);
     for (const conflict of conflicts.later) say(conflict);
-    await requirePortFree(options.apiPort);
+    await requirePortFree(options.apiPort, portOwner);
     // Not earlier: what was refused until here is not to be remembered.
     const registration = await register(options, contract, layout, say);
     try {

@@ -70,7 +70,7 @@ describe('greenroom start refuses with a sentence', { concurrency: 2 }, () => {
     // Both parties are named: the app that wants a stable port, and the process that has it.
     const taken = [/shop/, new RegExp(`pid ${process.pid}`), /change the port in the contract/];
     for (const [port, expected] of [
-      [rig.apiPort, [/in use/, /--port/]],
+      [rig.apiPort, [new RegExp(`in use by .*pid ${process.pid}`), /--port/]],
       [rig.port, taken],
       [rig.internalPort, taken],
     ] as const) {

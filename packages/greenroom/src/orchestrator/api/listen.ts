@@ -33,13 +33,14 @@ export async function listenApi(options: ApiOptions, addresses: ListenAddresses)
   return { close: closeAll };
 }
 
-/** Rejects with a sentence when the API's port is taken. */
-export async function requirePortFree(port: number): Promise<void> {
+/** Rejects with a sentence when the API's port is taken. `ownerOf` says who listens on a port, for people. */
+export async function requirePortFree(port: number, ownerOf: (port: number) => Promise<string>): Promise<void> {
   const probe = createProbe();
   try {
     await listen(probe, () => probe.listen(port, '127.0.0.1'));
-  } catch (error) {
-    throw portError(port, error as NodeJS.ErrnoException);
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException;
+    throw portError(port, error, error.code === 'EADDRINUSE' ? await ownerOf(port) : '');
   }
   await new Promise<void>((resolve) => probe.close(() => resolve()));
 }
@@ -89,9 +90,11 @@ function listen(
 /** The API cannot listen. The message is a sentence for the operator. */
 export class ListenError extends Error {}
 
-function portError(port: number, error: NodeJS.ErrnoException): ListenError {
+function portError(port: number, error: NodeJS.ErrnoException, owner = 'another program'): ListenError {
   if (error.code === 'EADDRINUSE')
-    return new ListenError(`Port ${port} for the orchestrator's API is in use: choose another with --port, or stop what listens there.`);
+    return new ListenError(
+      `Port ${port} for the orchestrator's API is in use by ${owner}: choose another with --port, or stop what listens there.`,
+    );
   return new ListenError(`The orchestrator's API cannot listen on 127.0.0.1:${port}: ${error.message}`);
 }
 
