@@ -1,5 +1,5 @@
 import type { Contract } from '../orchestrator/core/contract.ts';
-import { portsOf, type Route } from '../orchestrator/core/contract-router.ts';
+import { addressesOf, portsOf } from '../orchestrator/core/contract-addresses.ts';
 import type { Layout } from '../orchestrator/layout.ts';
 import type { Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
@@ -54,14 +54,4 @@ export function keepRegistered(registration: Registration, runner: Runner, servi
   };
   registration.changed(look);
   return runner.subscribe(() => registration.changed(look));
-}
-
-/** Where visitors reach the app, as URLs. Caddy gets certificates by itself for host names on its own ports. */
-export function addressesOf({ port, routes, router }: Pick<Contract, 'port' | 'routes' | 'router'>): string[] {
-  if (routes.length === 0) return [`http://localhost:${port}/`];
-  return routes.map((route: Route) => {
-    const secure = route.tls !== undefined || (router.kind === 'caddy' && route.host !== undefined && route.port === undefined);
-    const at = route.port === undefined ? '' : `:${route.port}`;
-    return `${secure ? 'https' : 'http'}://${route.host ?? 'localhost'}${at}${route.path ?? ''}/`;
-  });
 }

@@ -1,4 +1,4 @@
-import { portsOf } from '../../orchestrator/core/contract-router.ts';
+import { portsOf } from '../../orchestrator/core/contract-addresses.ts';
 import { listApps } from '../../registry/index.ts';
 import { staleness } from '../../registry/observe.ts';
 import { findPortConflicts } from '../../registry/port-conflicts.ts';

@@ -82,12 +82,3 @@ export type Route = z.output<typeof routeList>[number];
 export function portOf({ port, tls }: Pick<Route, 'port' | 'tls'>): number {
   return port ?? (tls ? 443 : 80);
 }
-
-/** Every port that visitors and the orchestrator reach the app by; those of routes may be shared with other apps. */
-export function portsOf({ port, internal_port, routes }: { port: number; internal_port?: number | undefined; routes: readonly Route[] }): {
-  port: number;
-  internal_port?: number;
-  route_ports: number[];
-} {
-  return { port, ...(internal_port === undefined ? {} : { internal_port }), route_ports: [...new Set(routes.map(portOf))] };
-}
