@@ -1,6 +1,7 @@
 /** What is about a connection and not about one message, by the sections of RFC 9112. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import test from 'node:test';
 import { rawExchange, startApp, startProxyRig, targetOf, until } from './rig.ts';
 import { connectRaw, type RawClient, startSplice } from './splice-rig.ts';
@@ -8,12 +9,31 @@ import { connectRaw, type RawClient, startSplice } from './splice-rig.ts';
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const UPLOAD_BYTES = 20_000_000;
+/** What an app does with the rest of an upload that it has answered. */
+const LEAVINGS: Record<string, (socket: Socket) => void> = {
+  'leaves the rest unread when it closes': (socket) => socket.destroy(),
+  'resets the rest': (socket) => socket.resetAndDestroy(),
+  'reads no more, without closing': (socket) => socket.pause(),
+};
 
 for (const [framing, rest] of Object.entries({
   'a length': 'Content-Length: 9\r\n\r\ntoo large',
   chunks: 'Transfer-Encoding: chunked\r\n\r\n9\r\ntoo large\r\n0\r\n\r\n',
   'no length': '\r\ntoo large',
 })) {
+  for (const [way, leave] of Object.entries(framing === 'no length' ? {} : LEAVINGS))
+    test(`9.6: an early answer with ${framing} is the client's, amid an upload of which the app ${way}`, async (t) => {
+      let answered = false;
+      const { port, open } = await startSplice(t, (socket) => {
+        if (!answered) socket.write(`HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n${rest}`, () => leave(socket));
+        answered = true;
+      });
+      const client = connectRaw(t, port, `${POST}Content-Length: ${UPLOAD_BYTES}\r\n\r\n`);
+      await upload(client, UPLOAD_BYTES);
+      await client.sees(/^HTTP\/1\.1 413 [\s\S]*too large/);
+      await until(() => open() === 0);
+    });
+
   test(`9.6: an answer with ${framing} that ends the app's connection amid an upload is the client's, and the upload may end`, async (t) => {
     let answered = false;
     const { port, open } = await startSplice(t, (socket) => {

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { type NetConnectOpts, Socket } from 'node:net';
 import type { Destination } from '../data-path.ts';
 
 /**
@@ -37,7 +37,7 @@ export interface AppUser {
 }
 
 export interface AppConnection {
-  readonly socket: Socket;
+  readonly socket: Socket & { writeFailed?: boolean };
   readonly pool: Pool;
   user: AppUser | null;
   connected: boolean;
@@ -98,7 +98,7 @@ export function createAppConnections(): AppConnections {
     lend(destination, fresh, user) {
       const pool = poolOf(keyOf(destination));
       for (let found = fresh ? undefined : pool.idle.pop(); found; found = pool.idle.pop()) {
-        if (found.socket.destroyed || found.broken) continue;
+        if (found.socket.destroyed || found.socket.writeFailed || found.broken) continue;
         found.user = user;
         found.reused = true;
         return found;
@@ -109,7 +109,14 @@ export function createAppConnections(): AppConnections {
       const { pool, socket } = connection;
       connection.user = null;
       const lasts = idleMs === 0 ? IDLE_MS : Math.min(IDLE_MS, idleMs - IDLE_MARGIN_MS);
-      if (pool.retired || pool.idle.length >= MAX_IDLE_CONNECTIONS || lasts <= 0 || connection.broken || socket.destroyed) {
+      if (
+        pool.retired ||
+        pool.idle.length >= MAX_IDLE_CONNECTIONS ||
+        lasts <= 0 ||
+        connection.broken ||
+        socket.writeFailed ||
+        socket.destroyed
+      ) {
         socket.destroy();
         return;
       }
@@ -144,7 +151,7 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
     readInto = memory.subarray(HEADROOM);
   }
 
-  const socket = connect({
+  const options: NetConnectOpts = {
     ...(path === undefined ? { host, port } : { path }),
     allowHalfOpen: true,
     noDelay: true,
@@ -155,7 +162,8 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
         return true;
       },
     },
-  });
+  };
+  const socket = new AppSocket(options).connect(options);
   const connection: AppConnection = {
     socket,
     pool,
@@ -190,6 +198,26 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
     if (memory.length === READ_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(memory);
   });
   return connection;
+}
+
+/**
+ * An app that answers early and closes, with some of an upload unread, resets the connection: the next write to it fails, often before its answer was
+ * read. So a failed write ends nothing by itself; whoever reads on comes to the answer, and then to the end. An answer without length is cut all the
+ * same: behind a reset nobody can tell whether it is whole.
+ */
+class AppSocket extends Socket {
+  writeFailed = false;
+  override destroy(error?: Error & { syscall?: string }): this {
+    if (error?.syscall !== 'write' || this.writeFailed || this.destroyed) return super.destroy(error);
+    this.writeFailed = true;
+    return this;
+  }
+  /** A stream with an error does not say that it ended. */
+  override push(chunk: unknown): boolean {
+    if (chunk !== null || !this.writeFailed) return super.push(chunk);
+    super.destroy();
+    return false;
+  }
 }
 
 function keyOf({ host, port, socket }: Destination): string {

@@ -298,7 +298,13 @@ export class Exchange implements AppUser {
   #endAnswered(): void {
     this.#answerWhole = true;
     if (this.#mayFollowNoBody()) this.#bodyOver = true;
-    this.#endIfOver();
+    if (this.#bodyOver || this.#answer?.head.keepAlive) {
+      this.#endIfOver();
+      return;
+    }
+    // An app that says that it closes takes no more of the request, whether or not it gets round to closing.
+    this.#dropConnection();
+    this.#discardBody();
   }
 
   /** Whether an answer leaves it open what the client sends next: the body that it held back, or no body but another request. */
