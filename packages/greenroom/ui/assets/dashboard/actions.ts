@@ -61,9 +61,17 @@ function DeployDialog({ app, close }: Closing<AppProps>): VNode {
     }
     <${Field} label="Why (optional)" value=${reason} change=${setReason} />
     <p class="small">It is judged by the gate, checked out beside <${Live} app=${app} />, started and probed. Only then visitors are led to it; until then nothing changes for them, and a refusal leaves everything as it is.</p>
-    ${app.status?.attempt ? html`<p class="small note wait">${app.status.attempt.kind === 'rollback' ? 'A rollback' : 'Another deploy'} is under way: this one waits for it.</p>` : null}
+    ${whatOfTheOther(app)}
     ${app.status?.freeze?.scope === 'all' ? html`<p class="small note wait">All deploys are frozen: it will be refused.</p>` : null}
   <//>`;
+}
+
+function whatOfTheOther({ status }: DashboardApp): VNode | null {
+  const attempt = status?.attempt;
+  if (!attempt) return null;
+  const waits = attempt.approval?.state === 'waiting';
+  const other = attempt.kind === 'rollback' ? 'A rollback' : 'Another deploy';
+  return html`<p class="small note wait">${waits ? 'The deploy that waits for approval ends: this one takes its place.' : `${other} is under way: this one waits for it.`}</p>`;
 }
 
 function RollbackDialog({ app, close }: Closing<AppProps>): VNode {

@@ -13,9 +13,8 @@ import { attentionOf, count, liveLine, loadOf, milliseconds, rate, size, wordOf 
 export function Overview(): VNode {
   const store = useDashboard();
   const apps = store.apps ?? [];
-  const bad = apps.filter((app) => wordOf(app).tone === 'bad').length;
   return html`<div class="overview">
-    <div class="headline"><h1>${count(apps.length, 'app')}</h1><p class="faint">${bad > 0 ? `${bad} in trouble` : apps.length > 0 ? 'All is well' : ''}</p></div>
+    <div class="headline"><h1>${count(apps.length, 'app')}</h1><p class="faint">${summary(apps)}</p></div>
     ${
       apps.length === 0
         ? html`<div class="gate"><h2>No app is registered on this machine</h2><p>Run <code>greenroom init</code> in the folder of one, then <code>greenroom start</code>.</p></div>`
@@ -23,6 +22,13 @@ export function Overview(): VNode {
     }
     ${store.broken.map(({ file, problem }) => html`<p class="note wait"><${Icon} name="alert" /> <span>Skipped <${Line} mono=${true} text=${file} />: <${Line} text=${problem} />.</span></p>`)}
   </div>`;
+}
+
+function summary(apps: readonly DashboardApp[]): string {
+  const bad = apps.filter((app) => wordOf(app).tone === 'bad').length;
+  const others = apps.filter((app) => wordOf(app).tone !== 'bad' && attentionOf(app).length > 0).length;
+  const said = [bad > 0 ? `${bad} in trouble` : '', others > 0 ? `${count(others, 'needs', 'need')} attention` : ''].filter(Boolean);
+  return said.join(', ') || (apps.length > 0 ? 'All is well' : '');
 }
 
 function Card({ app }: { app: DashboardApp }): VNode {
