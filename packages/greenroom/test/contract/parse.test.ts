@@ -202,6 +202,11 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     ['routes.0.tls: an object is not allowed; left out with Caddy. Caddy gets the certificates of its host names itself.'],
   ],
   [
+    'a host that Caddy would serve twice by HTTPS',
+    { router: { kind: 'caddy' }, routes: [{ host: 'a' }, { host: 'a', port: 80 }, { host: 'a', port: 443 }] },
+    ['routes.2: an object is not allowed; another host, path or port than those of an earlier route.'],
+  ],
+  [
     'routes that cannot be beside each other',
     {
       internal_port: 3001,

@@ -12,7 +12,7 @@ import type { DrainLimits, Router } from '../../src/orchestrator/ports.ts';
 import { fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
 import type { AppSetting, RouterRig, Traits } from './suite/rig.ts';
 
-const SWAPS = 5;
+const SWAPS = 3;
 
 export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise<RouterRig>): void {
   const title = (text: string): string => `${traits.name}: ${text}`;
@@ -87,9 +87,10 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
       load.expect('');
       assert.equal((await router.switchTo(next)).ok, true);
       load.expect(next.instance);
-      const report = await router.drain(live.instance, limits(traits.tellsStreams ? 10_000 : 1_500, 200));
+      const report = await router.drain(live.instance, limits(traits.tellsStreams ? 10_000 : 900, 200));
       if (traits.tellsStreams) assert.equal(report.abandonedRequests, 0);
       await live.stop();
+
       live = next;
     }
     const report = await load.stop();

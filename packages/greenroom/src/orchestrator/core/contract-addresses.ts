@@ -1,6 +1,6 @@
 /** Where an app is reached, as its contract says it. */
 import type { Contract } from './contract.ts';
-import { portOf, type Route } from './contract-router.ts';
+import { portBehind, type Route } from './contract-router.ts';
 
 type Served = Pick<Contract, 'port' | 'internal_port' | 'routes' | 'router'>;
 
@@ -24,8 +24,7 @@ const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 
 /** Caddy serves a host by HTTPS without being told, on any port but that of plain HTTP. */
 function servedAt(route: Route, kind: Contract['router']['kind']): { scheme: keyof typeof DEFAULT_PORTS; port: number } {
-  if (kind === 'caddy' && route.host !== undefined && route.port !== DEFAULT_PORTS.http) {
-    return { scheme: 'https', port: route.port ?? DEFAULT_PORTS.https };
-  }
-  return { scheme: route.tls ? 'https' : 'http', port: portOf(route) };
+  const port = portBehind(kind, route);
+  const secure = route.tls || (kind === 'caddy' && route.host !== undefined && port !== DEFAULT_PORTS.http);
+  return { scheme: secure ? 'https' : 'http', port };
 }

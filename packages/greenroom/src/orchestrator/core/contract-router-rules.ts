@@ -1,6 +1,6 @@
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt } from './contract-problems.ts';
-import { portOf } from './contract-router.ts';
+import { portBehind, ROUTER_KINDS } from './contract-router.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -28,7 +28,7 @@ function routeProblems(contract: Fields, kind: unknown): ContractProblem[] {
   const earlier: RoutePlace[] = [];
   return routes.flatMap((route: unknown, index) => {
     if (!isObject(route)) return [];
-    const place = placeOf(route);
+    const place = placeOf(kind, route);
     const problem = routeProblem(contract, kind, route, place, earlier, ['routes', index]);
     earlier.push(place);
     return problem ? [problem] : [];
@@ -42,13 +42,18 @@ interface RoutePlace {
   tls: boolean;
 }
 
-function placeOf({ host, path, port, tls }: Fields): RoutePlace {
+function placeOf(kind: unknown, { host, path, port, tls }: Fields): RoutePlace {
+  const known = ROUTER_KINDS.find((it) => it === kind) ?? 'embedded';
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const files = isObject(tls) ? { certificate: text(tls['certificate']), key: text(tls['key']) } : undefined;
   return {
     host: text(host),
     path: text(path),
-    port: portOf({ port: typeof port === 'number' ? port : undefined, tls: files }),
+    port: portBehind(known, {
+      host: typeof host === 'string' ? host : undefined,
+      port: typeof port === 'number' ? port : undefined,
+      tls: files,
+    }),
     tls: files !== undefined,
   };
 }

@@ -48,7 +48,9 @@ export const routeList = list(
       path: text(PATH_PREFIX, 'a path of letters, digits, ".", "_", "~" and "-", without a "/" at its end, for example "/shop"')
         .optional()
         .describe('Prefix of the path, segment by segment; the app sees the whole path. Every path when left out.'),
-      port: port().optional().describe('Port. 443 with `tls`, 80 without it, when left out.'),
+      port: port()
+        .optional()
+        .describe('Port. When left out, 443 with `tls`, and for a host behind Caddy, which gets its certificate; else 80.'),
       tls: z
         .object(
           {
@@ -78,7 +80,12 @@ export const trustedProxies = list(
 
 export type Route = z.output<typeof routeList>[number];
 
-/** The port that a route is served on. */
+/** The port that a route is served on, by this kind of proxy: Caddy serves a host by HTTPS unless told otherwise. */
+export function portBehind(kind: (typeof ROUTER_KINDS)[number], route: Pick<Route, 'host' | 'port' | 'tls'>): number {
+  return kind === 'caddy' && route.host !== undefined ? (route.port ?? 443) : portOf(route);
+}
+
+/** The port that a route is served on by the embedded proxy and by nginx. */
 export function portOf({ port, tls }: Pick<Route, 'port' | 'tls'>): number {
   return port ?? (tls ? 443 : 80);
 }

@@ -81,13 +81,13 @@ export async function startCaddyRig(t: TestContext, { upstream, configure }: Cad
     call,
     start,
     log: () => readFile(join(folder, 'caddy.log'), 'utf8'),
-    router({ app, port, internalPort, routes = [], chat }) {
+    router({ app, port, internalPort, routes = [], chat, trustedProxies = [] }) {
       const router = createCaddyRouter({
         app,
         port,
         ...(internalPort ? { internalPort } : {}),
         routes,
-        trustedProxies: [],
+        trustedProxies,
         ...(chat ? { chat } : {}),
         layout: layout(app),
         admin: `unix/${socket}`,
@@ -133,7 +133,7 @@ function operatorConfig(socket: string, ports: CaddyRig['ports']): OperatorConfi
       http: {
         http_port: ports.http,
         https_port: ports.https,
-        servers: { own: { listen: [`127.0.0.1:${ports.own}`], routes: [site], idle_timeout: 120_000_000_000 } },
+        servers: { own: { listen: [`127.0.0.1:${ports.own}`], routes: [site], automatic_https: { disable: true } } },
       },
     },
   };

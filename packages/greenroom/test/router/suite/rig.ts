@@ -9,6 +9,7 @@ export interface AppSetting {
   internalPort?: number;
   routes?: Route[];
   chat?: ProxyChat;
+  trustedProxies?: string[];
 }
 
 /** A real proxy program, and the routers of the orchestrators that share it. Everything ends with the test. */

@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { type Json, parseJson, stringifyJson } from './json.ts';
+import type { Json } from './json.ts';
 
 /** A call takes Caddy milliseconds; a change waits for the start of what is new in it. */
 const CALL_LIMIT_MS = 5_000;
@@ -71,14 +71,14 @@ export function createCaddyAdmin(address: string): CaddyAdmin {
       const { status, etag, body } = await call('GET', '/config/');
       if (status !== 200) throw new CaddyUnreachable(`Caddy at ${address} does not show its configuration: ${errorIn(body)}`);
       try {
-        return { config: parseJson(body.toString('utf8')), etag };
+        return { config: JSON.parse(body.toString('utf8')) as Json, etag };
       } catch (cause) {
         throw new CaddyUnreachable(`What answers at ${address} is not Caddy's admin interface.`, { cause });
       }
     },
     async write(path, value, etag) {
       const url = `/config/${path.map(encodeURIComponent).join('/')}`;
-      const { status, body } = await call('POST', url, stringifyJson(value), { 'If-Match': etag });
+      const { status, body } = await call('POST', url, JSON.stringify(value), { 'If-Match': etag });
       if (status === 412) return { status: 'outdated' };
       return status === 200 ? { status: 'written' } : { status: 'refused', error: errorIn(body) };
     },

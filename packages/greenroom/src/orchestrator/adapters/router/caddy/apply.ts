@@ -6,7 +6,7 @@ import { type CaddyAdmin, CaddyUnreachable } from './admin.ts';
 import { arrange, isOwnServer, ownPort } from './arrange.ts';
 import { isJsonEqual, isObject, type Json, type JsonObject, objectAt } from './json.ts';
 import type { WantedRoute } from './own-route.ts';
-import { portsOf } from './routes.ts';
+import { httpPorts } from './routes.ts';
 
 /** How long a change is tried again while Caddy is away, or others change its configuration at the same time. */
 const DEADLINE_MS = 10_000;
@@ -22,8 +22,8 @@ type Wanted = (http: JsonObject) => WantedRoute[];
  * and looked at afterwards. Answers whether anything had to be changed. Rejects with `RouterError`, and then nothing is changed, or with
  * `CaddyUnreachable`, and then it may be.
  */
-export async function applyRoutes(admin: CaddyAdmin, app: string, wanted: Wanted): Promise<boolean> {
-  const deadline = Date.now() + DEADLINE_MS;
+export async function applyRoutes(admin: CaddyAdmin, app: string, wanted: Wanted, patienceMs = DEADLINE_MS): Promise<boolean> {
+  const deadline = Date.now() + patienceMs;
   for (let changed = false; ; ) {
     const outcome = await tryOnce(admin, app, wanted).catch((error: Error) => {
       // A change by somebody else may break the connection of this one; whether it took place shows in the next look.
@@ -45,7 +45,7 @@ async function tryOnce(admin: CaddyAdmin, app: string, wanted: Wanted): Promise<
   if (!arranged.ok) throw new RouterError(arranged.code, arranged.error);
   if (isJsonEqual(before, arranged.servers)) return 'as_wanted';
   const { servers, freshPorts } = firstStep(before, arranged.servers);
-  for (const port of freshPorts) if (!(port === portsOf(http).plain && (await isCaddys(port)))) await requireFree(port, app);
+  for (const port of freshPorts) if (!(port === httpPorts(http).plain && (await isCaddys(port)))) await requireFree(port, app);
   const { path, value } = placeOf(config, servers);
   const written = await admin.write(path, value, etag);
   if (written.status === 'refused') throw refusal(app, written.error);

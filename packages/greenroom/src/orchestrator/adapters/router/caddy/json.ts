@@ -1,21 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** JSON that others wrote and that is written back unchanged, numbers included that JavaScript cannot hold. */
+/** What Caddy's configuration is made of. Caddy itself holds numbers as JavaScript does, so that nothing is lost between the two. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
-
-/** Not in TypeScript's library yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): number };
-
-export function parseJson(text: string): Json {
-  return JSON.parse(text, (_, value: unknown, { source }: { source?: string } = {}) =>
-    typeof value === 'number' && source !== undefined && String(value) !== source ? rawJSON(source) : value,
-  ) as Json;
-}
-
-export function stringifyJson(value: Json): string {
-  return JSON.stringify(value);
-}
 
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -18,6 +18,8 @@ export interface CaddyRouterOptions extends Served {
   /** `unix//run/caddy/admin.sock`, or `http://127.0.0.1:2019`, which is the default. */
   admin?: string | undefined;
   upstream: 'socket' | 'port';
+  /** How long a call waits for a Caddy that is away, in milliseconds. */
+  patienceMs?: number;
   log: (line: string) => void;
 }
 
@@ -37,7 +39,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
   async function apply(upstream: Upstream): Promise<boolean> {
     abilities ??= { streamCloseDelay: await admin.knows('stream_close_delay 5m') };
     const can = abilities;
-    return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http));
+    return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http), options.patienceMs);
   }
 
   /** Answers whether the routes had to be put back. */

@@ -45,14 +45,14 @@ export function wantedRoutes(served: Served, upstream: Upstream, abilities: Abil
 }
 
 /** Caddy's ports for plain HTTP and for HTTPS. */
-export function portsOf(http: JsonObject): { plain: number; https: number } {
+export function httpPorts(http: JsonObject): { plain: number; https: number } {
   const { http_port: plain, https_port: https } = http;
   return { plain: typeof plain === 'number' ? plain : 80, https: typeof https === 'number' ? https : 443 };
 }
 
 /** As in a Caddyfile: a host without a port is served by HTTPS, the rest on the port for plain HTTP. */
 function portIn({ host, port }: Route, http: JsonObject): number {
-  const { plain, https } = portsOf(http);
+  const { plain, https } = httpPorts(http);
   return port ?? (host === undefined ? plain : https);
 }
 
