@@ -39,11 +39,12 @@ const frame = (seq: number): string => `id: ${seq}\ndata: ${JSON.stringify(event
 
 test('deploy sends the body and answers success and refusal as values, over a Unix socket', async (t) => {
   const socket = join(await temporary(t), 's');
-  const seen: { url: string; prefer: string; body: unknown }[] = [];
+  const seen: { url: string; prefer: string; trace: string; body: unknown }[] = [];
   const server = await listen(socket, async (request, response) => {
     seen.push({
       url: `${request.method} ${request.url}`,
       prefer: String(request.headers.prefer ?? ''),
+      trace: String(request.headers['traceparent'] ?? ''),
       body: JSON.parse(await bodyOf(request)),
     });
     if (request.url === '/rollback') {
@@ -60,11 +61,11 @@ test('deploy sends the body and answers success and refusal as values, over a Un
     commit: 'c',
     previous_commit: '',
   });
-  const refused = await client.rollback({}, { async: true });
+  const refused = await client.rollback({}, { async: true, traceparent: '00-1-2-01' });
   assert.equal(refused.success, false);
   assert.deepEqual(seen, [
-    { url: 'POST /deploy', prefer: '', body: { branch: 'main', reason: 'ü' } },
-    { url: 'POST /rollback', prefer: 'respond-async', body: {} },
+    { url: 'POST /deploy', prefer: '', trace: '', body: { branch: 'main', reason: 'ü' } },
+    { url: 'POST /rollback', prefer: 'respond-async', trace: '00-1-2-01', body: {} },
   ]);
 });
 

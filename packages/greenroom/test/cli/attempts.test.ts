@@ -128,11 +128,12 @@ test('a deploy goes on over a restart of the orchestrator, also when the last ev
 test('refused before it became an attempt; a rollback with nothing to go back to', async (t) => {
   const machine = await createMachine(t);
   const refusal = { success: false, code: 'no_previous_release', error: 'There is no release before the live one.' };
-  await createFake(t, machine.app, (call) => (call === 'POST /rollback' ? { status: 409, body: refusal } : undefined));
+  const fake = await createFake(t, machine.app, (call) => (call === 'POST /rollback' ? { status: 409, body: refusal } : undefined));
   const ran = await machine.greenroom(['rollback']);
   assert.deepEqual([ran.code, ran.stdout], [1, '']);
   assert.match(ran.stderr, /^✗ rollback failed: no_previous_release\n {2}There is no release before the live one\.\n$/);
-  const asJson = await machine.greenroom(['rollback', '--json']);
+  const asJson = await machine.greenroom(['rollback', '--json'], { env: { TRACEPARENT: 'of the build' } });
+  assert.equal(fake.requests.findLast(({ call }) => call === 'POST /rollback')?.trace, 'of the build');
   assert.deepEqual(JSON.parse(asJson.stdout), { type: 'result', ...refusal });
 });
 

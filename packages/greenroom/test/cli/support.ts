@@ -70,7 +70,7 @@ type Answer = { status: number; body: unknown } | undefined;
 
 export interface Fake {
   /** Requests other than `/events`, oldest first. */
-  requests: { call: string; prefer: string; body: unknown }[];
+  requests: { call: string; prefer: string; trace?: string; body: unknown }[];
   attempts: Map<string, AttemptView>;
   /** Remembers the attempt and tells every listener. */
   publish(attempt: AttemptView): void;
@@ -100,7 +100,9 @@ export async function createFake(t: TestContext, app: RegisteredApp, answer: (ca
     }
     let text = '';
     for await (const chunk of request) text += String(chunk);
-    fake.requests.push({ call, prefer: String(request.headers['prefer'] ?? ''), body: text === '' ? undefined : JSON.parse(text) });
+    const { prefer = '', traceparent } = request.headers;
+    const body: unknown = text === '' ? undefined : JSON.parse(text);
+    fake.requests.push({ call, prefer: String(prefer), ...(traceparent ? { trace: String(traceparent) } : {}), body });
     const known = fake.attempts.get(request.url?.replace('/deploys/', '') ?? '');
     const given =
       answer(call, fake) ??

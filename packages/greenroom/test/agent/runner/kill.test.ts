@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { reap } from '../../../src/agent/reap.ts';
 import { readTurnFile } from '../../../src/agent/runner/turn-file.ts';
 import { startRunner } from '../../../src/agent/start.ts';
+import { readAgentTurns } from '../../../src/orchestrator/adapters/agent-turns.ts';
 import { readStat } from '../../../src/proc.ts';
 import { createWorld, MAIN, processesOf, spawnRunner, type World, writeContract } from './rig.ts';
 
@@ -60,6 +61,14 @@ test('a runner that is killed at any moment: its turn is interrupted, nothing is
   await spawnRunner(world).exited;
   assert.equal(world.transcript.turn(again)?.status, 'completed');
   assert.equal(world.transcript.session(world.conversation)?.session, session);
+  const counted = (await readAgentTurns(world.layout.agentTurns)).map(({ outcome, histogram }) => [
+    outcome,
+    histogram.counts.reduce((a, b) => a + b),
+  ]);
+  assert.deepEqual(counted, [
+    ['completed', 1],
+    ['interrupted', moments.length],
+  ]);
 });
 
 test('a question that waits when its runner is killed is withdrawn', async (t) => {
