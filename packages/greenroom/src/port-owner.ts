@@ -1,12 +1,13 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 const TCP_LISTEN = '0A';
+export const UNSEEN_OWNER = 'another program';
 
 /** Who listens on a TCP port of this machine, for people: `"node" (pid 123)`, or "another program" when that cannot be seen. */
 export async function portOwner(port: number): Promise<string> {
   const inodes = await listeningInodes(port);
   const pid = inodes.size > 0 ? await ownerOf(inodes) : null;
-  if (pid === null) return 'another program';
+  if (pid === null) return UNSEEN_OWNER;
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return `"${command.split('\0').join(' ').trim().slice(0, 120) || 'a process'}" (pid ${pid})`;
 }

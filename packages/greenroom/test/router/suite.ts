@@ -16,6 +16,9 @@ const SWAPS = 3;
 
 export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise<RouterRig>): void {
   const title = (text: string): string => `${traits.name}: ${text}`;
+  const unlessOnlySwaps = (name: string, work: (t: TestContext) => Promise<void>): void => {
+    if (!traits.onlySwaps) void test(name, work);
+  };
 
   test(title('registers, routes, drains and gives back'), async (t) => {
     const rig = await startRig(t);
@@ -48,7 +51,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.equal(await router.current(), null, 'an app that was deregistered is forgotten');
   });
 
-  test(title('the visitor, and no more than that, is told to the app'), async (t) => {
+  unlessOnlySwaps(title('the visitor, and no more than that, is told to the app'), async (t) => {
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
     await router.switchTo(await rig.instance(setting, 'i1'));
@@ -63,7 +66,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
     const instances = await Promise.all(['i1', 'i2', 'i3'].map((name) => rig.instance(setting, name)));
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < (traits.onlySwaps ? 1 : 3); round += 1) {
       await Promise.all([...instances, null, ...instances].map((each) => router.switchTo(each)));
       assert.equal(await router.current(), 'i3');
       assert.equal((await fetchOnce(setting.port, '/')).body, 'i3');
@@ -73,6 +76,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
   test(title('swaps under load'), { timeout: 60_000 }, async (t) => {
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
+    const swaps = traits.onlySwaps ? 2 : SWAPS;
     let live = await rig.instance(setting, 'i0');
     await router.switchTo(live);
     const load = startLoad({
@@ -82,7 +86,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     });
     t.after(() => load.stop());
     load.expect('i0');
-    for (let swap = 1; swap <= SWAPS; swap += 1) {
+    for (let swap = 1; swap <= swaps; swap += 1) {
       const next = await rig.instance(setting, `i${swap}`);
       load.expect('');
       assert.equal((await router.switchTo(next)).ok, true);
@@ -94,7 +98,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
       live = next;
     }
     const report = await load.stop();
-    t.diagnostic(`${SWAPS} swaps, ${report.ok} right, ${report.failed} failed, ${report.stale} stale, gap ${report.longest_gap_ms} ms`);
+    t.diagnostic(`${swaps} swaps, ${report.ok} right, ${report.failed} failed, ${report.stale} stale, gap ${report.longest_gap_ms} ms`);
     for (const failure of report.failures) t.diagnostic(`failed at ${failure.at_ms} ms: ${failure.kind}: ${failure.error}`);
     const lost = report.failures.filter(({ error }) => traits.mayReset && /^ECONNRESET /.test(error));
     assert.deepEqual(
@@ -121,7 +125,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.equal((await slow).body, 'old');
   });
 
-  test(title('a request that does not end is given up at the limit, and counted; an abort ends the wait'), async (t) => {
+  unlessOnlySwaps(title('a request that does not end is given up at the limit, and counted; an abort ends the wait'), async (t) => {
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
     const old = await rig.instance(setting, 'old');
@@ -182,7 +186,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.equal(await again.current(), 'i3');
   });
 
-  test(title('routes that were lost are put back'), async (t) => {
+  unlessOnlySwaps(title('routes that were lost are put back'), async (t) => {
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
     await router.switchTo(await rig.instance(setting, 'i1'));
@@ -195,7 +199,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.deepEqual(await rig.operators(), operators, 'what the operator wrote is as it was');
   });
 
-  test(title('a port that is taken is refused by name, and nothing else is disturbed'), async (t) => {
+  unlessOnlySwaps(title('a port that is taken is refused by name, and nothing else is disturbed'), async (t) => {
     const rig = await startRig(t);
     const { setting, router } = await registered(rig, 'shop');
     await router.switchTo(await rig.instance(setting, 'i1'));
@@ -220,7 +224,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.deepEqual(await rig.operators(), operators);
   });
 
-  test(title('the path of the chat leads to the chat'), async (t) => {
+  unlessOnlySwaps(title('the path of the chat leads to the chat'), async (t) => {
     const rig = await startRig(t);
     const plain = await settingOf('shop', { internal: true });
     const { server: chat } = await startApp(t, 'chat', (request, response) => response.end(`chat ${request.url}`));
@@ -245,7 +249,7 @@ export function testRouter(traits: Traits, startRig: (t: TestContext) => Promise
     assert.equal((await fetchOnce(plain.internalPort, '/.greenroom/api')).body, 'i1 internal');
   });
 
-  if (traits.routes) testRoutes(title, startRig);
+  if (traits.routes && !traits.onlySwaps) testRoutes(title, startRig);
 }
 
 function testRoutes(title: (text: string) => string, startRig: (t: TestContext) => Promise<RouterRig>): void {

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { createNginxRouter } from '../../../src/orchestrator/adapters/router/nginx/router.ts';
+import { createNginxRouter, type NginxRouterOptions } from '../../../src/orchestrator/adapters/router/nginx/router.ts';
 import { layoutOf, socketsOf } from '../../../src/orchestrator/layout.ts';
 import type { Router } from '../../../src/orchestrator/ports.ts';
 import { isRunning, processTable, readStat } from '../../../src/proc.ts';
@@ -12,12 +12,20 @@ import { fetchOnce, freePort, until } from '../../proxy/rig.ts';
 import { startInstance } from './instance.ts';
 import type { AppSetting, RouterRig } from './rig.ts';
 
+interface NginxSetting extends AppSetting {
+  trustedProxies?: string[];
+}
+
 export interface NginxRig extends RouterRig {
+  router(setting: NginxSetting): Router;
   configDir: string;
   command: string[];
   /** Of the operator's own server, which answers `operator`. */
   operatorPort: number;
   nginxConf: string;
+  /** What `router` makes one of. */
+  options(setting: NginxSetting): Omit<NginxRouterOptions, 'log'>;
+  errors(): Promise<string>;
   /** Pid of the master. */
   pid(): number;
   stop(): Promise<void>;
@@ -57,12 +65,26 @@ export async function startNginxRig(t: TestContext, upstream: 'socket' | 'port')
   };
   t.after(async () => {
     for (const router of routers) router.close();
+    // What they have begun comes to its end before this does.
+    await Promise.allSettled(routers.map((router) => router.current()));
     if (child.exitCode === null && child.signalCode === null) await stop();
     await rm(folder, { recursive: true, force: true });
   });
   await start();
 
   const layoutFor = (app: string) => layoutOf(join(folder, app));
+  const options: NginxRig['options'] = ({ app, port, internalPort, routes = [], trustedProxies = [], chat }) => ({
+    app,
+    port,
+    ...(internalPort ? { internalPort } : {}),
+    routes,
+    trustedProxies,
+    ...(chat ? { chat } : {}),
+    upstream,
+    layout: layoutFor(app),
+    configDir,
+    command,
+  });
   return {
     folder,
     configDir,
@@ -74,20 +96,10 @@ export async function startNginxRig(t: TestContext, upstream: 'socket' | 'port')
     pid: () => child.pid ?? 0,
     stop,
     start,
-    router({ app, port, internalPort, routes, chat }: AppSetting) {
-      const router = createNginxRouter({
-        app,
-        port,
-        ...(internalPort ? { internalPort } : {}),
-        routes: routes ?? [],
-        trustedProxies: [],
-        ...(chat ? { chat } : {}),
-        upstream,
-        layout: layoutFor(app),
-        configDir,
-        command,
-        log: (line) => void lines.push(line),
-      });
+    options,
+    errors: () => readFile(join(folder, 'error.log'), 'utf8'),
+    router(setting) {
+      const router = createNginxRouter({ ...options(setting), log: (line) => void lines.push(line) });
       routers.push(router);
       return router;
     },

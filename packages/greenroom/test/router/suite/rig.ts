@@ -44,4 +44,6 @@ export interface Traits {
   routes: boolean;
   /** A swap by its nature resets some connections. */
   mayReset: boolean;
+  /** The rest is the same as with another way to reach the app, which is tested. */
+  onlySwaps?: boolean;
 }

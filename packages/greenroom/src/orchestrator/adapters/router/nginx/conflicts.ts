@@ -1,15 +1,19 @@
-import { createServer } from 'node:net';
-import { portOwner } from '../../../../port-owner.ts';
+import { isListenedOn, portOwner, UNSEEN_OWNER } from '../../../../port-owner.ts';
 import { portOf } from '../../../core/contract-router.ts';
 import { RouterError } from '../router-error.ts';
 import type { Header, NginxSetting } from './setting.ts';
 
 /**
  * What keeps an app from its ports and routes, as a sentence that names both parties: another app, or another program; null when nothing does. `own` is what
- * nginx serves for the app already, and is not looked at again.
+ * the app's file says, and `served` whether nginx serves the app: its ports are then not another's.
  */
-export async function conflictOf(setting: NginxSetting, others: readonly Header[], own: Header | null): Promise<RouterError | null> {
-  return conflictWithApps(setting, others) ?? (await conflictWithPrograms(setting, others, own));
+export async function conflictOf(
+  setting: NginxSetting,
+  others: readonly Header[],
+  own: Header | null,
+  served: boolean,
+): Promise<RouterError | null> {
+  return conflictWithApps(setting, others) ?? (await conflictWithPrograms(setting, others, own, served));
 }
 
 function conflictWithApps({ app, port, internalPort, routes }: NginxSetting, others: readonly Header[]): RouterError | null {
@@ -34,7 +38,12 @@ function conflictWithApps({ app, port, internalPort, routes }: NginxSetting, oth
   return null;
 }
 
-async function conflictWithPrograms(setting: NginxSetting, others: readonly Header[], own: Header | null): Promise<RouterError | null> {
+async function conflictWithPrograms(
+  setting: NginxSetting,
+  others: readonly Header[],
+  own: Header | null,
+  served: boolean,
+): Promise<RouterError | null> {
   const { app, port, internalPort, routes } = setting;
   const known = new Set([
     ...(own ? [...own.ports, ...own.routes.map((it) => it.port)] : []),
@@ -42,22 +51,14 @@ async function conflictWithPrograms(setting: NginxSetting, others: readonly Head
   ]);
   const exclusive = [port, internalPort].filter((it) => it > 0);
   for (const wanted of [...exclusive, ...new Set(routes.map(portOf))]) {
-    if (known.has(wanted) || !(await isTaken(wanted))) continue;
+    if (known.has(wanted) || !(await isListenedOn(wanted))) continue;
     const owner = await portOwner(wanted);
     const isNginx = owner.startsWith('"nginx: ');
-    // Ports such as 80 are for all that nginx serves.
-    if (isNginx && !exclusive.includes(wanted)) continue;
+    // Ports such as 80 are for all that nginx serves. Whose they are cannot always be seen: nginx says so when they are not its own.
+    const mayBeNginx = isNginx || owner === UNSEEN_OWNER;
+    if (mayBeNginx && (served || !exclusive.includes(wanted))) continue;
     const advice = isNginx ? ': it is in a part of its configuration that is your own' : '';
     return new RouterError('port_in_use', `port ${wanted}, which app "${app}" wants, is taken by ${owner}${advice}`);
   }
   return null;
-}
-
-/** False also when this user may not try: nginx then finds out. */
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EADDRINUSE'));
-    server.listen(port, () => server.close(() => resolve(false)));
-  });
 }

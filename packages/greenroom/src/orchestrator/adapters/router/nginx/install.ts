@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { portOwner } from '../../../../port-owner.ts';
+import { portOwner, UNSEEN_OWNER } from '../../../../port-owner.ts';
 import { RouterError } from '../router-error.ts';
 import type { Files, Rendered } from './config.ts';
 import { type Change, changeOf, type Folder, openFolder, undoOf } from './files.ts';
@@ -140,7 +140,7 @@ function refusal(app: string, complaint: string): RouterError {
 
 async function whyNotInForce({ app, port }: Site): Promise<RouterError> {
   const owner = await portOwner(port);
-  if (!owner.startsWith('"nginx: ') && owner !== 'another program')
+  if (!owner.startsWith('"nginx: ') && owner !== UNSEEN_OWNER)
     return new RouterError('port_in_use', `port ${port}, which app "${app}" wants, is taken by ${owner}`);
   return new RouterError(
     'reload_failed',

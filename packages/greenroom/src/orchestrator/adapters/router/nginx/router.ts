@@ -19,7 +19,7 @@ import { watchFiles } from './watch.ts';
 
 /** Ports of this many instances are remembered, for drains that a new orchestrator takes up. */
 const RECENT = 5;
-/** After what could not be healed, the watch leaves nginx alone for this long; whoever asks for the route has it tried at once. */
+/** After what could not be healed, nginx is left alone for this long, unless its files change or somebody asks for the route. */
 const PAUSE_AFTER_FAILURE_MS = 60_000;
 
 export interface NginxRouterOptions {
@@ -85,12 +85,13 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     await recover(site);
     const own = readHeader((await folder.read(app)).get(`${app}.conf`) ?? '');
     if (own && upstream.by === 'port') upstream = { by: 'port', target: own.target, recent: own.recent };
-    const conflict = await conflictOf(setting(), await folder.others(app), own);
+    const served = typeof (await ask(port, (await rendered()).checkHost)) === 'object';
+    const conflict = await conflictOf(setting(), await folder.others(app), own, served);
     if (conflict) throw conflict;
     const problem = (await install(site, await rendered())) ?? (await unreachable());
     if (problem) throw problem;
     registered = true;
-    stopWatching ??= watchFiles(configDir, `${app}.conf`, () => void serially(() => heal(false)).catch(tellTrouble));
+    stopWatching ??= watchFiles(configDir, `${app}.conf`, (why) => void serially(() => heal(why)).catch(tellTrouble));
   }
 
   /** Links that nginx's workers may not follow would make an app that is live answer 503. */
@@ -101,9 +102,9 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
   }
 
   /** Puts back what somebody took away. Throws `RouterError` when that is not possible. */
-  async function heal(asked: boolean): Promise<void> {
+  async function heal(why: 'asked' | 'changed' | 'time'): Promise<void> {
     if (!registered) return;
-    if (!asked && trouble && Date.now() < trouble.until) return;
+    if (why === 'time' && trouble && Date.now() < trouble.until) return;
     const wanted = await rendered();
     const answer = await ask(port, wanted.checkHost);
     const inForce = typeof answer === 'object' && answer.generation === wanted.generation;
@@ -152,7 +153,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     },
     current: () =>
       serially(async () => {
-        await heal(true);
+        await heal('asked');
         return await routedTo();
       }),
     drain(instance, limits) {

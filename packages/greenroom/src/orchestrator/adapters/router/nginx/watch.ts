@@ -5,15 +5,15 @@ const SETTLE_MS = 50;
 /** What no event tells of: a restart or a reload of nginx, a new certificate, another file of the app's. */
 const LOOK_INTERVAL_MS = 5_000;
 
-/** Calls back when the file may have changed, and now and then. Answers a function that ends it. */
-export function watchFiles(folder: string, name: string, look: () => void): () => void {
+/** Calls back when the file may have changed, and now and then; says which. Answers a function that ends it. */
+export function watchFiles(folder: string, name: string, look: (why: 'changed' | 'time') => void): () => void {
   let settling: NodeJS.Timeout | undefined;
   const onEvent = (_: string, changed: string | null): void => {
     if (changed !== null && changed !== name) return;
     clearTimeout(settling);
-    settling = setTimeout(look, SETTLE_MS).unref();
+    settling = setTimeout(() => look('changed'), SETTLE_MS).unref();
   };
-  const interval = setInterval(look, LOOK_INTERVAL_MS).unref();
+  const interval = setInterval(() => look('time'), LOOK_INTERVAL_MS).unref();
   const watcher = tryWatch(folder, onEvent);
   return () => {
     clearTimeout(settling);
