@@ -8,6 +8,9 @@
  *
  * Plain JavaScript without dependencies, for every Node since 16; by `--require`, which every one knows and which is done before the app begins.
  * Connections are handed to the app's own server, which counts them, times them out and waits for them when it closes.
+ *
+ * At SIGTERM, which comes when the instance has been drained, the streams that are left are ended as the embedded proxy would end them: WebSockets are
+ * closed with 1001, event streams get their end. Browsers open them again by themselves, and an app without a handler of its own cuts nobody off.
  */
 'use strict';
 
@@ -23,6 +26,14 @@ remember(process.env.INTERNAL_PORT, [process.env.GREENROOM_LISTEN_INTERNAL_SOCKE
 const mirrorsOf = new WeakMap();
 /** Sockets that this process listens on: an app may listen on one port by two addresses. */
 const taken = new Set();
+
+/** Open connections of the streams' socket. */
+const streams = new Set();
+/** A WebSocket's close frame: 1001, going away. */
+const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
+const EVENT_STREAM = /\r\ncontent-type: *text\/event-stream/i;
+/** How long an app that has no handler for SIGTERM may outlive it, in milliseconds. */
+const FAREWELL_LIMIT_MS = 500;
 
 if (socketsOf.size > 0) patch();
 
@@ -61,10 +72,16 @@ function mirror(server) {
 
 function listenFor(server, path) {
   const { allowHalfOpen, pauseOnConnect } = server;
-  const ears = net.createServer({ allowHalfOpen, pauseOnConnect }, (socket) => handOver(socket, ears, server));
+  const ears = net.createServer({ allowHalfOpen, pauseOnConnect }, (socket) => {
+    if (path === process.env.GREENROOM_LISTEN_STREAMS) attend(socket);
+    handOver(socket, ears, server);
+  });
   taken.add(path);
   ears.on('close', () => taken.delete(path));
-  ears.on('listening', () => open(path));
+  ears.on('listening', () => {
+    open(path);
+    if (path === process.env.GREENROOM_LISTEN_STREAMS) process.prependListener('SIGTERM', sayFarewell);
+  });
   let second = false;
   ears.on('error', (error) => {
     if (error.code !== 'EADDRINUSE' || second) return complain(path, error);
@@ -93,6 +110,38 @@ function handOver(socket, ears, server) {
     remotePort: { value: 0, configurable: true },
   });
   server.emit('connection', socket);
+}
+
+function attend(socket) {
+  streams.add(socket);
+  socket.once('close', () => streams.delete(socket));
+}
+
+function sayFarewell() {
+  process.off('SIGTERM', sayFarewell);
+  for (const socket of streams) endStream(socket);
+  if (process.listenerCount('SIGTERM') > 0) return;
+  // Without this module the signal would have ended the app, so it does, as soon as the streams are over.
+  const end = () => process.kill(process.pid, 'SIGTERM');
+  const limit = setTimeout(end, FAREWELL_LIMIT_MS);
+  const look = () => {
+    if (streams.size > 0) return;
+    clearTimeout(limit);
+    end();
+  };
+  for (const socket of streams) socket.once('close', look);
+  look();
+}
+
+/** Leaves alone what is an ordinary answer under way. */
+function endStream(socket) {
+  const response = socket._httpMessage;
+  // The parser is gone after an upgrade. The client answers with a close frame of its own and ends the connection.
+  if (!response && !socket.parser) socket.write(GOING_AWAY);
+  if (!response || !EVENT_STREAM.test(response._header)) return;
+  // The app may write to it once more before it hears of the end; that is no reason to crash.
+  response.on('error', () => undefined);
+  response.end();
 }
 
 /** The proxy runs as a user of its own. Over TCP everyone on this machine may connect; here it is the folder that says who may. */

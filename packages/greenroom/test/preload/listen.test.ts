@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import WebSocket from 'ws';
 import { freePort } from '../../../../bench/harness/ports.ts';
 
 const PRELOAD = join(import.meta.dirname, '..', '..', 'src', 'preload', 'listen.cjs');
@@ -83,6 +84,45 @@ for (const [name, code] of Object.entries(apps)) {
     app.child.kill('SIGUSR2');
     assert.equal((await slow).status, 200);
     assert.deepEqual(await app.exited, [0, null]);
+  });
+}
+
+const STREAMING = `const { WebSocketServer } = require('ws');
+  const server = require('node:http').createServer((request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    setInterval(() => response.write('data: tick\\n\\n'), 5);
+  }).listen(process.env.PORT);
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) => setInterval(() => socket.send('tick'), 5));`;
+const endings: Record<string, { code: string; exit: [number | null, string | null] }> = {
+  'has no handler for SIGTERM': { code: '', exit: [null, 'SIGTERM'] },
+  'waits for its connections': { code: "process.on('SIGTERM', () => server.close(() => process.exit(7)));", exit: [7, null] },
+};
+
+for (const [name, { code, exit }] of Object.entries(endings)) {
+  test(`streams of an app that ${name} are ended cleanly at SIGTERM`, async (t) => {
+    const app = await start(t, STREAMING + code);
+    const socket = new WebSocket(`ws+unix://${app.streams}:/`);
+    const closed = once(socket, 'close') as Promise<[number]>;
+    await once(socket, 'message');
+    let ticks = 0;
+    const ended = new Promise<void>((resolve, reject) => {
+      const asked = request({ socketPath: app.streams, path: '/', agent: false }, (response) => {
+        response.on('data', () => {
+          ticks += 1;
+        });
+        response.on('error', reject);
+        response.on('end', resolve);
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+    await until('events come', () => ticks > 0);
+    app.child.kill('SIGTERM');
+    assert.equal((await closed)[0], 1001);
+    await ended;
+    assert.deepEqual(await app.exited, exit);
+    assert.equal(app.output(), '');
   });
 }
 
