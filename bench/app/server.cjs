@@ -8,6 +8,9 @@ const { join } = require('node:path');
 
 const SLOW_MS = Number(process.env.BENCH_SLOW_MS ?? 2_000);
 const EVENT_MS = 100;
+/** With BENCH_ECHO=whole the answer begins only when the request has been read, and the proxy knows that it has: Caddy cuts some that come sooner. */
+const ECHO_AFTER_MS = 10;
+const ECHO_WHOLE = process.env.BENCH_ECHO === 'whole';
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const version = JSON.parse(readFileSync(join(__dirname, 'version.json'), 'utf8'));
 const commit = process.env.GREENROOM_COMMIT ?? '';
@@ -16,7 +19,7 @@ const sockets = new Set();
 
 const visitors = createServer((request, response) => {
   response.setHeader('x-app-commit', commit);
-  if (request.url === '/echo') request.pipe(response);
+  if (request.url === '/echo') echo(request, response);
   else if (request.url.startsWith('/slow')) slow(request, response);
   else if (request.url === '/events') events(response);
   else response.end(`hello from ${version.name}\n`);
@@ -44,6 +47,13 @@ visitors.on('upgrade', (request, socket) => {
 const internal = createServer((_, response) => response.end('ok\n'));
 visitors.listen(Number(process.env.PORT), '127.0.0.1', () => internal.listen(Number(process.env.INTERNAL_PORT), '127.0.0.1'));
 if (!version.naive) process.once('SIGTERM', stop);
+
+function echo(request, response) {
+  if (!ECHO_WHOLE) return request.pipe(response);
+  const parts = [];
+  request.on('data', (part) => parts.push(part));
+  request.on('end', () => setTimeout(() => response.end(Buffer.concat(parts)), ECHO_AFTER_MS));
+}
 
 function slow(request, response) {
   if (request.url.endsWith('?begun')) response.flushHeaders();

@@ -17,3 +17,11 @@ export function wholeNumber(option: string, text: string): number {
   console.error(`--${option} must be a whole number of at least 1, not "${text}".`);
   process.exit(2);
 }
+
+/** The value of a command line option when it is one of these. Ends the process with a sentence when it is something else. */
+export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
+  const value = allowed.find((each) => each === text);
+  if (value !== undefined) return value;
+  console.error(`--${option} must be ${allowed.join(' or ')}, not "${text}".`);
+  process.exit(2);
+}

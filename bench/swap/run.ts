@@ -10,6 +10,7 @@ import { endLeftovers } from '../harness/leftovers.ts';
 import { freePorts } from '../harness/ports.ts';
 import { seededRandom } from '../harness/stats.ts';
 import { type Load, type LoadOptions, startLoad } from '../load/load.ts';
+import { type FrontProxy, type RouterKind, startFrontProxy, type Upstream } from './proxy.ts';
 import { type SwapReport, summary } from './report.ts';
 
 export interface SwapOptions {
@@ -20,6 +21,8 @@ export interface SwapOptions {
   /** Keep a warm standby. */
   standby?: boolean;
   seed?: number;
+  /** What leads to the app, and how; the embedded proxy when left out. */
+  router?: { kind: RouterKind; upstream: Upstream };
   mix?: LoadOptions['mix'];
   /** Told what happens, a line at a time. */
   log?: (line: string) => void;
@@ -42,23 +45,27 @@ export async function runSwaps(options: SwapOptions): Promise<SwapReport> {
   const root = mkdtempSync(join(tmpdir(), 'greenroom-swap-'));
   let greenroom: Greenroom | undefined;
   let load: Load | undefined;
+  let proxy: FrontProxy | undefined;
   const cleanUp = cleanUpOnce(async () => {
     await load?.stop();
     await greenroom?.stop();
+    await proxy?.stop();
     await endLeftovers(root);
     rmSync(root, { recursive: true, force: true });
   });
   try {
     const commits = benchRepo(join(root, 'repo'), options.swaps + 1);
     const [port, internalPort, apiPort] = (await freePorts(3)) as [number, number, number];
-    const contract = benchContract(port, internalPort, { standby_ms: options.standby ? STANDBY_MS : 0 });
+    const { kind = 'embedded', upstream = 'socket' } = options.router ?? {};
+    proxy = await startFrontProxy(kind, upstream, root);
+    const contract = benchContract(port, internalPort, { standby_ms: options.standby ? STANDBY_MS : 0, ...proxy.contract });
     greenroom = prepareGreenroom({ root, contract, repo: join(root, 'repo'), apiPort });
     await greenroom.start();
     const first = await greenroom.client.deploy({ commit: commits[0] ?? '' });
     if (!first.success) throw new Error(`the first deploy was refused: ${first.error}\n${tail(greenroom.logFile)}`);
     load = startLoad({ url: `http://127.0.0.1:${port}`, mix: options.mix ?? MIX, pause_ms: PAUSE_MS });
     load.expect(commits[0] ?? '');
-    return await swapAll(options, commits, greenroom, load, root);
+    return await swapAll(options, commits, greenroom, proxy, load, root);
   } finally {
     await cleanUp();
   }
@@ -75,7 +82,14 @@ interface Run {
   problems: string[];
 }
 
-async function swapAll(options: SwapOptions, commits: string[], greenroom: Greenroom, load: Load, root: string): Promise<SwapReport> {
+async function swapAll(
+  options: SwapOptions,
+  commits: string[],
+  greenroom: Greenroom,
+  proxy: FrontProxy,
+  load: Load,
+  root: string,
+): Promise<SwapReport> {
   const seed = options.seed ?? Math.floor(Math.random() * 1e9);
   const log = options.log ?? (() => undefined);
   const run: Run = {
@@ -102,6 +116,7 @@ async function swapAll(options: SwapOptions, commits: string[], greenroom: Green
   if (verify.code !== 0) run.problems.push(`"greenroom log --verify" exited with ${verify.code}: ${verify.output.trim()}`);
   const stopped = await greenroom.stop();
   if (stopped !== 0) run.problems.push(`the orchestrator exited with ${stopped} on SIGTERM:\n${tail(greenroom.logFile)}`);
+  await proxy.stop();
   const leaked = await endLeftovers(root);
   if (leaked.length > 0) run.problems.push(`processes were left running after the stop: ${leaked.join('; ')}`);
   return {
