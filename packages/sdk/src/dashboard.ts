@@ -78,7 +78,7 @@ export interface DashboardLoad {
   disk: { free_bytes: number; total_bytes: number } | null;
 }
 
-/** What one instance does, live or on its way out. `null`: not known. */
+/** What one instance does, or did last: the one before the live one stays in sight when it has ended. `null`: not known. */
 export interface ReleaseLoad {
   instance: string;
   commit: string;
@@ -88,7 +88,7 @@ export interface ReleaseLoad {
   memory_bytes: number | null;
   /** 100 is one core. */
   cpu_percent: number | null;
-  /** As the proxy counts them; null when it does not. */
+  /** As the proxy counts it; null when it does not, and at the first look. */
   traffic: Traffic | null;
 }
 
@@ -99,6 +99,6 @@ export interface Traffic {
   errors_per_second: number;
   p50_ms: number;
   p99_ms: number;
-  /** Since the instance took its first request. */
+  /** Since the instance took its first request. Errors are answers of the class 5xx; in the rate, those too that the proxy had to give itself. */
   total: { requests: number; errors: number; p50_ms: number; p99_ms: number };
 }

@@ -47,6 +47,7 @@ export function followApp({ entry, changed, log }: FollowOptions): Follower {
   let app: DashboardApp = { name, data, repo, addresses, ended: end, reach: 'asking', problem: '', status: null, seen_at: '' };
   let looking: NodeJS.Timeout | undefined;
   let soon = false;
+  let connected = false;
   let complaint = '';
 
   function set(change: Partial<DashboardApp>): void {
@@ -72,6 +73,8 @@ export function followApp({ entry, changed, log }: FollowOptions): Follower {
       lookIn(LOOK_EVERY_MS);
     } catch (error) {
       away(error);
+      // One that hangs may come to itself, and nobody would tell.
+      if (connected) lookIn(LOOK_EVERY_MS);
     }
   }
 
@@ -85,12 +88,18 @@ export function followApp({ entry, changed, log }: FollowOptions): Follower {
     set({ reach: 'away', problem });
   }
 
+  function onConnect(): void {
+    connected = true;
+    lookIn(0);
+  }
+
   async function follow(): Promise<void> {
     while (!signal.aborted) {
       try {
-        const events = client.events({ signal, giveUpAfterMs: 0, onConnect: () => lookIn(0) });
+        const events = client.events({ signal, giveUpAfterMs: 0, onConnect });
         for await (const _ of events) lookIn(GATHER_MS);
       } catch (error) {
+        connected = false;
         away(error);
       }
       await pause(signal);

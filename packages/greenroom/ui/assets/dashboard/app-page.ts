@@ -11,7 +11,7 @@ import { History } from './history.ts';
 import { Logs } from './logs.ts';
 import { Releases } from './releases.ts';
 import { linkTo } from './route.ts';
-import { Traffic } from './traffic.ts';
+import { Compared, Traffic } from './traffic.ts';
 import { attentionOf, count, share, size, wordOf } from './words.ts';
 
 /** One app: what is live, what is being done, what was done, what it says. */
@@ -33,9 +33,10 @@ export function AppPage({ app }: { app: DashboardApp }): VNode {
 
 function Parts({ app }: { app: DashboardApp }): VNode {
   return html`<section aria-labelledby="now"><h2 id="now">Latest attempt</h2><${Now} app=${app} /></section>
+    <section aria-labelledby="traffic"><h2 id="traffic">Traffic</h2><${Traffic} app=${app} /></section>
     <div class="columns">
       <section aria-labelledby="releases"><h2 id="releases">Releases</h2><${Releases} app=${app} /></section>
-      <section aria-labelledby="traffic"><h2 id="traffic">Traffic</h2><${Traffic} app=${app} /></section>
+      <section aria-labelledby="compared"><h2 id="compared">Live beside the one before it</h2><${Compared} app=${app} /></section>
     </div>
     <section aria-labelledby="history"><h2 id="history">History</h2><${History} app=${app} /></section>
     <section aria-labelledby="output"><h2 id="output">Output</h2><${Logs} app=${app} /></section>

@@ -10,13 +10,12 @@ export interface ChartProps {
   title: string;
   /** Seconds since the epoch. */
   at: number[];
-  live: (number | null)[];
-  previous: (number | null)[];
+  lines: { live: (number | null)[]; previous: (number | null)[] };
   text(value: number): string;
 }
 
 /** A small chart of two lines over the last minutes. Its figures are in a table beside it, for those who do not see it. */
-export function Chart({ title, at, live, previous, text }: ChartProps): VNode {
+export function Chart({ title, at, lines: { live, previous }, text }: ChartProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const dark = useRef<MediaQueryList>(matchMedia('(prefers-color-scheme: dark)'));
@@ -46,21 +45,20 @@ export function Chart({ title, at, live, previous, text }: ChartProps): VNode {
   return html`<figure class="chart">
     <figcaption>${title} <strong>${now == null ? '–' : text(now)}</strong></figcaption>
     <div class="plot" role="img" aria-label=${`${title} of the live release over the last minutes: now ${now == null ? 'none' : text(now)}`} ref=${place}></div>
+    <div hidden>${INKS.map((name) => html`<i class=${`ink-${name}`}></i>`)}</div>
   </figure>`;
 }
 
-interface Colours {
-  live: string;
-  previous: string;
-  text: string;
-  line: string;
-}
+const INKS = ['live', 'previous', 'text', 'line'] as const;
+type Colours = Record<(typeof INKS)[number], string>;
 
-/** A canvas knows nothing of style sheets. */
+/** A canvas knows nothing of style sheets: elements that nobody sees have the colours that it is given. */
 function colours(box: HTMLElement): Colours {
-  const style = getComputedStyle(box);
-  const of = (name: string): string => style.getPropertyValue(name).trim();
-  return { live: of('--chart-live'), previous: of('--chart-previous'), text: of('--chart-text'), line: of('--chart-line') };
+  const of = (name: string): string => {
+    const ink = box.parentElement?.querySelector(`.ink-${name}`);
+    return ink ? getComputedStyle(ink).color : 'gray';
+  };
+  return { live: of('live'), previous: of('previous'), text: of('text'), line: of('line') };
 }
 
 function options(width: number, { live, previous, text, line }: Colours, show: (value: number) => string): uPlot.Options {
@@ -78,7 +76,7 @@ function options(width: number, { live, previous, text, line }: Colours, show: (
     },
     axes: [
       { ...axis, space: 70, size: 22, values: '{HH}:{mm}' },
-      { ...axis, space: 34, size: 52, values: (_, splits) => splits.map(show) },
+      { ...axis, space: 34, size: 48, values: (_, splits) => splits.map(show) },
     ],
     series: [
       {},

@@ -7,33 +7,32 @@ import { useDashboard } from './context.ts';
 import { Scroll } from './scroll.ts';
 import { milliseconds, rate, share } from './words.ts';
 
-type Side = 'live' | 'previous';
-
-/** Requests, latency and errors of the live release beside the one before it, over the last minutes and in all. */
+/** Requests, latency and errors of the live release beside the one before it, over the last minutes. */
 export function Traffic({ app }: { app: DashboardApp }): VNode {
   const store = useDashboard();
   const loads = store.loads(app.name);
-  const last = loads.at(-1);
-  const counted = loads.some((load) => load.releases.some((release) => release.traffic));
-  if (!counted) return html`<p class="faint">No requests are counted yet.</p>`;
+  if (!loads.some((load) => load.releases.some((release) => release.traffic)))
+    return html`<p class="faint charts-to-come">No requests are counted yet.</p>`;
   const at = loads.map((load) => load.at / 1_000);
-  const of = (side: Side, pick: (traffic: Counted) => number): (number | null)[] => loads.map((load) => figure(load, side, pick));
+  const live = sideOf(loads.at(-1), 'live')?.instance;
+  const previous = sideOf(loads.at(-1), 'previous')?.instance;
+  // By instance, not by what it was at the time: at a swap one line falls and the other rises.
+  const lines = (pick: (traffic: Counted) => number): { live: (number | null)[]; previous: (number | null)[] } => ({
+    live: loads.map((load) => figure(load, live, pick)),
+    previous: loads.map((load) => figure(load, previous, pick)),
+  });
   return html`<div class="charts">
-      <${Chart} title="Requests per second" at=${at} live=${of('live', (it) => it.requests_per_second)} previous=${of('previous', (it) => it.requests_per_second)} text=${rate} />
-      <${Chart} title="p99 latency" at=${at} live=${of(
-        'live',
-        latency((it) => it.p99_ms),
-      )} previous=${of(
-        'previous',
-        latency((it) => it.p99_ms),
-      )} text=${milliseconds} />
-      <${Chart} title="Errors per second" at=${at} live=${of('live', (it) => it.errors_per_second)} previous=${of('previous', (it) => it.errors_per_second)} text=${rate} />
-    </div>
-    <${Compared} live=${sideOf(last, 'live')} previous=${lastPrevious(loads)} />`;
+    <${Chart} title="Requests per second" at=${at} lines=${lines((it) => it.requests_per_second)} text=${rate} />
+    <${Chart} title="p99 latency" at=${at} lines=${lines((it) => (it.requests_per_second > 0 ? it.p99_ms : Number.NaN))} text=${milliseconds} />
+    <${Chart} title="Errors per second" at=${at} lines=${lines((it) => it.errors_per_second)} text=${rate} />
+  </div>`;
 }
 
 /** The same as figures, and since each of both took its first request. */
-function Compared({ live, previous }: { live: ReleaseLoad | undefined; previous: ReleaseLoad | undefined }): VNode {
+export function Compared({ app }: { app: DashboardApp }): VNode {
+  const last = useDashboard().loads(app.name).at(-1);
+  const live = sideOf(last, 'live');
+  const previous = sideOf(last, 'previous');
   const rows: [string, (traffic: Counted) => string][] = [
     ['Requests per second', (it) => rate(it.requests_per_second)],
     ['In flight', (it) => rate(it.in_flight)],
@@ -50,26 +49,12 @@ function Compared({ live, previous }: { live: ReleaseLoad | undefined; previous:
   </table><//>`;
 }
 
-const sideOf = (load: DashboardLoad | undefined, side: Side): ReleaseLoad | undefined =>
+const sideOf = (load: DashboardLoad | undefined, side: ReleaseLoad['role']): ReleaseLoad | undefined =>
   load?.releases.find((release) => release.role === side);
 
-/** As it was last seen: it ends soon after the swap, and is what the live one is compared with. */
-function lastPrevious(loads: readonly DashboardLoad[]): ReleaseLoad | undefined {
-  for (const load of loads.toReversed()) {
-    const found = sideOf(load, 'previous');
-    if (found?.traffic) return found;
-  }
-  return undefined;
-}
-
-/** Without requests there is no latency: a gap, not a zero. */
-const latency =
-  (pick: (traffic: Counted) => number) =>
-  (traffic: Counted): number =>
-    traffic.requests_per_second > 0 ? pick(traffic) : Number.NaN;
-
-function figure(load: DashboardLoad, side: Side, pick: (traffic: Counted) => number): number | null {
-  const traffic = sideOf(load, side)?.traffic;
-  const value = traffic ? pick(traffic) : null;
-  return value === null || Number.isNaN(value) ? null : value;
+/** A gap where nothing is known: no sample, or no latency because there was no request. */
+function figure(load: DashboardLoad, instance: string | undefined, pick: (traffic: Counted) => number): number | null {
+  const traffic = load.releases.find((release) => release.instance === instance)?.traffic;
+  const value = traffic ? pick(traffic) : Number.NaN;
+  return Number.isNaN(value) ? null : value;
 }

@@ -1,8 +1,7 @@
 /** The page of the dashboard. Colours, controls and cards are those of the chat. */
 export const dashboard = `
 :host {
-  display: block; --ground: light-dark(#ffffff, #171b1f); --chart-live: light-dark(#0b6e4f, #5fd3a0); --chart-previous: light-dark(#8a5a00, #f2c063);
-  --chart-text: light-dark(#57606a, #a0aab4); --chart-line: light-dark(#e8ebee, #2a3037);
+  display: block; --ground: light-dark(#ffffff, #171b1f); 
 }
 h1 { margin: 0; font-size: 22px; line-height: 30px; font-weight: 650; overflow-wrap: anywhere; }
 h2 { font-size: 15px; line-height: 22px; }
@@ -81,8 +80,13 @@ tbody th { font-weight: 500; }
 .chart figcaption { display: flex; justify-content: space-between; gap: 8px; padding: 0 4px; font-size: 12.5px; line-height: 18px; color: var(--faint); font-variant-numeric: tabular-nums; }
 .chart strong { color: var(--text); white-space: nowrap; }
 .plot { height: 120px; overflow: hidden; }
-.key { display: inline-block; width: 14px; height: 0; border-top: 2px solid var(--chart-live); vertical-align: middle; margin-inline-end: 2px; }
-.key.previous { border-top: 2px dashed var(--chart-previous); }
+.ink-live { color: var(--accent); }
+.ink-previous { color: light-dark(#a86b00, #f2c063); }
+.ink-text { color: var(--faint); }
+.ink-line { color: light-dark(#e8ebee, #2a3037); }
+.charts-to-come { min-height: 152px; }
+.key { display: inline-block; width: 14px; height: 0; border-top: 2px solid var(--accent); vertical-align: middle; margin-inline-end: 2px; }
+.key.previous { border-top: 2px dashed light-dark(#a86b00, #f2c063); }
 
 .log-tools { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; font-size: 13.5px; padding-bottom: 8px; }
 select { font: inherit; font-size: 13.5px; color: inherit; min-height: 34px; padding: 2px 8px; border: 1px solid light-dark(#8a939c, #6b757f); border-radius: 8px; background: var(--ground); max-width: 60vw; }
