@@ -83,5 +83,7 @@ export interface ProxyAppStatus {
 export interface ProxyStatus {
   pid: number;
   version: string;
+  /** How many processes move requests at the moment: 1 is the proxy itself, more are its workers. 0 while none of them has started yet. */
+  workers: number;
   apps: ProxyAppStatus[];
 }

@@ -1,13 +1,20 @@
-import type { ProxyAppBody, ProxyAppStatus, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
-import type { DataPath, Destination, Listener, PickDestination } from './data-path.ts';
-import { createInstanceTraffic, type InstanceTraffic } from './instance.ts';
-import { type ChatSide, chatSide, pickPublic, type Shown } from './public-side.ts';
+import type {
+  ProxyAppBody,
+  ProxyAppStatus,
+  ProxyDrainBody,
+  ProxyDrainResult,
+  ProxyInFlight,
+  ProxyPreview,
+  ProxyTarget,
+} from '@greenroom/sdk/proxy';
+import type { Listener } from './data-path.ts';
 import type { SavedApp } from './store.ts';
+import type { AppTraffic } from './traffic.ts';
 
 /** How long requests in flight may go on after their port was given back. */
-const CLOSE_GRACE_MS = 2_000;
+export const CLOSE_GRACE_MS = 2_000;
 
-/** One registered app: its listeners, its route, and what is in flight to each of its instances. */
+/** One registered app: its listeners, and what its requests are to meet. */
 export interface App {
   readonly name: string;
   saved(): SavedApp;
@@ -15,12 +22,12 @@ export interface App {
   listensOn(body: ProxyAppBody): boolean;
   /** Listens where the body says; addresses it already has stay open throughout. Answers a function that gives back what is no longer wanted, and one that undoes. */
   listen(body: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }>;
-  route(target: ProxyTarget | null): void;
-  show(preview: ProxyPreview | null): void;
-  /** What is in flight to an instance; undefined when nothing is and it is neither routed to nor shown. */
-  traffic(instance: string): InstanceTraffic | undefined;
-  isTarget(instance: string): boolean;
-  status(): ProxyAppStatus;
+  /** Resolves when every request read from then on goes there. */
+  route(target: ProxyTarget | null): Promise<void>;
+  /** As `route`, for whoever has the token. */
+  show(preview: ProxyPreview | null): Promise<void>;
+  drain(body: ProxyDrainBody, signal: AbortSignal): Promise<ProxyDrainResult>;
+  status(): Promise<ProxyAppStatus>;
   /** Frees the ports at once; resolves when what was in flight ended or was cut. */
   close(): Promise<void>;
 }
@@ -30,77 +37,33 @@ interface Bound {
   listener: Listener;
 }
 
-export function createApp(name: string, initial: SavedApp, dataPath: DataPath): App {
-  let body: ProxyAppBody = bodyOf(initial);
-  let chat: ChatSide | null = chatSide(body);
-  let target: ProxyTarget | null = null;
-  let current: { traffic: InstanceTraffic; public: Destination; internal: Destination | null } | null = null;
+export function createApp(name: string, initial: SavedApp, traffic: AppTraffic): App {
+  let saved = initial;
   let publicSide: Bound | null = null;
   let internalSide: Bound | null = null;
-  let shown: (Shown & { preview: ProxyPreview; traffic: InstanceTraffic }) | null = null;
-  const instances = new Map<string, InstanceTraffic>();
-  const pick: PickDestination = (path, cookies) => pickPublic({ live: current?.public ?? null, chat, shown }, path, cookies);
-  const pickInternal: PickDestination = () => current?.internal ?? null;
 
-  route(initial.target);
-  show(initial.preview ?? null);
-
-  function route(next: ProxyTarget | null): void {
-    const previous = current?.traffic;
-    const moved = target && !sameAddress(target, next) ? target : null;
-    target = next;
-    current = next ? destinationsOf(trafficFor(next), next) : null;
-    // An instance that is started again on other ports keeps its id, and its old address is nobody's.
-    if (moved && moved.instance === next?.instance) forget(moved);
-    previous?.notify();
-    if (current && current.traffic !== previous) current.traffic.notify();
-  }
-
-  function show(preview: ProxyPreview | null): void {
-    const previous = shown?.traffic;
-    const traffic = preview && trafficFor(preview.target);
-    shown =
-      preview && traffic ? { token: preview.token, destination: destinationsOf(traffic, preview.target).public, preview, traffic } : null;
-    previous?.notify();
-  }
-
-  function trafficFor(next: ProxyTarget): InstanceTraffic {
-    const known = instances.get(next.instance);
-    if (known) {
-      known.target = next;
-      return known;
-    }
-    const traffic = createInstanceTraffic(next);
-    instances.set(next.instance, traffic);
-    traffic.onChange(() => {
-      if (traffic === current?.traffic || traffic === shown?.traffic || traffic.requests() + traffic.streams() > 0) return;
-      if (instances.get(traffic.instance) === traffic) instances.delete(traffic.instance);
-      if (!target || !sameAddress(traffic.target, target)) forget(traffic.target);
-    });
-    return traffic;
-  }
-
-  function forget(address: ProxyTarget): void {
-    dataPath.forget(address.host, address.port);
-    if (address.internal_port) dataPath.forget(address.host, address.internal_port);
+  function change(next: SavedApp): Promise<void> {
+    saved = next;
+    return traffic.set(next);
   }
 
   async function listen(wanted: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }> {
-    const before = { publicSide, internalSide, body, chat };
+    const before = { publicSide, internalSide, body: bodyOf(saved) };
     const opened: Listener[] = [];
     const undo = async (): Promise<void> => {
-      ({ publicSide, internalSide, body, chat } = before);
+      ({ publicSide, internalSide } = before);
+      await change({ ...routesOf(saved), ...before.body });
       await Promise.all(opened.map((listener) => listener.close(0)));
     };
     try {
       if (publicSide?.port !== wanted.port) {
-        const listener = await listenEverywhere(dataPath, wanted.port, pick);
+        const listener = await listenEverywhere(traffic, wanted.port);
         opened.push(listener);
         publicSide = { port: wanted.port, listener };
       }
       if (wanted.internal_port === undefined) internalSide = null;
       else if (internalSide?.port !== wanted.internal_port) {
-        const listener = await dataPath.listen(wanted.internal_port, '127.0.0.1', pickInternal);
+        const listener = await traffic.listen(wanted.internal_port, '127.0.0.1', 'internal');
         opened.push(listener);
         internalSide = { port: wanted.internal_port, listener };
       }
@@ -108,8 +71,7 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
       await undo();
       throw error;
     }
-    body = bodyOf(wanted);
-    chat = chatSide(body);
+    await change({ ...routesOf(saved), ...bodyOf(wanted) });
     return {
       undo,
       commit: () => {
@@ -121,57 +83,47 @@ export function createApp(name: string, initial: SavedApp, dataPath: DataPath): 
 
   return {
     name,
-    saved: () => ({ ...body, target, ...(shown ? { preview: shown.preview } : {}) }),
+    saved: () => saved,
     listensOn: (wanted) =>
       publicSide?.port === wanted.port &&
       internalSide?.port === wanted.internal_port &&
-      body.chat?.path === wanted.chat?.path &&
-      body.chat?.socket === wanted.chat?.socket,
+      saved.chat?.path === wanted.chat?.path &&
+      saved.chat?.socket === wanted.chat?.socket,
     listen,
-    route,
-    show,
-    traffic: (instance) => instances.get(instance),
-    isTarget: (instance) => current?.traffic.instance === instance,
-    status: () => ({
-      app: name,
-      ...body,
-      target,
-      ...(shown ? { preview: shown.preview.target.instance } : {}),
-      in_flight: [...instances.values()].map((each) => ({ instance: each.instance, requests: each.requests(), streams: each.streams() })),
-    }),
+    route: (target) => change({ ...saved, target }),
+    show: (preview) => change({ ...bodyOf(saved), target: saved.target, ...(preview ? { preview } : {}) }),
+    drain: (body, signal) => traffic.drain(body, signal),
+    status: async () => statusOf(name, saved, await traffic.inFlight()),
     async close() {
       const open = [publicSide, internalSide];
       publicSide = null;
       internalSide = null;
       await Promise.all(open.map((side) => side?.listener.close(CLOSE_GRACE_MS)));
+      traffic.close();
     },
   };
 }
 
 /** All interfaces, IPv6 and IPv4 in one; IPv4 alone on a machine without IPv6. */
-async function listenEverywhere(dataPath: DataPath, port: number, pick: PickDestination): Promise<Listener> {
+async function listenEverywhere(traffic: AppTraffic, port: number): Promise<Listener> {
   try {
-    return await dataPath.listen(port, '::', pick);
+    return await traffic.listen(port, '::', 'public');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error;
-    return dataPath.listen(port, '0.0.0.0', pick);
+    return traffic.listen(port, '0.0.0.0', 'public');
   }
 }
 
-function destinationsOf(
-  traffic: InstanceTraffic,
-  target: ProxyTarget,
-): { traffic: InstanceTraffic; public: Destination; internal: Destination | null } {
-  const { instance, host } = target;
-  const at = (port: number): Destination => ({ instance, host, port, begin: () => traffic.begin() });
-  return { traffic, public: at(target.port), internal: target.internal_port === undefined ? null : at(target.internal_port) };
+function statusOf(app: string, saved: SavedApp, in_flight: ProxyInFlight[]): ProxyAppStatus {
+  const { target, preview } = saved;
+  return { app, ...bodyOf(saved), target, ...(preview ? { preview: preview.target.instance } : {}), in_flight };
 }
 
 function bodyOf({ port, internal_port, chat }: ProxyAppBody): ProxyAppBody {
   return { port, ...(internal_port === undefined ? {} : { internal_port }), ...(chat ? { chat } : {}) };
 }
 
-function sameAddress(a: ProxyTarget, b: ProxyTarget | null): boolean {
-  return b !== null && a.host === b.host && a.port === b.port && a.internal_port === b.internal_port;
+function routesOf({ target, preview }: SavedApp): Pick<SavedApp, 'target' | 'preview'> {
+  return { target, ...(preview ? { preview } : {}) };
 }

@@ -1,9 +1,8 @@
 import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
 import { portOwner } from '../port-owner.ts';
 import { type App, createApp } from './app.ts';
-import type { DataPath } from './data-path.ts';
-import { drain } from './drain.ts';
-import type { RouteStore } from './store.ts';
+import type { RouteStore, SavedApp } from './store.ts';
+import type { CreateTraffic } from './traffic.ts';
 
 export interface Refused {
   ok: false;
@@ -22,24 +21,27 @@ export interface Apps {
   preview(name: string, preview: ProxyPreview | null): Promise<Answer<ProxyAppStatus>>;
   drain(name: string, body: ProxyDrainBody, signal: AbortSignal): Promise<Answer<ProxyDrainResult>>;
   deregister(name: string): Promise<Answer<Record<string, never>>>;
-  status(): ProxyAppStatus[];
+  status(): Promise<ProxyAppStatus[]>;
+  count(): number;
   /** Frees all ports; resolves when what was in flight ended or was cut. */
   close(): Promise<void>;
 }
 
 export interface AppsOptions {
-  dataPath: DataPath;
+  createTraffic: CreateTraffic;
   store: RouteStore;
   log: (line: string) => void;
   /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. */
   onEmpty: () => void;
 }
 
-export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps {
+export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions): Apps {
   const apps = new Map<string, App>();
   const serially = createQueue();
   const ending = new Set<Promise<void>>();
   let closing = false;
+
+  const create = (name: string, saved: SavedApp): App => createApp(name, saved, createTraffic(name, saved));
 
   async function saveWith(name: string, change: ((app: App) => object) | null): Promise<Refused | null> {
     const saved = new Map([...apps].map(([each, app]) => [each, app.saved()]));
@@ -58,23 +60,29 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
   async function register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>> {
     if (closing) return refuse(503, 'shutting_down', 'the proxy is ending because its last app was deregistered; start another one');
     const known = apps.get(name);
-    if (known?.listensOn(body)) return { ok: true, value: known.status() };
+    if (known?.listensOn(body)) return { ok: true, value: await known.status() };
     const conflict = conflictOf(apps, name, body);
     if (conflict) return conflict;
-    const app = known ?? createApp(name, { ...body, target: null }, dataPath);
+    const app = known ?? create(name, { ...body, target: null });
     const listening = await app.listen(body).catch((error: NodeJS.ErrnoException) => error);
-    if (listening instanceof Error) return await refuseListen(name, body, listening);
+    if (listening instanceof Error) {
+      if (!known) await app.close();
+      return await refuseListen(name, body, listening);
+    }
     apps.set(name, app);
     const failed = await saveWith(name, () => body);
     if (failed) {
       await listening.undo();
-      if (!known) apps.delete(name);
+      if (!known) {
+        apps.delete(name);
+        await app.close();
+      }
       return failed;
     }
     listening.commit();
     const more = [body.internal_port && `internal port ${body.internal_port}`, body.chat && `chat below ${body.chat.path}`].filter(Boolean);
     log(`app "${name}" registered on port ${[body.port, ...more].join(', ')}`);
-    return { ok: true, value: app.status() };
+    return { ok: true, value: await app.status() };
   }
 
   async function switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>> {
@@ -82,22 +90,22 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
     if (!app) return unknownApp(name);
     const failed = await saveWith(name, () => ({ target }));
     if (failed) return failed;
-    app.route(target);
+    await app.route(target);
     log(`app "${name}" routed to ${target ? `instance ${target.instance} at ${target.host}:${target.port}` : 'nothing'}`);
-    return { ok: true, value: app.status() };
+    return { ok: true, value: await app.status() };
   }
 
   async function preview(name: string, shown: ProxyPreview | null): Promise<Answer<ProxyAppStatus>> {
     const app = apps.get(name);
     if (!app) return unknownApp(name);
-    if (shown === null && app.status().preview === undefined) return { ok: true, value: app.status() };
+    if (shown === null && !app.saved().preview) return { ok: true, value: await app.status() };
     const failed = await saveWith(name, () => ({ preview: shown }));
     if (failed) return failed;
-    app.show(shown);
+    await app.show(shown);
     log(
       `app "${name}" ${shown ? `shows instance ${shown.target.instance} to whoever was given its address` : 'shows no preview any more'}`,
     );
-    return { ok: true, value: app.status() };
+    return { ok: true, value: await app.status() };
   }
 
   async function deregister(name: string): Promise<Answer<Record<string, never>>> {
@@ -124,7 +132,7 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
       const { apps: saved, damaged } = await store.load();
       if (damaged) log(`the saved routes cannot be understood and are put aside as ${damaged}; apps have to register again`);
       for (const [name, app] of saved) {
-        const created = createApp(name, app, dataPath);
+        const created = create(name, app);
         apps.set(name, created);
         const listening = await created.listen(app).catch((error: Error) => error);
         if (listening instanceof Error) log(`app "${name}" cannot listen yet: ${listening.message}`);
@@ -144,16 +152,14 @@ export function createApps({ dataPath, store, log, onEmpty }: AppsOptions): Apps
     async drain(name, body, signal) {
       const app = apps.get(name);
       if (!app) return unknownApp(name);
-      const traffic = app.traffic(body.instance);
-      if (!traffic) return { ok: true, value: { drained: true, closed_streams: 0, abandoned_requests: 0 } };
-      const limits = { timeoutMs: body.timeout_ms, streamTimeoutMs: body.stream_timeout_ms };
-      const value = await drain(traffic, { ...limits, isTarget: () => app.isTarget(body.instance), signal });
+      const value = await app.drain(body, signal);
       log(
         `app "${name}" instance ${body.instance} ${value.drained ? 'drained' : 'not drained'}: ${value.closed_streams} streams closed, ${value.abandoned_requests} requests given up`,
       );
       return { ok: true, value };
     },
-    status: () => [...apps.values()].map((app) => app.status()),
+    status: () => Promise.all([...apps.values()].map((app) => app.status())),
+    count: () => apps.size,
     async close() {
       closing = true;
       await Promise.all([...ending, ...[...apps.values()].map((app) => app.close())]);

@@ -11,8 +11,15 @@ export interface Control {
   close(): Promise<void>;
 }
 
+/** What the proxy says of itself. */
+export interface About {
+  version: string;
+  /** How many processes move requests now. */
+  workers: () => number;
+}
+
 /** Serves the control interface (`@greenroom/sdk/proxy`) on a Unix socket that only the proxy's own user can open. */
-export function serveControl(socket: string, apps: Apps, version: string): Promise<Control> {
+export function serveControl(socket: string, apps: Apps, about: About): Promise<Control> {
   const active = new Set<ServerResponse>();
   const server = http.createServer(
     // Clients keep an idle connection open to notice the end of the proxy: none is closed for being idle.
@@ -20,7 +27,7 @@ export function serveControl(socket: string, apps: Apps, version: string): Promi
     (request, response) => {
       active.add(response);
       response.once('close', () => active.delete(response));
-      void handle(request, response, apps, version);
+      void handle(request, response, apps, about);
     },
   );
   const close = async (): Promise<void> => {
@@ -40,8 +47,8 @@ export function serveControl(socket: string, apps: Apps, version: string): Promi
   });
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, apps: Apps, version: string): Promise<void> {
-  const answer = await dispatch(request, response, apps, version).catch((error: Error) => {
+async function handle(request: IncomingMessage, response: ServerResponse, apps: Apps, about: About): Promise<void> {
+  const answer = await dispatch(request, response, apps, about).catch((error: Error) => {
     process.stderr.write(`bug in the control interface: ${error.stack}\n`);
     return { ok: false, status: 500, code: 'internal_error', error: error.message } as const;
   });
@@ -49,11 +56,12 @@ async function handle(request: IncomingMessage, response: ServerResponse, apps: 
   else send(response, answer.status, { code: answer.code, error: answer.error });
 }
 
-async function dispatch(request: IncomingMessage, response: ServerResponse, apps: Apps, version: string): Promise<Answer<unknown>> {
+async function dispatch(request: IncomingMessage, response: ServerResponse, apps: Apps, about: About): Promise<Answer<unknown>> {
   const { method } = request;
   const [root, encoded, action, ...rest] = (request.url ?? '').split('/').slice(1);
   if (method === 'GET' && root === '') {
-    return { ok: true, value: { pid: process.pid, version, apps: apps.status() } satisfies ProxyStatus };
+    const { version, workers } = about;
+    return { ok: true, value: { pid: process.pid, version, workers: workers(), apps: await apps.status() } satisfies ProxyStatus };
   }
   const name = encoded && decode(encoded);
   if (root !== 'apps' || !name || rest.length > 0) return notFound(request);

@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /**
  * What the rest of the proxy needs from whatever moves the bytes. Routes, counting and drains know only this interface, so that the
  * implementation (`splice/`, on sockets) can be replaced by another without touching them.
@@ -8,6 +10,8 @@ export interface DataPath {
    * (`EADDRINUSE`, `EACCES`…) when the address cannot be had.
    */
   listen(port: number, host: string, pick: PickDestination): Promise<Listener>;
+  /** As `listen`, for connections that somebody else accepts and gives to it. */
+  serve(pick: PickDestination): Service;
   /** Closes idle connections to an address that is no longer routed to. Connections in use are closed when they become idle. */
   forget(host: string, port: number): void;
 }
@@ -55,4 +59,8 @@ export interface Flight {
 export interface Listener {
   /** Frees the port at once, lets requests in flight end for at most `graceMs`, then cuts them. */
   close(graceMs: number): Promise<void>;
+}
+
+export interface Service extends Listener {
+  accept(socket: Socket): void;
 }

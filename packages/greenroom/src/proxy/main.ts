@@ -1,12 +1,17 @@
-/** The embedded proxy, a process of its own: `node main.ts --dir DIR`. Ends when its last app is deregistered. */
+/** The embedded proxy, a process of its own: `node main.ts --dir DIR [--workers N]`. Ends when its last app is deregistered. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
+import { createLocalTraffic } from './local-traffic.ts';
 import { takeLock } from './lock.ts';
+import { parseWorkers, readSettings } from './settings.ts';
 import { createSpliceDataPath } from './splice/data-path.ts';
 import { createRouteStore } from './store.ts';
+import type { CreateTraffic } from './traffic.ts';
+import { createWorkerPool, type WorkerPool } from './workers/pool.ts';
+import { createSpreadTraffic } from './workers/spread-traffic.ts';
 
 const VERSION = '0.1.0';
 /** A proxy that nobody registers with (whoever started it died) does not stay for ever. */
@@ -15,14 +20,15 @@ const UNUSED_EXIT_MS = 60_000;
 // A full disk below the log, or its reader's end, must not end the traffic of every app.
 process.stderr.on('error', () => undefined);
 
-const { values } = parseArgs({ options: { dir: { type: 'string' } } });
+const { values } = parseArgs({ options: { dir: { type: 'string' }, workers: { type: 'string' } } });
 if (!values.dir) {
-  process.stderr.write('usage: main.ts --dir DIR (the folder for proxy.sock and routes.json)\n');
+  process.stderr.write('usage: main.ts --dir DIR [--workers N|auto] (DIR is the folder for proxy.sock and routes.json)\n');
   process.exit(2);
 }
-await run(resolve(values.dir));
+const directory = resolve(values.dir);
+await run(directory, await workersWanted(directory, values.workers));
 
-async function run(directory: string): Promise<void> {
+async function run(directory: string, workers: number): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = takeLock(directory);
   if (!lock) {
@@ -32,8 +38,9 @@ async function run(directory: string): Promise<void> {
   const socket = join(directory, 'proxy.sock');
   let control: Control | null = null;
   let stopping = false;
+  const pool = workers > 1 ? createWorkerPool(workers, log) : null;
   const apps = createApps({
-    dataPath: createSpliceDataPath(),
+    createTraffic: trafficOf(pool),
     store: createRouteStore(directory),
     log,
     onEmpty: () => void stop('no app is left'),
@@ -42,12 +49,12 @@ async function run(directory: string): Promise<void> {
   // Under the lock a socket file can only be the left-over of a proxy that died.
   await rm(socket, { force: true });
   await apps.restore();
-  control = await serveControl(socket, apps, VERSION);
-  log(`proxy ${VERSION} runs in ${directory}`);
+  control = await serveControl(socket, apps, { version: VERSION, workers: () => pool?.ready() ?? 1 });
+  log(`proxy ${VERSION} runs in ${directory}${pool ? `, with ${workers} workers` : ''}`);
   // Node writes its compile cache on a clean exit only; the successor of a killed proxy needs it most.
   process.getBuiltinModule('node:module').flushCompileCache();
   const unused = setInterval(() => {
-    if (apps.status().length === 0) void stop('nobody registered an app');
+    if (apps.count() === 0) void stop('nobody registered an app');
   }, UNUSED_EXIT_MS);
   unused.unref();
   process.on('SIGTERM', () => void stop('SIGTERM'));
@@ -61,8 +68,29 @@ async function run(directory: string): Promise<void> {
     const ended = Promise.all([control?.close(), apps.close()]);
     lock?.release();
     await ended;
+    await pool?.close();
     process.exit(0);
   }
+}
+
+function trafficOf(pool: WorkerPool | null): CreateTraffic {
+  if (pool) return createSpreadTraffic(pool);
+  const dataPath = createSpliceDataPath();
+  return (_name, initial) => createLocalTraffic(initial, dataPath);
+}
+
+/** The command line's word counts before the file's. A file that is wrong must not keep a proxy down that is started again in the night. */
+async function workersWanted(dir: string, given: string | undefined): Promise<number> {
+  if (given !== undefined) {
+    const parsed = parseWorkers(/^\d+$/.test(given) ? Number(given) : given);
+    if (parsed.ok) return parsed.value;
+    process.stderr.write(`--workers: ${parsed.error}\n`);
+    process.exit(2);
+  }
+  const settings = await readSettings(dir);
+  if (settings.ok) return settings.value.workers;
+  log(`${settings.error}; going on with one process`);
+  return 1;
 }
 
 function log(line: string): void {

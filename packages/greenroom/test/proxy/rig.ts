@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
@@ -23,15 +24,17 @@ export interface ProxyRig {
   drain(instance: string, timeoutMs: number, streamTimeoutMs?: number, signal?: AbortSignal): Promise<ProxyDrainResult>;
   inFlight(instance: string): Promise<{ requests: number; streams: number }>;
   start(): Promise<void>;
+  /** Process ids of its workers. */
+  workers(): number[];
 }
 
-/** A proxy process with the app `app` registered on fresh ports; ended with the test. */
-export async function startProxyRig(t: TestContext): Promise<ProxyRig> {
+/** A proxy process with the app `app` registered on fresh ports, and all its workers running; ended with the test. */
+export async function startProxyRig(t: TestContext, workers = 1): Promise<ProxyRig> {
   const dir = await mkdtemp(join(tmpdir(), 'greenroom-proxy-'));
   const [port, internalPort] = [await freePort(), await freePort()];
   const rig: ProxyRig = {
     dir,
-    child: spawnProxy(dir),
+    child: spawnProxy(dir, workers),
     port,
     internalPort,
     control: (method, path, body, signal) => control(dir, method, path, body, signal),
@@ -48,27 +51,44 @@ export async function startProxyRig(t: TestContext): Promise<ProxyRig> {
       return body.apps[0]?.in_flight.find((each) => each.instance === instance) ?? { requests: 0, streams: 0 };
     },
     async start() {
-      rig.child = spawnProxy(dir);
+      rig.child = spawnProxy(dir, workers);
       await until(() => answers(dir));
     },
+    workers: () => childrenOf(rig.child),
   };
   t.after(async () => {
+    const left = rig.workers();
+    // A test that failed may have left one stopped.
+    for (const pid of left) process.kill(pid, 'SIGCONT');
     if (rig.child.exitCode === null && rig.child.signalCode === null) {
       rig.child.kill('SIGKILL');
       await once(rig.child, 'exit');
     }
+    await until(() => left.every((pid) => !isRunning(pid)));
     await rm(dir, { recursive: true, force: true });
   });
   await until(() => answers(dir));
   const { status, body } = await rig.control('PUT', '/apps/app', { port, internal_port: internalPort });
   if (status !== 200) throw new Error(JSON.stringify(body));
+  await until(async () => (await rig.control<ProxyStatus>('GET', '/')).body.workers === workers);
   return rig;
 }
 
-export function spawnProxy(dir: string): ChildProcess {
-  const child = spawn(process.execPath, [MAIN, '--dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] });
+export function spawnProxy(dir: string, workers = 1): ChildProcess {
+  const child = spawn(process.execPath, [MAIN, '--dir', dir, ...(workers > 1 ? ['--workers', `${workers}`] : [])], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   child.stderr.resume();
   return child;
+}
+
+export function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+function childrenOf({ pid, exitCode, signalCode }: ChildProcess): number[] {
+  if (exitCode !== null || signalCode !== null) return [];
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** A real app in this process; ended with the test. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import WebSocket, { WebSocketServer } from 'ws';
 import { fetchOnce, startApp, startProxyRig, targetOf, until } from './rig.ts';
 
-const SWAPS = 12;
+/** By number of workers. */
+const SWAPS = { 1: 12, 2: 4 };
 
 /** Answers with the instance's name: plain, after 1 s, echoing a body, as an event stream, and over WebSocket. */
 function createTestApp(instance: string): http.Server {
@@ -31,8 +32,16 @@ function createTestApp(instance: string): http.Server {
   return server;
 }
 
-test('swaps under load lose no request of a client that never retries', { timeout: 120_000 }, async (t) => {
-  const proxy = await startProxyRig(t);
+for (const workers of [1, 2] as const) {
+  test(
+    `${SWAPS[workers]} swaps under load lose no request of a client that never retries (workers: ${workers})`,
+    { timeout: 120_000 },
+    (t) => swapUnderLoad(t, workers, SWAPS[workers]),
+  );
+}
+
+async function swapUnderLoad(t: TestContext, workers: number, swaps: number): Promise<void> {
+  const proxy = await startProxyRig(t, workers);
   let live = await startApp(t, 'i0', createTestApp('i0'));
   await proxy.route(targetOf(live));
   const failures: string[] = [];
@@ -65,7 +74,7 @@ test('swaps under load lose no request of a client that never retries', { timeou
   ];
 
   const previous: Awaited<ReturnType<typeof startApp>>[] = [];
-  for (let swap = 1; swap <= SWAPS; swap += 1) {
+  for (let swap = 1; swap <= swaps; swap += 1) {
     const next = await startApp(t, `i${swap}`, createTestApp(`i${swap}`));
     await proxy.route(targetOf(next));
     const { body } = await fetchOnce(proxy.port, '/');
@@ -85,10 +94,10 @@ test('swaps under load lose no request of a client that never retries', { timeou
   await proxy.drain(live.instance, 5_000, 0);
   await Promise.all(loops);
 
-  t.diagnostic(`${SWAPS} swaps, answered: ${JSON.stringify(done)}`);
+  t.diagnostic(`${swaps} swaps, answered: ${JSON.stringify(done)}`);
   assert.deepEqual(failures, []);
   for (const [kind, count] of Object.entries(done)) assert.ok(count > 0, `no ${kind} ended`);
-});
+}
 
 function repeat<T>(times: number, make: () => T): T[] {
   return Array.from({ length: times }, make);

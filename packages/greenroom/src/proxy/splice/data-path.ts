@@ -1,40 +1,29 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import type { DataPath, Listener, PickDestination } from '../data-path.ts';
+import { createServer, type Socket } from 'node:net';
+import type { DataPath, Listener, PickDestination, Service } from '../data-path.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
 import { Client } from './client.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 
 const LIMITS_CHECK_INTERVAL_MS = 1_000;
-const BACKLOG = 1024;
+export const BACKLOG = 1024;
 
 /** The data path on sockets: it parses what frames and addresses a message and passes the rest as it is, without building requests and responses. */
 export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   const apps = createAppConnections();
   const whole = { ...DEFAULT_LIMITS, ...limits };
+  const serve = (pick: PickDestination): Service => serveConnections(pick, apps, whole);
   return {
-    listen: (port, host, pick) => listen({ port, host, pick, apps, limits: whole }),
+    listen: (port, host, pick) => listen(port, host, serve(pick)),
+    serve,
     forget: (host, port) => apps.forget(host, port),
   };
 }
 
-interface ListenOptions {
-  port: number;
-  host: string;
-  pick: PickDestination;
-  apps: AppConnections;
-  limits: Limits;
-}
-
-function listen({ port, host, pick, apps, limits }: ListenOptions): Promise<Listener> {
+function serveConnections(pick: PickDestination, apps: AppConnections, limits: Limits): Service {
   const clients = new Set<Client>();
   let closing = false;
+  let onLastClosed: () => void = () => undefined;
   const context = { pick, apps, limits, closing: () => closing };
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const client = new Client(socket, context);
-    clients.add(client);
-    wire(socket, client);
-    socket.once('close', () => clients.delete(client));
-  });
   // One look at all of them now and then costs less than a timer for each.
   const shortest = Math.min(
     limits.headTimeoutMs,
@@ -49,20 +38,33 @@ function listen({ port, host, pick, apps, limits }: ListenOptions): Promise<List
     for (const client of clients) client.check(now);
   }, interval).unref();
 
-  const close = (graceMs: number): Promise<void> =>
-    new Promise((resolve) => {
-      closing = true;
-      const cut = setTimeout(() => {
-        for (const client of clients) client.cut();
-      }, graceMs);
-      server.close(() => {
-        clearTimeout(cut);
-        clearInterval(check);
-        resolve();
+  return {
+    accept(socket) {
+      // What another process accepted does not know of it.
+      socket.allowHalfOpen = true;
+      const client = new Client(socket, context);
+      clients.add(client);
+      wire(socket, client);
+      socket.once('close', () => {
+        clients.delete(client);
+        if (clients.size === 0) onLastClosed();
       });
-      for (const client of clients) client.endIfIdle();
-    });
-  return begin(server, port, host, close);
+    },
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        closing = true;
+        const cut = setTimeout(() => {
+          for (const client of clients) client.cut();
+        }, graceMs);
+        onLastClosed = () => {
+          clearTimeout(cut);
+          clearInterval(check);
+          resolve();
+        };
+        if (clients.size === 0) onLastClosed();
+        for (const client of clients) client.endIfIdle();
+      }),
+  };
 }
 
 function wire(socket: Socket, client: Client): void {
@@ -74,11 +76,19 @@ function wire(socket: Socket, client: Client): void {
   socket.once('close', () => client.onClose());
 }
 
-function begin(server: Server, port: number, host: string, close: Listener['close']): Promise<Listener> {
+function listen(port: number, host: string, service: Service): Promise<Listener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, service.accept);
+  const close: Listener['close'] = async (graceMs) => {
+    const freed = new Promise((resolve) => server.close(resolve));
+    await Promise.all([freed, service.close(graceMs)]);
+  };
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => {
+      void service.close(0);
+      reject(error);
+    });
     server.listen({ port, host, backlog: BACKLOG }, () => {
-      server.off('error', reject);
+      server.removeAllListeners('error');
       // Such as no file descriptor left for the next connection: those that are open go on.
       server.on('error', () => undefined);
       resolve({ close });

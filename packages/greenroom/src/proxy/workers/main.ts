@@ -1,0 +1,96 @@
+/** A worker: moves the bytes of the connections that the proxy hands to it. Started by the proxy, and ends with it. */
+import type { Socket } from 'node:net';
+import { CLOSE_GRACE_MS } from '../app.ts';
+import type { Service } from '../data-path.ts';
+import { createLocalTraffic, type LocalTraffic } from '../local-traffic.ts';
+import { createSpliceDataPath } from '../splice/data-path.ts';
+import type { Side } from '../traffic.ts';
+import type { Order, Reply } from './messages.ts';
+
+const dataPath = createSpliceDataPath();
+const apps = new Map<number, LocalTraffic>();
+/** By listener. */
+const services = new Map<number, Service>();
+/** By the id of their order. */
+const drains = new Map<number, AbortController>();
+
+process.stderr.on('error', () => undefined);
+// Sent to the whole group or unit; the proxy itself says when it is time.
+process.on('SIGTERM', () => undefined);
+process.on('SIGINT', () => undefined);
+process.on('message', (order: Order, socket?: Socket) => {
+  void perform(order, socket).then((answer) => say({ id: order.id, answer }));
+});
+// However the proxy ended: its ports are free already, and its successor's to take.
+process.on('disconnect', () => void end());
+process.getBuiltinModule('node:module').flushCompileCache();
+
+async function perform(order: Order, socket: Socket | undefined): Promise<unknown> {
+  switch (order.order) {
+    case 'set':
+      return set(order.app, order);
+    case 'take':
+      if (socket) take(socket, order);
+      return null;
+    case 'close':
+      return closeService(order.listener, order.grace_ms);
+    case 'drain': {
+      const abort = new AbortController();
+      drains.set(order.id, abort);
+      return apps
+        .get(order.app)
+        ?.drain(order.body, abort.signal)
+        .finally(() => drains.delete(order.id));
+    }
+    case 'abort':
+      drains.get(order.drain)?.abort();
+      return null;
+    case 'in_flight':
+      return (await apps.get(order.app)?.inFlight()) ?? [];
+    case 'ping':
+      return null;
+    default:
+      return order satisfies never;
+  }
+}
+
+async function set(app: number, { routes }: Extract<Order, { order: 'set' }>): Promise<null> {
+  const known = apps.get(app);
+  if (!routes) apps.delete(app);
+  else if (known) await known.set(routes);
+  else apps.set(app, createLocalTraffic(routes, dataPath));
+  return null;
+}
+
+function take(socket: Socket, from: { app: number; side: Side; listener: number }): void {
+  const service = serviceOf(from);
+  if (service) service.accept(socket);
+  else socket.destroy();
+}
+
+/** Made when its first connection comes. */
+function serviceOf({ app, side, listener }: { app: number; side: Side; listener: number }): Service | undefined {
+  const known = services.get(listener);
+  if (known) return known;
+  const pick = apps.get(app)?.pick[side];
+  const service = pick && dataPath.serve(pick);
+  if (service) services.set(listener, service);
+  return service;
+}
+
+async function closeService(listener: number, graceMs: number): Promise<null> {
+  const service = services.get(listener);
+  services.delete(listener);
+  await service?.close(graceMs);
+  return null;
+}
+
+function say(reply: Reply): void {
+  // It fails when the proxy is gone, which 'disconnect' says too.
+  process.send?.(reply, undefined, {}, () => undefined);
+}
+
+async function end(): Promise<void> {
+  await Promise.all([...services.values()].map((service) => service.close(CLOSE_GRACE_MS)));
+  process.exit(0);
+}

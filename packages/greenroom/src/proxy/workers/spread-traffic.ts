@@ -1,0 +1,87 @@
+import { createServer } from 'node:net';
+import type { ProxyInFlight } from '@greenroom/sdk/proxy';
+import type { Listener } from '../data-path.ts';
+import { BACKLOG } from '../splice/data-path.ts';
+import type { CreateTraffic, Side } from '../traffic.ts';
+import type { WorkerPool } from './pool.ts';
+
+/**
+ * Apps whose requests workers move. The ports are this process's own, so that they outlive any worker; connections are accepted here, and handed over
+ * unread.
+ */
+export function createSpreadTraffic(pool: WorkerPool): CreateTraffic {
+  let lastApp = 0;
+  let lastListener = 0;
+  return (_name, initial) => {
+    lastApp += 1;
+    const app = lastApp;
+    let target = initial.target;
+    void pool.set(app, initial);
+    return {
+      set(routes) {
+        target = routes.target;
+        return pool.set(app, routes);
+      },
+      listen(port, host, side) {
+        lastListener += 1;
+        return listen({ pool, app, listener: lastListener, port, host, side });
+      },
+      async drain(body, signal) {
+        if (target?.instance === body.instance) return { drained: false, closed_streams: 0, abandoned_requests: 0 };
+        const results = await pool.askAll('drain', { app, body }, { signal });
+        return {
+          // What a worker had in flight when it ended was cut.
+          drained: results.every((result) => result?.drained === true),
+          closed_streams: sum(results, (result) => result?.closed_streams),
+          abandoned_requests: sum(results, (result) => result?.abandoned_requests),
+        };
+      },
+      inFlight: async () => addUp((await pool.askAll('in_flight', { app })).flatMap((each) => each ?? [])),
+      close: () => void pool.set(app, null),
+    };
+  };
+}
+
+interface ListenOptions {
+  pool: WorkerPool;
+  app: number;
+  listener: number;
+  port: number;
+  host: string;
+  side: Side;
+}
+
+function listen({ pool, app, listener, port, host, side }: ListenOptions): Promise<Listener> {
+  let open = true;
+  const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    pool.give({ app, side, listener, socket, wanted: () => open, since: performance.now() });
+  });
+  const close: Listener['close'] = async (graceMs) => {
+    open = false;
+    server.close();
+    await pool.askAll('close', { listener, grace_ms: graceMs });
+  };
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host, backlog: BACKLOG }, () => {
+      server.off('error', reject);
+      // Such as no file descriptor left for the next connection: those that are open go on.
+      server.on('error', () => undefined);
+      resolve({ close });
+    });
+  });
+}
+
+function addUp(counts: readonly ProxyInFlight[]): ProxyInFlight[] {
+  const sums = new Map<string, ProxyInFlight>();
+  for (const { instance, requests, streams } of counts) {
+    const before = sums.get(instance);
+    sums.set(instance, { instance, requests: (before?.requests ?? 0) + requests, streams: (before?.streams ?? 0) + streams });
+  }
+  return [...sums.values()];
+}
+
+function sum<T>(all: readonly T[], count: (one: T) => number | undefined): number {
+  return all.reduce((total, one) => total + (count(one) ?? 0), 0);
+}
