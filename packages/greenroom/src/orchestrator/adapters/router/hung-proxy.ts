@@ -21,7 +21,9 @@ function proxiesOf(proxyDir: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
-      const [, main = '', flag, directory] = commandOf(pid);
+      // Options of Node's own may stand before the program.
+      const words = commandOf(pid).slice(1);
+      const [main = '', flag, directory] = words.slice(words.findIndex((word) => !word.startsWith('-')));
       return /\bproxy\/main\.[jt]s$/.test(main) && flag === '--dir' && directory === proxyDir;
     })
     .map(Number);
