@@ -17,17 +17,27 @@ export async function isListenedOn(port: number): Promise<boolean> {
   return (await listeningInodes(port)).size > 0;
 }
 
+/** Id of the user who listens on the TCP port; null when nobody does. */
+export async function listenerUser(port: number): Promise<number | null> {
+  const [first] = await listeners(port);
+  return first?.uid ?? null;
+}
+
 async function listeningInodes(port: number): Promise<Set<string>> {
+  return new Set((await listeners(port)).map(({ inode }) => `socket:[${inode}]`));
+}
+
+async function listeners(port: number): Promise<{ inode: string; uid: number }[]> {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  const inodes = new Set<string>();
+  const found: { inode: string; uid: number }[] = [];
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const text = await readFile(table, 'utf8').catch(() => '');
     for (const line of text.split('\n').slice(1)) {
-      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state === TCP_LISTEN && local?.endsWith(`:${wanted}`) && inode) inodes.add(`socket:[${inode}]`);
+      const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
+      if (state === TCP_LISTEN && local?.endsWith(`:${wanted}`) && inode) found.push({ inode, uid: Number(uid) });
     }
   }
-  return inodes;
+  return found;
 }
 
 async function ownerOf(inodes: ReadonlySet<string>): Promise<string | null> {

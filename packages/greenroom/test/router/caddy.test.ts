@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +169,23 @@ test('without a Caddy, or with something else in its place, it says what to do',
     });
     await assert.rejects(router.register(), (error: Error) => error instanceof RouterError && expected.test(error.message));
   }
+});
+
+const ROOT = process.getuid?.() === 0;
+
+test('a Caddy that cannot get to the sockets is named, with the folder, and gets no routes', { skip: !ROOT && 'needs root' }, async (t) => {
+  const rig = await startCaddyRig(t, bySocket);
+  const NOBODY = 65_534;
+  await chown(rig.admin.slice('unix/'.length), NOBODY, NOBODY);
+  const setting = { app: 'shop', port: await freePort() };
+  await assert.rejects(rig.router(setting).register(), (error: Error) => {
+    assert.ok(error instanceof RouterError, error.stack);
+    assert.match(error.message, new RegExp(`Caddy .user id ${NOBODY}. cannot reach.*may not pass through ${rig.folder}`));
+    return true;
+  });
+  await assert.rejects(fetchOnce(setting.port, '/'), /ECONNREFUSED/);
+  await chmod(rig.folder, 0o755);
+  await rig.router(setting).register();
 });
 
 /** Certificates by a CA of Caddy's own, as `tls internal` does, which no trust store of this machine hears of. */

@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import { listenerUser } from '../../../../port-owner.ts';
 import type { Json } from './json.ts';
 
 /** A call takes Caddy milliseconds; a change waits for the start of what is new in it. */
@@ -26,6 +28,8 @@ export interface CaddyAdmin {
   write(path: readonly string[], value: Json, etag: string): Promise<Written>;
   /** Whether this Caddy knows the subdirective of `reverse_proxy`. Changes nothing. */
   knows(subdirective: string): Promise<boolean>;
+  /** Id of the user that Caddy runs as; null when that cannot be seen. */
+  user(): Promise<number | null>;
   /** Holds a connection open: Caddy closes it when its configuration changes, by whomever, and after a minute; the kernel does when Caddy ends. */
   hold(): Promise<{ closed: Promise<void>; release(): void }>;
 }
@@ -85,6 +89,13 @@ export function createCaddyAdmin(address: string): CaddyAdmin {
     async knows(subdirective) {
       const site = `:1 {\n\treverse_proxy 127.0.0.1:1 {\n\t\t${subdirective}\n\t}\n}\n`;
       return (await call('POST', '/adapt', site, { 'Content-Type': 'text/caddyfile' })).status === 200;
+    },
+    async user() {
+      if (!('socketPath' in where)) return await listenerUser(Number(where.port));
+      return await stat(where.socketPath).then(
+        ({ uid }) => uid,
+        () => null,
+      );
     },
     hold() {
       return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { fail, type Result } from '../../../core/result.ts';
 import type { Layout } from '../../../layout.ts';
 import type { Router } from '../../../ports.ts';
 import { untilIdle } from '../idle.ts';
+import { whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
 import { CaddyUnreachable, createCaddyAdmin } from './admin.ts';
 import { applyRoutes } from './apply.ts';
@@ -40,6 +41,13 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
     abilities ??= { streamCloseDelay: await admin.knows('stream_close_delay 5m') };
     const can = abilities;
     return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http), options.patienceMs);
+  }
+
+  /** Links that Caddy may not follow would make an app that is live answer 503. */
+  async function requireReachable(): Promise<void> {
+    const uid = await admin.user();
+    const why = uid === null ? '' : await whyUnreachable('Caddy', { uid, gids: null }, layout);
+    if (why) throw new RouterError('data_unreachable', why);
   }
 
   /** Answers whether the routes had to be put back. */
@@ -92,6 +100,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
 
   return {
     async register() {
+      if (options.upstream === 'socket') await requireReachable();
       await assertRoutes().catch(asRouterError);
       if (watch) return;
       watch = new AbortController();

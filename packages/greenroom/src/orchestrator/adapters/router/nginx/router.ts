@@ -6,13 +6,13 @@ import type { Router, RouteTarget } from '../../../ports.ts';
 import { tcpConnections, unixConnections } from '../connections.ts';
 import { type Traffic, untilIdle } from '../idle.ts';
 import { createLiveSocket } from '../live-socket.ts';
+import { userOf, whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
 import { type Rendered, render } from './config.ts';
 import { conflictOf } from './conflicts.ts';
 import { openFolder } from './files.ts';
 import { install, recover, remove, type Site } from './install.ts';
 import { ask, createProgram } from './program.ts';
-import { whyUnreachable } from './reach.ts';
 import { type NginxSetting, readHeader, type Upstream } from './setting.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { watchFiles } from './watch.ts';
@@ -97,7 +97,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
   /** Links that nginx's workers may not follow would make an app that is live answer 503. */
   async function unreachable(): Promise<RouterError | null> {
     const answer = live && (await ask(port, (await rendered()).checkHost));
-    const why = typeof answer === 'object' && answer ? await whyUnreachable(answer.worker, layout) : '';
+    const why = typeof answer === 'object' && answer ? await whyUnreachable("nginx's workers", userOf(answer.worker), layout) : '';
     return why ? new RouterError('data_unreachable', why) : null;
   }
 

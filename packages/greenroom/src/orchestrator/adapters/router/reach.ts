@@ -1,16 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { Layout } from '../../../layout.ts';
+import type { Layout } from '../../layout.ts';
 
-interface User {
+export interface User {
   uid: number;
-  gids: readonly number[];
+  /** Null when they are not known: then a group's right counts as the user's. */
+  gids: readonly number[] | null;
 }
 
-/** Why a worker of nginx does not get to the app's sockets, for people; empty when it does. Connecting needs the right to pass through every folder above. */
-export async function whyUnreachable(worker: number, { data, sockets }: Pick<Layout, 'data' | 'sockets'>): Promise<string> {
-  const user = userOf(worker);
+/**
+ * Why a proxy of this user does not get to the app's sockets, for people; empty when it does, or nobody knows. Connecting needs the right to pass through
+ * every folder above. `name` begins the sentence: "nginx's workers".
+ */
+export async function whyUnreachable(
+  name: string,
+  user: User | null,
+  { data, sockets }: Pick<Layout, 'data' | 'sockets'>,
+): Promise<string> {
   if (!user || user.uid === 0) return '';
   await mkdir(sockets, { recursive: true, mode: 0o755 });
   const barred: string[] = [];
@@ -20,12 +27,12 @@ export async function whyUnreachable(worker: number, { data, sockets }: Pick<Lay
   }
   if (barred.length === 0) return '';
   return (
-    `nginx's workers (user id ${user.uid}) cannot reach the app's sockets in ${sockets}: they may not pass through ${barred.join(', ')}. ` +
+    `${name} (user id ${user.uid}) cannot reach the app's sockets in ${sockets}: that user may not pass through ${barred.join(', ')}. ` +
     `Use a data directory that others may pass through, for example --data /var/lib/greenroom/${basename(data)}, or allow it with: chmod o+x ${barred.join(' ')}`
   );
 }
 
-function userOf(pid: number): User | null {
+export function userOf(pid: number): User | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const numbers = (field: string): number[] =>
@@ -44,6 +51,7 @@ function userOf(pid: number): User | null {
 async function mayPass({ uid, gids }: User, folder: string): Promise<boolean> {
   const { mode, uid: owner, gid: group } = await stat(folder);
   if (uid === owner) return (mode & 0o100) !== 0;
+  if (gids === null) return (mode & 0o011) !== 0;
   if (gids.includes(group)) return (mode & 0o010) !== 0;
   return (mode & 0o001) !== 0;
 }
