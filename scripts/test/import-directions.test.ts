@@ -104,8 +104,13 @@ const zones: Zone[] = [
   },
   {
     file: `${greenroom}/cli/commands/deploy.ts`,
-    allowed: ['../target.ts', '../../registry/index.ts', '../../orchestrator/adapters/instances/log-reader.ts'],
-    forbidden: ['../../orchestrator/runner.ts', '../../proxy/main.ts'],
+    allowed: [
+      '../target.ts',
+      '../../registry/index.ts',
+      '../../orchestrator/adapters/instances/log-reader.ts',
+      '../../orchestrator/adapters/router/nginx/examine.ts',
+    ],
+    forbidden: ['../../orchestrator/runner.ts', '../../orchestrator/adapters/router/nginx/router.ts', '../../proxy/main.ts'],
   },
   {
     file: `${greenroom}/agent/tools.ts`,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -16,4 +17,9 @@ export function appDirectory(home: string, app: string): string {
 /** Folder of the machine's one embedded proxy: `proxy.sock`, `routes.json`, `proxy.log`. */
 export function proxyDirectory(home: string): string {
   return join(home, 'proxy');
+}
+
+/** What the machine's proxy calls an app: two data directories may use one name, but never one route. */
+export function proxyName(app: string, data: string): string {
+  return `${app}-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;
 }

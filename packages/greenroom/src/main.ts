@@ -1,10 +1,9 @@
 /** The orchestrator's composition root: the only file that sees every part. */
-import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
-import { proxyDirectory } from './home.ts';
+import { proxyDirectory, proxyName } from './home.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { keepRegistered, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
@@ -345,11 +344,6 @@ function requireShortPaths(layout: Layout, { router }: Contract): void {
   throw new StartError([
     `The data directory's path is too long for its sockets: ${longest} has ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} are possible. Choose a shorter --data.`,
   ]);
-}
-
-/** Two data directories may use one name, but never one route. */
-function proxyName(app: string, data: string): string {
-  return `${app}-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;
 }
 
 async function describeDamage(layout: Layout, damaged: boolean): Promise<string> {

@@ -2,7 +2,7 @@ import { createCaddyRouter } from '../orchestrator/adapters/router/caddy/router.
 import { createEmbeddedRouter } from '../orchestrator/adapters/router/embedded.ts';
 import { createNginxRouter } from '../orchestrator/adapters/router/nginx/router.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
-import { DEFAULT_NGINX_CONFIG_DIR } from '../orchestrator/core/contract-router.ts';
+import { nginxSettings } from '../orchestrator/core/contract-router.ts';
 import type { Layout } from '../orchestrator/layout.ts';
 import type { Router } from '../orchestrator/ports.ts';
 
@@ -32,10 +32,8 @@ export function openRouter({ app, contract, layout, proxyDir, log }: RouterOptio
       return createEmbeddedRouter({ ...common, proxyDir });
     case 'caddy':
       return createCaddyRouter({ ...common, routes, trustedProxies, layout, upstream, admin: router.admin });
-    case 'nginx': {
-      const { config_dir: configDir = DEFAULT_NGINX_CONFIG_DIR, command = ['nginx'] } = router;
-      return createNginxRouter({ ...common, routes, trustedProxies, layout, upstream, configDir, command });
-    }
+    case 'nginx':
+      return createNginxRouter({ ...common, routes, trustedProxies, layout, upstream, ...nginxSettings(router) });
     default: {
       const exhaustive: never = kind;
       throw new Error(`unknown router ${JSON.stringify(exhaustive)}`);

@@ -9,8 +9,7 @@ const PROXY_TIMEOUT_MS = 2_000;
 
 /** Each port is free, or held by this app. */
 export async function checkPorts({ app, contract, home, running }: Patient): Promise<Finding[]> {
-  const held = (await proxyStatus(home))?.apps.find((entry) => isRouteOf(app.name, entry.app));
-  const publicPorts = held ? [held.port, held.internal_port] : [];
+  const publicPorts = await portsHeld({ app, contract, home, running });
   const wanted: { port: number; use: string; host: string; ours: boolean; field: string }[] = [
     { port: contract.port, use: 'public', host: '0.0.0.0', ours: publicPorts.includes(contract.port), field: '"port" in the contract' },
     { port: running?.api_port ?? app.api_port, use: 'API', host: '127.0.0.1', ours: running !== undefined, field: '--port' },
@@ -36,8 +35,20 @@ export async function checkPorts({ app, contract, home, running }: Patient): Pro
   );
 }
 
+/** Ports that the proxy serves the app on. Caddy and nginx hold what the orchestrator registered, for as long as it runs. */
+async function portsHeld({
+  app,
+  contract,
+  home,
+  running,
+}: Pick<Patient, 'app' | 'contract' | 'home' | 'running'>): Promise<(number | undefined)[]> {
+  if (contract.router.kind !== 'embedded') return running ? [contract.port, contract.internal_port] : [];
+  const held = (await proxyStatus(home))?.apps.find((entry) => isRouteOf(app.name, entry.app));
+  return held ? [held.port, held.internal_port] : [];
+}
+
 /** The proxy runs when an orchestrator does; otherwise the next start brings it up. */
-export async function checkProxy({ app, home, running }: Patient): Promise<Finding[]> {
+export async function checkEmbeddedProxy({ app, home, running }: Patient): Promise<Finding[]> {
   const check = 'proxy';
   const status = await proxyStatus(home);
   if (!running)

@@ -5,7 +5,7 @@ import { ABSOLUTE_PATH, CADDY_ADMIN, COMMAND, HOST_NAME, PATH_PREFIX } from './c
 
 export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
 export const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
-export const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
+const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
 
 const absolutePath = (what: string) =>
   text(ABSOLUTE_PATH, `${what}: an absolute path without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}"`);
@@ -83,6 +83,11 @@ export type Route = z.output<typeof routeList>[number];
 /** The port that a route is served on, by this kind of proxy: Caddy serves a host by HTTPS unless told otherwise. */
 export function portBehind(kind: (typeof ROUTER_KINDS)[number], route: Pick<Route, 'host' | 'port' | 'tls'>): number {
   return kind === 'caddy' && route.host !== undefined ? (route.port ?? 443) : portOf(route);
+}
+
+/** Where nginx's files go, and what runs it. */
+export function nginxSettings({ config_dir, command }: z.output<typeof routerSettings>): { configDir: string; command: readonly string[] } {
+  return { configDir: config_dir ?? DEFAULT_NGINX_CONFIG_DIR, command: command ?? ['nginx'] };
 }
 
 /** The port that a route is served on by the embedded proxy and by nginx. */

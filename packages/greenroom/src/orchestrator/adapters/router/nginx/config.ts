@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { portOf, type Route } from '../../../core/contract-router.ts';
 import { headerLine, type NginxSetting } from './setting.ts';
-import { appAway, block, locations, type Names, namesOf, quoted, shared } from './upstream.ts';
+import { appAway, block, idOf, locations, type Names, namesOf, quoted, shared } from './upstream.ts';
 
 /** What the machine, and not the contract, decides about the text. */
 export interface Surroundings {
@@ -27,7 +27,7 @@ const GENERATION = '@GENERATION@';
 
 export function render(setting: NginxSetting, surroundings: Surroundings): Rendered {
   const names = namesOf(setting);
-  const checkHost = `${names.id.replaceAll('_', '-')}.greenroom.invalid`;
+  const checkHost = checkHostOf(setting.app);
   const included = routeFiles(setting, names);
   const main = [
     header(setting),
@@ -45,6 +45,11 @@ export function render(setting: NginxSetting, surroundings: Surroundings): Rende
     .digest('hex')
     .slice(0, 16);
   return { files: new Map([[`${setting.app}.conf`, main.replaceAll(GENERATION, generation)], ...included]), generation, checkHost };
+}
+
+/** A name that no visitor has. */
+export function checkHostOf(app: string): string {
+  return `${idOf(app).replaceAll('_', '-')}.greenroom.invalid`;
 }
 
 function header({ app, port, internalPort, routes, upstream }: NginxSetting): string {

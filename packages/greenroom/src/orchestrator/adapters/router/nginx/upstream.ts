@@ -13,7 +13,7 @@ const PATIENCE = '1d';
 const RETRY_AFTER_S = 1;
 
 export function namesOf({ app, trustedProxies, upstream }: NginxSetting): Names {
-  const id = `greenroom_${app.replace(/[^A-Za-z0-9]/g, '_')}`;
+  const id = idOf(app);
   const proto = trustedProxies.length > 0 ? `$${id}_proto` : '$scheme';
   const proxyLines = [
     'proxy_http_version 1.1;',
@@ -38,6 +38,11 @@ export function namesOf({ app, trustedProxies, upstream }: NginxSetting): Names 
     'proxy_next_upstream off;',
   ];
   return { id, proxyLines };
+}
+
+/** The beginning of everything that is named after the app. */
+export function idOf(app: string): string {
+  return `greenroom_${app.replace(/[^A-Za-z0-9]/g, '_')}`;
 }
 
 /** Upstreams and variables. */
