@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Layout } from '../../../layout.ts';
+import { userOf, whyUnreachable } from '../reach.ts';
 import { checkHostOf } from './config.ts';
 import { ask, createProgram } from './program.ts';
-import { whyUnreachable } from './reach.ts';
 
 export interface Examined {
   /** Why nginx does not take its configuration as it lies on disk; empty when it does. */
@@ -41,7 +41,7 @@ export async function examineNginx({ app, port, configDir, command, layout }: Ex
     reads: includes(tested.stdout, configDir),
     unwritable,
     serves,
-    unreachable: serves ? await whyUnreachable(answer.worker, layout) : '',
+    unreachable: serves ? await whyUnreachable("nginx's workers", userOf(answer.worker), layout) : '',
   };
 }
 
