@@ -6,8 +6,9 @@ import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
 import { createLocalTraffic } from './local-traffic.ts';
 import { takeLock } from './lock.ts';
-import { parseWorkers, readSettings } from './settings.ts';
+import { parseWorkers, readSettings, type Settings } from './settings.ts';
 import { createSpliceDataPath } from './splice/data-path.ts';
+import type { Limits } from './splice/limits.ts';
 import { createRouteStore } from './store.ts';
 import type { CreateTraffic } from './traffic.ts';
 import { createWorkerPool, type WorkerPool } from './workers/pool.ts';
@@ -26,9 +27,9 @@ if (!values.dir) {
   process.exit(2);
 }
 const directory = resolve(values.dir);
-await run(directory, await workersWanted(directory, values.workers));
+await run(directory, await settingsWanted(directory, values.workers));
 
-async function run(directory: string, workers: number): Promise<void> {
+async function run(directory: string, { workers, limits }: Settings): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const lock = takeLock(directory);
   if (!lock) {
@@ -38,9 +39,9 @@ async function run(directory: string, workers: number): Promise<void> {
   const socket = join(directory, 'proxy.sock');
   let control: Control | null = null;
   let stopping = false;
-  const pool = workers > 1 ? createWorkerPool(workers, log) : null;
+  const pool = workers > 1 ? createWorkerPool(workers, limits, log) : null;
   const apps = createApps({
-    createTraffic: trafficOf(pool),
+    createTraffic: trafficOf(pool, limits),
     store: createRouteStore(directory),
     log,
     onEmpty: () => void stop('no app is left'),
@@ -73,24 +74,23 @@ async function run(directory: string, workers: number): Promise<void> {
   }
 }
 
-function trafficOf(pool: WorkerPool | null): CreateTraffic {
+function trafficOf(pool: WorkerPool | null, limits: Partial<Limits>): CreateTraffic {
   if (pool) return createSpreadTraffic(pool);
-  const dataPath = createSpliceDataPath();
+  const dataPath = createSpliceDataPath(limits);
   return (_name, initial) => createLocalTraffic(initial, dataPath);
 }
 
 /** The command line's word counts before the file's. A file that is wrong must not keep a proxy down that is started again in the night. */
-async function workersWanted(dir: string, given: string | undefined): Promise<number> {
-  if (given !== undefined) {
-    const parsed = parseWorkers(/^\d+$/.test(given) ? Number(given) : given);
-    if (parsed.ok) return parsed.value;
+async function settingsWanted(dir: string, given: string | undefined): Promise<Settings> {
+  const parsed = given === undefined ? null : parseWorkers(/^\d+$/.test(given) ? Number(given) : given);
+  if (parsed && !parsed.ok) {
     process.stderr.write(`--workers: ${parsed.error}\n`);
     process.exit(2);
   }
   const settings = await readSettings(dir);
-  if (settings.ok) return settings.value.workers;
-  log(`${settings.error}; going on with one process`);
-  return 1;
+  if (!settings.ok) log(`${settings.error}; going on with the defaults`);
+  const { workers, limits } = settings.ok ? settings.value : { workers: 1, limits: {} };
+  return { workers: parsed?.value ?? workers, limits };
 }
 
 function log(line: string): void {

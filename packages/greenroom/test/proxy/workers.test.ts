@@ -13,6 +13,7 @@ import {
   freePort,
   isRunning,
   type ProxyRig,
+  rawExchange,
   spawnProxy,
   startApp,
   startProxyRig,
@@ -212,8 +213,10 @@ test('the settings of its folder say how many; a file that is wrong keeps no pro
   };
   assert.equal(await restartWith('{"workers":2,"unknown":true}'), 2);
   assert.doesNotMatch(log, /settings/);
+  assert.equal(await restartWith('{"workers":2,"limits":{"head_bytes":1024}}'), 2);
+  assert.match(await rawExchange(proxy.port, `GET /${'x'.repeat(2_000)} HTTP/1.1\r\nHost: a\r\n\r\n`), /^HTTP\/1\.1 431 /);
   assert.equal(await restartWith('{"workers":0}'), 0);
-  assert.match(log, /settings\.json: "workers" is 0, but must be a whole number from 1 to 64, or "auto".*; going on with one process/);
+  assert.match(log, /settings\.json: "workers" is 0, but must be a whole number from 1 to 64, or "auto".*; going on with the defaults/);
 });
 
 test('a number of workers that makes no sense is refused with a sentence', async (t) => {

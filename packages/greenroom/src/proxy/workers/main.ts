@@ -4,10 +4,11 @@ import { CLOSE_GRACE_MS } from '../app.ts';
 import type { Service } from '../data-path.ts';
 import { createLocalTraffic, type LocalTraffic } from '../local-traffic.ts';
 import { createSpliceDataPath } from '../splice/data-path.ts';
+import type { Limits } from '../splice/limits.ts';
 import type { Side } from '../traffic.ts';
 import type { Order, Reply } from './messages.ts';
 
-const dataPath = createSpliceDataPath();
+const dataPath = createSpliceDataPath(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>);
 const apps = new Map<number, LocalTraffic>();
 /** By listener. */
 const services = new Map<number, Service>();

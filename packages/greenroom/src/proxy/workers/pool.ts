@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Limits } from '../splice/limits.ts';
 import type { SavedApp } from '../store.ts';
 import type { Side } from '../traffic.ts';
 import type { OrderName, Orders } from './messages.ts';
@@ -43,7 +44,7 @@ export interface WorkerPool {
   close(): Promise<void>;
 }
 
-export function createWorkerPool(size: number, log: (line: string) => void): WorkerPool {
+export function createWorkerPool(size: number, limits: Partial<Limits>, log: (line: string) => void): WorkerPool {
   const workers = new Set<Worker>();
   const apps = new Map<number, SavedApp>();
   const waiting: Connection[] = [];
@@ -60,6 +61,7 @@ export function createWorkerPool(size: number, log: (line: string) => void): Wor
     if (closing) return;
     const since = performance.now();
     const worker = startWorker({
+      limits,
       log,
       onReady: handOver,
       onGone: () => {

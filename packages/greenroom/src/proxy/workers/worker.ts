@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { extname, join } from 'node:path';
+import type { Limits } from '../splice/limits.ts';
 import type { OrderName, Orders, Reply } from './messages.ts';
 
 /** How often a worker that owes an answer is looked at. */
@@ -45,15 +46,17 @@ interface Pending {
   settle: (result: { answer: unknown } | null) => void;
 }
 
-interface WorkerEvents {
+interface WorkerOptions {
+  /** Those that are not the defaults. */
+  limits: Partial<Limits>;
   onReady: () => void;
   /** It does nothing any more, and nothing of what it said is on its way. */
   onGone: () => void;
   log: (line: string) => void;
 }
 
-export function startWorker({ onReady, onGone, log }: WorkerEvents): Worker {
-  const child = fork(join(import.meta.dirname, `main${extname(import.meta.filename)}`), {
+export function startWorker({ limits, onReady, onGone, log }: WorkerOptions): Worker {
+  const child = fork(join(import.meta.dirname, `main${extname(import.meta.filename)}`), [JSON.stringify(limits)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const pending = new Map<number, Pending>();
