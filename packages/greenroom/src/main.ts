@@ -39,6 +39,7 @@ import { createTally } from './orchestrator/core/tally.ts';
 import { type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
 import type { Log, LogAbout } from './orchestrator/ports.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
+import type { Measured } from './orchestrator/runner/measured.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
 import { createPreviews } from './orchestrator/runner/preview.ts';
 import { createService } from './orchestrator/runner/service.ts';
@@ -247,7 +248,13 @@ async function serve(
       forge: outside.forge,
       agentBusy: () => agentBusy(layout),
     });
-    const measured = { ...outside.measures, tally, agentTurns: () => readAgentTurns(layout.agentTurns) };
+    const measured: Measured = {
+      ...outside.measures,
+      tally,
+      agentTurns: () => readAgentTurns(layout.agentTurns),
+      traffic: async () => (await router.traffic?.()) ?? null,
+      releaseOf: (instance) => instances.recall(instance)?.commit.slice(0, 10) ?? '',
+    };
     const connected = await outside.connect(runner, service);
     const { reconcile, pullRequest } = connected;
     const api = await listenApi(

@@ -4,6 +4,7 @@
  * | call | answer |
  * |---|---|
  * | `GET /` | 200 `ProxyStatus` |
+ * | `GET /stats` | 200 `ProxyStats` |
  * | `PUT /apps/:app` `ProxyAppBody` | registers the app's stable ports and listens on them; idempotent; keeps the target. 409 `port_in_use` names both parties |
  * | `PUT /apps/:app/target` `ProxyTarget \| null` | switches the route: every request read after the answer goes to the new target. Saved before it answers |
  * | `PUT /apps/:app/preview` `ProxyPreview \| null` | shows another instance to whoever opens `<chat path>/preview/<token>`, or to nobody. Saved before it answers |
@@ -86,4 +87,44 @@ export interface ProxyStatus {
   /** How many processes move requests at the moment: 1 is the proxy itself, more are its workers. 0 while none of them has started yet. */
   workers: number;
   apps: ProxyAppStatus[];
+}
+
+/** Upper bounds of the buckets that times are counted in, in seconds; one more bucket is for what took longer. */
+export const PROXY_SECONDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export interface ProxyHistogram {
+  /** In each bucket by itself. */
+  counts: number[];
+  /** Seconds of all together. */
+  sum: number;
+}
+
+/** What passed between visitors and one instance since it was routed to. Counters only grow, until the proxy is started again. */
+export interface ProxyInstanceStats {
+  instance: string;
+  /** Answers by the class of their status, 1xx to 5xx. 1xx are upgraded connections. */
+  answers: number[];
+  /** Tries that got no answer of it: another one followed, or the proxy answered, or the visitor went away. */
+  unanswered: number;
+  /** Answers that did not come to their end: the app or the visitor cut them off. */
+  cut: number;
+  /** In flight now. */
+  requests: number;
+  streams: number;
+  /** From the request's head to the answer's. */
+  first_byte: ProxyHistogram;
+  /** From the request's head until the visitor has all of the answer; streams are not in it. */
+  duration: ProxyHistogram;
+}
+
+export interface ProxyAppStats {
+  app: string;
+  /** The live one, the one before it and one more, at most. */
+  instances: ProxyInstanceStats[];
+  /** Requests that the proxy answered itself, because the app did not: 502, 503 or 504. */
+  failures: { status: number; count: number }[];
+}
+
+export interface ProxyStats {
+  apps: ProxyAppStats[];
 }

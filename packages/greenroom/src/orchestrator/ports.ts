@@ -8,7 +8,7 @@
 import type { AttemptKind, Evidence, ExitReason, FailureCode, FileDiff, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
 import type { Alert, AlertKind } from './core/alert.ts';
 import type { MachineEvent } from './core/events.ts';
-import type { Counter } from './core/measures.ts';
+import type { Counter, Histogram } from './core/measures.ts';
 import type { Result } from './core/result.ts';
 import type { State } from './core/state.ts';
 
@@ -215,6 +215,28 @@ export interface DrainReport {
   abandonedRequests: number;
 }
 
+/** Counters since the proxy was started. */
+export interface TrafficReport {
+  /** The live instance, the one before it and one more, at most. */
+  instances: {
+    instance: string;
+    /** Answers by the class of their status, 1xx to 5xx. */
+    answers: readonly number[];
+    /** Requests that it did not answer. */
+    unanswered: number;
+    /** Answers that were cut off. */
+    cut: number;
+    /** In flight now. */
+    requests: number;
+    streams: number;
+    /** Seconds until the head of the answer, and until its end. */
+    firstByte: Histogram;
+    duration: Histogram;
+  }[];
+  /** Requests that the proxy had to answer itself, by status. */
+  failures: readonly { status: number; count: number }[];
+}
+
 export interface Router {
   /** Takes the app's stable ports, starting the proxy when this machine has none. Repeatable. Throws `RouterError` (a sentence) when a port is taken. */
   register(): Promise<void>;
@@ -230,6 +252,8 @@ export interface Router {
   preview(shown: { token: string; target: RouteTarget } | null): Promise<void>;
   /** The instance that the proxy routes to now; null when there is none. */
   current(): Promise<string | null>;
+  /** What the proxy counted of this app; null when it does not say so at once. Absent for a proxy that counts nothing for us. */
+  traffic?(): Promise<TrafficReport | null>;
   /** Waits until nothing of the instance is in flight, closing its streams cleanly at their limit. Sends no signal. Repeatable. */
   drain(instance: string, limits: DrainLimits): Promise<DrainReport>;
   /** Gives the ports back. */

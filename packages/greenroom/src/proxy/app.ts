@@ -1,5 +1,6 @@
 import type {
   ProxyAppBody,
+  ProxyAppStats,
   ProxyAppStatus,
   ProxyDrainBody,
   ProxyDrainResult,
@@ -28,6 +29,7 @@ export interface App {
   show(preview: ProxyPreview | null): Promise<void>;
   drain(body: ProxyDrainBody, signal: AbortSignal): Promise<ProxyDrainResult>;
   status(): Promise<ProxyAppStatus>;
+  stats(): Promise<ProxyAppStats>;
   /** Frees the ports at once; resolves when what was in flight ended or was cut. */
   close(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export function createApp(name: string, initial: SavedApp, traffic: AppTraffic):
     show: (preview) => change({ ...bodyOf(saved), target: saved.target, ...(preview ? { preview } : {}) }),
     drain: (body, signal) => traffic.drain(body, signal),
     status: async () => statusOf(name, saved, await traffic.inFlight()),
+    stats: async () => ({ app: name, ...(await traffic.stats()) }),
     async close() {
       const open = [publicSide, internalSide];
       publicSide = null;

@@ -1,4 +1,12 @@
-import type { ProxyAppBody, ProxyAppStatus, ProxyDrainBody, ProxyDrainResult, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
+import type {
+  ProxyAppBody,
+  ProxyAppStats,
+  ProxyAppStatus,
+  ProxyDrainBody,
+  ProxyDrainResult,
+  ProxyPreview,
+  ProxyTarget,
+} from '@greenroom/sdk/proxy';
 import { portOwner } from '../port-owner.ts';
 import { type App, createApp } from './app.ts';
 import type { RouteStore, SavedApp } from './store.ts';
@@ -22,6 +30,7 @@ export interface Apps {
   drain(name: string, body: ProxyDrainBody, signal: AbortSignal): Promise<Answer<ProxyDrainResult>>;
   deregister(name: string): Promise<Answer<Record<string, never>>>;
   status(): Promise<ProxyAppStatus[]>;
+  stats(): Promise<ProxyAppStats[]>;
   count(): number;
   /** Frees all ports; resolves when what was in flight ended or was cut. */
   close(): Promise<void>;
@@ -159,6 +168,7 @@ export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions):
       return { ok: true, value };
     },
     status: () => Promise.all([...apps.values()].map((app) => app.status())),
+    stats: () => Promise.all([...apps.values()].map((app) => app.stats())),
     count: () => apps.size,
     async close() {
       closing = true;

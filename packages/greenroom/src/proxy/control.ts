@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProxyStatus } from '@greenroom/sdk/proxy';
+import type { ProxyStats, ProxyStatus } from '@greenroom/sdk/proxy';
 import type { Answer, Apps } from './apps.ts';
 import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget } from './bodies.ts';
 import { http } from './node-http.ts';
@@ -62,6 +62,9 @@ async function dispatch(request: IncomingMessage, response: ServerResponse, apps
   if (method === 'GET' && root === '') {
     const { version, workers } = about;
     return { ok: true, value: { pid: process.pid, version, workers: workers(), apps: await apps.status() } satisfies ProxyStatus };
+  }
+  if (method === 'GET' && root === 'stats' && encoded === undefined) {
+    return { ok: true, value: { apps: await apps.stats() } satisfies ProxyStats };
   }
   const name = encoded && decode(encoded);
   if (root !== 'apps' || !name || rest.length > 0) return notFound(request);

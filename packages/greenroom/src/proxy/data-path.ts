@@ -9,9 +9,9 @@ export interface DataPath {
    * Listens and forwards every request to what `pick` answers at the moment its head is read. Rejects with the system's error
    * (`EADDRINUSE`, `EACCES`…) when the address cannot be had.
    */
-  listen(port: number, host: string, pick: PickDestination): Promise<Listener>;
+  listen(port: number, host: string, pick: PickDestination, onFailure?: OnFailure): Promise<Listener>;
   /** As `listen`, for connections that somebody else accepts and gives to it. */
-  serve(pick: PickDestination): Service;
+  serve(pick: PickDestination, onFailure?: OnFailure): Service;
   /** Closes idle connections to an address that is no longer routed to. Connections in use are closed when they become idle. */
   forget(host: string, port: number): void;
 }
@@ -21,6 +21,9 @@ export interface DataPath {
  * request's `Cookie` headers as they came. Asked each time that the request is to be sent, so it has to be quick.
  */
 export type PickDestination = (path: string, cookies: readonly string[]) => Destination | Reply | null;
+
+/** Told of each request that the proxy answers itself because nobody else does, with 502, 503 or 504. A destination that is `silent` is no failure. */
+export type OnFailure = (status: number) => void;
 
 /** An answer of the proxy's own. */
 export interface Reply {

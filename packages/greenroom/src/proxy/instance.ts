@@ -1,4 +1,5 @@
 import type { ProxyTarget } from '@greenroom/sdk/proxy';
+import { countAnswer, type InstanceCounts, observe } from './counts.ts';
 import type { Flight } from './data-path.ts';
 
 interface Stream {
@@ -24,7 +25,8 @@ export interface InstanceTraffic {
   notify(): void;
 }
 
-export function createInstanceTraffic(target: ProxyTarget): InstanceTraffic {
+/** What passes is added to `counts`, which outlive this. */
+export function createInstanceTraffic(target: ProxyTarget, counts: InstanceCounts): InstanceTraffic {
   const listeners = new Set<() => void>();
   const streams = new Set<Stream>();
   const closed = { clean: 0, cut: 0 };
@@ -36,9 +38,16 @@ export function createInstanceTraffic(target: ProxyTarget): InstanceTraffic {
   function begin(): Flight {
     let stream: Stream | null = null;
     let over = false;
+    let answered = false;
+    const began = performance.now();
     requests += 1;
     return {
-      answered: () => undefined,
+      answered(status) {
+        if (over || answered) return;
+        answered = true;
+        countAnswer(counts, status);
+        observe(counts.first_byte, performance.now() - began);
+      },
       stream(close) {
         if (over || stream) return;
         stream = { close, asked: false };
@@ -51,6 +60,9 @@ export function createInstanceTraffic(target: ProxyTarget): InstanceTraffic {
         over = true;
         if (stream) streams.delete(stream);
         else requests -= 1;
+        if (!answered) counts.unanswered += 1;
+        else if (!clean) counts.cut += 1;
+        else if (!stream) observe(counts.duration, performance.now() - began);
         if (stream?.asked) closed[clean ? 'clean' : 'cut'] += 1;
         notify();
       },

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
+import { createInstanceCounts, type InstanceCounts, KEPT_INSTANCES } from './counts.ts';
 import type { DataPath, Destination, PickDestination } from './data-path.ts';
 import { drain } from './drain.ts';
 import { createInstanceTraffic, type InstanceTraffic } from './instance.ts';
@@ -9,6 +10,8 @@ import type { AppTraffic, Side } from './traffic.ts';
 
 export interface LocalTraffic extends AppTraffic {
   readonly pick: Readonly<Record<Side, PickDestination>>;
+  /** The proxy answered a request itself, because the app did not. */
+  onFailure(status: number): void;
 }
 
 /** The traffic of one app in this process: its route, and what is in flight to each of its instances. */
@@ -18,6 +21,9 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
   let current: { traffic: InstanceTraffic; public: Destination; internal: Destination | null } | null = null;
   let shown: (Shown & { preview: ProxyPreview; traffic: InstanceTraffic }) | null = null;
   const instances = new Map<string, InstanceTraffic>();
+  /** Newest last; they outlive what they count. */
+  const counts = new Map<string, InstanceCounts>();
+  const failures = new Map<number, number>();
   const pick: Record<Side, PickDestination> = {
     public: (path, cookies) => pickPublic({ live: current?.public ?? null, chat, shown }, path, cookies),
     internal: () => current?.internal ?? null,
@@ -57,7 +63,7 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
       known.target = next;
       return known;
     }
-    const traffic = createInstanceTraffic(next);
+    const traffic = createInstanceTraffic(next, countsFor(next.instance));
     instances.set(next.instance, traffic);
     traffic.onChange(() => {
       if (traffic === current?.traffic || traffic === shown?.traffic || traffic.requests() + traffic.streams() > 0) return;
@@ -67,6 +73,21 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
     return traffic;
   }
 
+  /** Room is made by what is no longer in use. */
+  function countsFor(instance: string): InstanceCounts {
+    const found = counts.get(instance) ?? createInstanceCounts();
+    counts.delete(instance);
+    counts.set(instance, found);
+    for (const known of counts.keys()) {
+      if (counts.size > KEPT_INSTANCES && known !== instance && !instances.has(known)) counts.delete(known);
+    }
+    return found;
+  }
+
+  function onFailure(status: number): void {
+    failures.set(status, (failures.get(status) ?? 0) + 1);
+  }
+
   function forget(address: ProxyTarget): void {
     dataPath.forget(address.host, address.port);
     if (address.internal_port) dataPath.forget(address.host, address.internal_port);
@@ -74,8 +95,9 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
 
   return {
     pick,
+    onFailure,
     set: async (app) => set(app),
-    listen: (port, host, side) => dataPath.listen(port, host, pick[side]),
+    listen: (port, host, side) => dataPath.listen(port, host, pick[side], onFailure),
     async drain({ instance, timeout_ms, stream_timeout_ms }, signal) {
       const traffic = instances.get(instance);
       if (!traffic) return { drained: true, closed_streams: 0, abandoned_requests: 0 };
@@ -84,6 +106,13 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
     },
     inFlight: async () =>
       [...instances.values()].map((each) => ({ instance: each.instance, requests: each.requests(), streams: each.streams() })),
+    stats: async () => ({
+      instances: [...counts].map(([instance, counted]) => {
+        const traffic = instances.get(instance);
+        return { instance, ...counted, requests: traffic?.requests() ?? 0, streams: traffic?.streams() ?? 0 };
+      }),
+      failures: [...failures].map(([status, count]) => ({ status, count })),
+    }),
     close: () => undefined,
   };
 }

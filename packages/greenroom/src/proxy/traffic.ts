@@ -1,4 +1,5 @@
 import type { ProxyDrainBody, ProxyDrainResult, ProxyInFlight } from '@greenroom/sdk/proxy';
+import type { TrafficStats } from './counts.ts';
 import type { Listener } from './data-path.ts';
 import type { SavedApp } from './store.ts';
 
@@ -14,6 +15,7 @@ export interface AppTraffic {
   /** Waits until nothing of an instance is in flight, or its limits run out. An abort ends it. */
   drain(body: ProxyDrainBody, signal: AbortSignal): Promise<ProxyDrainResult>;
   inFlight(): Promise<ProxyInFlight[]>;
+  stats(): Promise<TrafficStats>;
   /** The app is gone, and so are its listeners. */
   close(): void;
 }

@@ -75,6 +75,22 @@ test('metrics, log and traces tell what was done, also after a kill -9', async (
     assert.ok(deploys > 0.01 && deploys < 60, `two deploys took ${deploys} s`);
   });
 
+  await t.test('what passes through the proxy, by release', async () => {
+    assert.equal(value('greenroom_proxy_up'), 1);
+    const requests = (families: Map<string, Family>, release: string): number =>
+      (families.get('greenroom_proxy_requests_total')?.samples ?? [])
+        .filter(({ labels }) => labels['release'] === release.slice(0, 10) && labels['class'] === '2xx')
+        .reduce((total, sample) => total + sample.value, 0);
+    const [before, after] = [requests(families, one), requests(families, two)];
+    for (let i = 0; i < 5; i++) assert.equal((await rig.visit()).status, 200);
+    const now = await scrape(rig);
+    assert.equal(requests(now, one), before + 5, 'those of the live release');
+    assert.equal(requests(now, two), after, 'those of the release before it');
+    assert.equal(sampleOf(now, 'greenroom_proxy_failures_total', { status: '504' }), 0);
+    const instances = now.get('greenroom_proxy_streams')?.samples.map(({ labels }) => labels['instance_id']);
+    assert.ok(instances?.length === 3, String(instances));
+  });
+
   await t.test('alerts and turns of the agent', () => {
     assert.equal(value('greenroom_alerts_total', { kind: 'deploys_failing' }), 3);
     assert.equal(value('greenroom_alerts_waiting'), 0);

@@ -7,6 +7,9 @@ export interface MetricDefinition {
   labels: readonly string[];
 }
 
+/** At most three instances have samples: the live one, the one before it and one more. */
+const INSTANCE = ['release', 'instance_id'] as const;
+
 export const METRICS = {
   greenroom_info: gauge('The running version of Greenroom; always 1.', 'version'),
   greenroom_healthy: gauge('Whether a live instance runs and its health endpoint answers 200.'),
@@ -43,6 +46,25 @@ export const METRICS = {
   greenroom_github_reports_waiting: gauge('Reports that wait to be delivered to GitHub.'),
   greenroom_agent_turn_running: gauge('Whether a turn of the coding agent is under way.'),
   greenroom_agent_turn_duration_seconds: histogram('How long turns of the coding agent took; its count is the number of turns.', 'outcome'),
+  greenroom_proxy_up: gauge("Whether the embedded proxy told its counters. They are the proxy's own, and begin at 0 when it is started."),
+  greenroom_proxy_requests_total: counter(
+    'Answers of the app, by instance and class of the status; 1xx are upgraded connections.',
+    ...INSTANCE,
+    'class',
+  ),
+  greenroom_proxy_unanswered_total: counter(
+    'Tries that got no answer of the instance: another one followed, or the proxy answered, or the visitor went away.',
+    ...INSTANCE,
+  ),
+  greenroom_proxy_cut_total: counter('Answers that the app or the visitor cut off.', ...INSTANCE),
+  greenroom_proxy_failures_total: counter('Requests that the proxy had to answer itself: nothing is live, or it did not answer.', 'status'),
+  greenroom_proxy_requests_in_flight: gauge('Requests in flight, streams not counted.', ...INSTANCE),
+  greenroom_proxy_streams: gauge('Open streams: upgraded connections and server-sent events.', ...INSTANCE),
+  greenroom_proxy_first_byte_seconds: histogram("From a request's head to the head of its answer.", ...INSTANCE),
+  greenroom_proxy_request_duration_seconds: histogram(
+    'From the head of a request until the visitor has all of the answer; without streams.',
+    ...INSTANCE,
+  ),
   process_resident_memory_bytes: gauge('Memory of the orchestrator.'),
   process_cpu_seconds_total: counter('CPU time of the orchestrator.'),
   process_start_time_seconds: gauge('When the orchestrator was started.'),

@@ -22,6 +22,7 @@ export async function metricsText({ app, version, service, measured }: MetricsOp
   page.set('greenroom_agent_turn_running', Number(service.agentBusy()), {});
   for (const { outcome, histogram } of await measured.agentTurns())
     page.setHistogram('greenroom_agent_turn_duration_seconds', histogram, { outcome });
+  await addTraffic(page, measured);
   addProcess(page);
   return page.text();
 }
@@ -74,6 +75,29 @@ function addAlerts(page: Page, { alerts, reportsWaiting }: Measured): void {
   for (const { target, waiting } of alerts.waiting()) page.set('greenroom_alerts_waiting', waiting, { target });
   const reports = reportsWaiting();
   if (reports !== null) page.set('greenroom_github_reports_waiting', reports, {});
+}
+
+const OWN_ANSWERS = [502, 503, 504];
+
+async function addTraffic(page: Page, { traffic, releaseOf }: Measured): Promise<void> {
+  const report = await traffic();
+  page.set('greenroom_proxy_up', Number(report !== null), {});
+  if (!report) return;
+  for (const { instance, answers, unanswered, cut, requests, streams, firstByte, duration } of report.instances) {
+    const labels = { release: releaseOf(instance), instance_id: instance };
+    for (const [index, count] of answers.entries())
+      page.set('greenroom_proxy_requests_total', count, { ...labels, class: `${index + 1}xx` });
+    page.set('greenroom_proxy_unanswered_total', unanswered, labels);
+    page.set('greenroom_proxy_cut_total', cut, labels);
+    page.set('greenroom_proxy_requests_in_flight', requests, labels);
+    page.set('greenroom_proxy_streams', streams, labels);
+    page.setHistogram('greenroom_proxy_first_byte_seconds', firstByte, labels);
+    page.setHistogram('greenroom_proxy_request_duration_seconds', duration, labels);
+  }
+  for (const status of OWN_ANSWERS) {
+    const count = report.failures.find((it) => it.status === status)?.count ?? 0;
+    page.set('greenroom_proxy_failures_total', count, { status: String(status) });
+  }
 }
 
 function addProcess(page: Page): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { PickDestination } from '../data-path.ts';
+import type { OnFailure, PickDestination } from '../data-path.ts';
 import type { AppConnections } from './app-connections.ts';
 import { CR, HT, LF, SP } from './bytes.ts';
 import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './chunks.ts';
@@ -33,6 +33,7 @@ export type ClientState = (typeof CLIENT_STATE)[keyof typeof CLIENT_STATE];
 
 export interface ClientContext {
   pick: PickDestination;
+  onFailure: OnFailure;
   apps: AppConnections;
   limits: Limits;
   /** The listener is being closed: no request after the present one. */

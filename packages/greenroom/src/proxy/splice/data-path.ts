@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import type { DataPath, Listener, PickDestination, Service } from '../data-path.ts';
+import type { DataPath, Listener, OnFailure, PickDestination, Service } from '../data-path.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
 import { Client } from './client.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
@@ -11,19 +11,19 @@ export const BACKLOG = 1024;
 export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   const apps = createAppConnections();
   const whole = { ...DEFAULT_LIMITS, ...limits };
-  const serve = (pick: PickDestination): Service => serveConnections(pick, apps, whole);
+  const serve: DataPath['serve'] = (pick, onFailure = () => undefined) => serveConnections(pick, onFailure, apps, whole);
   return {
-    listen: (port, host, pick) => listen(port, host, serve(pick)),
+    listen: (port, host, pick, onFailure) => listen(port, host, serve(pick, onFailure)),
     serve,
     forget: (host, port) => apps.forget(host, port),
   };
 }
 
-function serveConnections(pick: PickDestination, apps: AppConnections, limits: Limits): Service {
+function serveConnections(pick: PickDestination, onFailure: OnFailure, apps: AppConnections, limits: Limits): Service {
   const clients = new Set<Client>();
   let closing = false;
   let onLastClosed: () => void = () => undefined;
-  const context = { pick, apps, limits, closing: () => closing };
+  const context = { pick, onFailure, apps, limits, closing: () => closing };
   // One look at all of them now and then costs less than a timer for each.
   const shortest = Math.min(
     limits.headTimeoutMs,

@@ -63,7 +63,7 @@ export class Exchange implements AppUser {
   start(): void {
     const picked = this.#client.context.pick(this.#request.path, this.#request.cookies);
     this.#attempts += 1;
-    if (picked === null) this.#reply(ownReply(503));
+    if (picked === null) this.#fail(503);
     else if ('status' in picked) this.#reply(picked);
     else this.#run(picked);
   }
@@ -116,7 +116,7 @@ export class Exchange implements AppUser {
     this.#dropConnection();
     this.#endFlight();
     this.#keepsClient = false;
-    this.#reply(ownReply(504));
+    this.#fail(504);
   }
 
   onClientDrain(): void {
@@ -337,7 +337,7 @@ export class Exchange implements AppUser {
   #malformed(reason: string): void {
     this.#dropConnection();
     this.#endFlight();
-    this.#reply(ownReply(502, `the app's answer is malformed (${reason})`));
+    this.#fail(502, `the app's answer is malformed (${reason})`);
   }
 
   #repeatOrFail({ connected, reused }: AppConnection): void {
@@ -353,7 +353,14 @@ export class Exchange implements AppUser {
       return;
     }
     const status = connected ? 502 : 503;
-    this.#reply(failed?.silent?.(status) ?? ownReply(status));
+    if (failed?.silent) this.#reply(failed.silent(status));
+    else this.#fail(status);
+  }
+
+  /** Nobody else answers. */
+  #fail(status: 502 | 503 | 504, why?: string): void {
+    this.#client.context.onFailure(status);
+    this.#reply(ownReply(status, why));
   }
 
   /** Answers for the app. */

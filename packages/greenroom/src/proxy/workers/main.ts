@@ -48,6 +48,8 @@ async function perform(order: Order, socket: Socket | undefined): Promise<unknow
       return null;
     case 'in_flight':
       return (await apps.get(order.app)?.inFlight()) ?? [];
+    case 'stats':
+      return (await apps.get(order.app)?.stats()) ?? { instances: [], failures: [] };
     case 'ping':
       return null;
     default:
@@ -73,8 +75,8 @@ function take(socket: Socket, from: { app: number; side: Side; listener: number 
 function serviceOf({ app, side, listener }: { app: number; side: Side; listener: number }): Service | undefined {
   const known = services.get(listener);
   if (known) return known;
-  const pick = apps.get(app)?.pick[side];
-  const service = pick && dataPath.serve(pick);
+  const traffic = apps.get(app);
+  const service = traffic && dataPath.serve(traffic.pick[side], traffic.onFailure);
   if (service) services.set(listener, service);
   return service;
 }

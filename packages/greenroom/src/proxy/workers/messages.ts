@@ -1,5 +1,6 @@
 /** What the proxy and its workers say to each other, as JSON over the channel that Node opens between parent and child. */
 import type { ProxyDrainBody, ProxyDrainResult, ProxyInFlight } from '@greenroom/sdk/proxy';
+import type { TrafficStats } from '../counts.ts';
 import type { SavedApp } from '../store.ts';
 import type { Side } from '../traffic.ts';
 
@@ -15,6 +16,7 @@ export interface Orders {
   /** Nobody waits for a drain's answer any more. */
   abort: { of: { drain: number }; answer: null };
   in_flight: { of: { app: number }; answer: ProxyInFlight[] };
+  stats: { of: { app: number }; answer: TrafficStats };
   ping: { of: object; answer: null };
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { ProxyInFlight } from '@greenroom/sdk/proxy';
+import { addStats, createKeeper } from '../counts.ts';
 import type { Listener } from '../data-path.ts';
 import { BACKLOG } from '../splice/data-path.ts';
 import type { CreateTraffic, Side } from '../traffic.ts';
@@ -16,6 +17,7 @@ export function createSpreadTraffic(pool: WorkerPool): CreateTraffic {
     lastApp += 1;
     const app = lastApp;
     let target = initial.target;
+    const keep = createKeeper();
     void pool.set(app, initial);
     return {
       set(routes) {
@@ -37,6 +39,7 @@ export function createSpreadTraffic(pool: WorkerPool): CreateTraffic {
         };
       },
       inFlight: async () => addUp((await pool.askAll('in_flight', { app })).flatMap((each) => each ?? [])),
+      stats: async () => keep(addStats((await pool.askAll('stats', { app })).flatMap((each) => each ?? []))),
       close: () => void pool.set(app, null),
     };
   };

@@ -122,6 +122,7 @@ export function run({ client: pieces, app, eager }: Script, reached?: Reached): 
   };
   const client = new Client(wire as unknown as Socket, {
     pick: () => destination,
+    onFailure: () => undefined,
     limits: DEFAULT_LIMITS,
     closing: () => false,
     apps: {

@@ -1,14 +1,19 @@
-import type {
-  ProxyAppBody,
-  ProxyChat,
-  ProxyDrainBody,
-  ProxyDrainResult,
-  ProxyPreview,
-  ProxyStatus,
-  ProxyTarget,
+import {
+  PROXY_SECONDS,
+  type ProxyAppBody,
+  type ProxyAppStats,
+  type ProxyChat,
+  type ProxyDrainBody,
+  type ProxyDrainResult,
+  type ProxyHistogram,
+  type ProxyPreview,
+  type ProxyStats,
+  type ProxyStatus,
+  type ProxyTarget,
 } from '@greenroom/sdk/proxy';
+import type { Histogram } from '../../core/measures.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import type { DrainReport, Log, Router, RouteTarget } from '../../ports.ts';
+import type { DrainReport, Log, Router, RouteTarget, TrafficReport } from '../../ports.ts';
 import { endHungProxy } from './hung-proxy.ts';
 import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
 import { startProxy } from './proxy-process.ts';
@@ -19,6 +24,8 @@ const CALL_DEADLINE_MS = 10_000;
 const RETRY_INTERVAL_MS = 25;
 /** A call takes the proxy milliseconds; one that answers none for this long, twice, serves no visitor either. */
 const ANSWER_LIMIT_MS = 5_000;
+/** A scrape waits no longer for the proxy's counters. */
+const STATS_LIMIT_MS = 1_000;
 /** Node's timers overflow to 1 ms above this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const NOTHING_DRAINED: DrainReport = { drained: false, closedStreams: 0, abandonedRequests: 0 };
@@ -201,6 +208,17 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       if (!outcome.ok) throw new RouterError(outcome.code, outcome.error);
       return outcome.value.apps.find((each) => each.app === app)?.target?.instance ?? null;
     },
+    async traffic() {
+      try {
+        const { status, body: answer } = await callProxy(proxyDir, 'GET', '/stats', undefined, AbortSignal.timeout(STATS_LIMIT_MS));
+        const found = status === 200 && (answer as ProxyStats).apps.find((each) => each.app === app);
+        return found ? toReport(found) : null;
+      } catch (error) {
+        // What is wrong with the proxy is noticed elsewhere, by whoever needs it.
+        if (error instanceof ProxyUnreachable) return null;
+        throw error;
+      }
+    },
     async drain(instance, { timeoutMs, streamTimeoutMs, signal }) {
       if (signal.aborted) return NOTHING_DRAINED;
       const limits: ProxyDrainBody = { instance, timeout_ms: timeoutMs, stream_timeout_ms: streamTimeoutMs };
@@ -238,6 +256,18 @@ interface Wait {
 }
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; code: string; error: string };
+
+function toReport({ instances, failures }: ProxyAppStats): TrafficReport {
+  const histogram = (it: ProxyHistogram): Histogram => ({ bounds: PROXY_SECONDS, ...it });
+  return {
+    instances: instances.map(({ first_byte, duration, ...it }) => ({
+      ...it,
+      firstByte: histogram(first_byte),
+      duration: histogram(duration),
+    })),
+    failures,
+  };
+}
 
 function toProxyTarget(target: RouteTarget | null): ProxyTarget | null {
   if (!target) return null;
