@@ -253,7 +253,7 @@ async function serve(
       tally,
       agentTurns: () => readAgentTurns(layout.agentTurns),
       traffic: async () => (await router.traffic?.()) ?? null,
-      releaseOf: (instance) => instances.recall(instance)?.commit.slice(0, 10) ?? '',
+      commitOf: (instance) => instances.recall(instance)?.commit ?? '',
     };
     const connected = await outside.connect(runner, service);
     const { reconcile, pullRequest } = connected;

@@ -29,6 +29,7 @@ import type {
   RollbackSuccess,
   Status,
   ThawBody,
+  TrafficView,
 } from './wire.ts';
 
 export type { EventsOptions } from './client/events.ts';
@@ -82,6 +83,8 @@ export interface GreenroomClient {
   logs(options?: CallOptions & { lines?: number; instance?: string }): Promise<InstanceLogs>;
   /** Output of an instance as it comes, of the live one when none is named. One connection: it throws `GreenroomUnreachable` when that breaks. */
   followLogs(options?: LogsOptions): AsyncGenerator<LogEvent, void, undefined>;
+  /** What passed through the proxy so far. Rates are for the caller to make of two answers. */
+  traffic(options?: CallOptions): Promise<TrafficView>;
   /** Whether the orchestrator has done its start-up work. False as well when nobody answers. */
   ready(options?: CallOptions): Promise<boolean>;
   /** Endless; reconnects by itself when the orchestrator restarts. End it with `signal`, or by leaving the loop. */
@@ -149,6 +152,9 @@ export function createClient(address: Address): GreenroomClient {
       if (answer.status === 404) return null;
       if (answer.status !== 200) throw new GreenroomAnswerError(where, `GET ${path}`, answer);
       return parse(where, answer) as AttemptView;
+    },
+    async traffic(options) {
+      return (await readJson('/traffic', options)) as TrafficView;
     },
     async diff(id, options) {
       const path = `/deploys/${encodeURIComponent(id)}/diff`;

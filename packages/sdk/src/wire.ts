@@ -425,6 +425,44 @@ export interface InstanceLogs {
   lines: string[];
 }
 
+/** Answer of `GET /traffic`: what passed between visitors and the app. Counters only grow, until the proxy is started again. */
+export interface TrafficView {
+  /** False when the proxy did not say so at once, or counts nothing for Greenroom. */
+  counted: boolean;
+  /** The live instance, the one before it and one more, at most; oldest first. */
+  instances: InstanceTraffic[];
+  /** Requests that the proxy answered itself, because the app did not: 502, 503 or 504. */
+  failures: { status: number; count: number }[];
+}
+
+export interface InstanceTraffic {
+  instance: string;
+  /** Empty when it is not known any more. */
+  commit: string;
+  /** Answers by the class of their status, 1xx to 5xx. 1xx are upgraded connections. */
+  answers: number[];
+  /** Tries that got no answer of it. */
+  unanswered: number;
+  /** Answers that were cut off. */
+  cut: number;
+  /** In flight now, and open streams. */
+  requests: number;
+  streams: number;
+  /** From the head of a request to the head of its answer, and until the visitor has all of it. */
+  first_byte: TimesView;
+  duration: TimesView;
+}
+
+/** How long things took, in buckets. */
+export interface TimesView {
+  /** Upper bounds in seconds, ascending. */
+  bounds: number[];
+  /** In each bucket by itself; one more for what took longer. */
+  counts: number[];
+  /** Seconds of all together. */
+  sum: number;
+}
+
 export interface SlotView {
   slot: SlotName;
   directory: string;

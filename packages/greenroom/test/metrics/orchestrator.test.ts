@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { FAILURE_CODES } from '@greenroom/sdk/wire';
 import { countTurn } from '../../src/agent/turn-counts.ts';
 import { METRICS } from '../../src/orchestrator/api/metric-definitions.ts';
+import * as schemas from '../../src/orchestrator/api/schemas.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { receiver } from '../alerts/support.ts';
 import { prepareRig, type Rig, until } from '../e2e/rig.ts';
@@ -87,6 +88,13 @@ test('metrics, log and traces tell what was done, also after a kill -9', async (
     assert.equal(requests(now, one), before + 5, 'those of the live release');
     assert.equal(requests(now, two), after, 'those of the release before it');
     assert.equal(sampleOf(now, 'greenroom_proxy_failures_total', { status: '504' }), 0);
+    const traffic = schemas.traffic.strict().parse(await rig.client.traffic());
+    assert.deepEqual(traffic.instances.map(({ commit }) => commit).slice(-2), [two, one]);
+    const ofOne = traffic.instances.filter(({ commit }) => commit === one).map(({ answers }) => answers[1] ?? 0);
+    assert.equal(
+      ofOne.reduce((total, count) => total + count, 0),
+      before + 5,
+    );
     const instances = now.get('greenroom_proxy_streams')?.samples.map(({ labels }) => labels['instance_id']);
     assert.ok(instances?.length === 3, String(instances));
   });

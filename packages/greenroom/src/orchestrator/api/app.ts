@@ -15,6 +15,7 @@ import { PROMETHEUS_TEXT } from './metrics-page.ts';
 import { addOperatorCalls, type OperatorOptions } from './operator.ts';
 
 import { deployBody, limitQuery, logsQuery, rollbackBody } from './schemas.ts';
+import { trafficView } from './traffic.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
 const SSE_HEARTBEAT_MS = 15_000;
@@ -78,6 +79,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   });
   addOperatorCalls(api, listener, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
+  api.get('/traffic', async (c) => c.json(await trafficView(measured)));
   api.get('/metrics', async (c) =>
     c.text(await metricsText({ app: name, version, service, measured }), 200, { 'content-type': PROMETHEUS_TEXT }),
   );

@@ -79,12 +79,12 @@ function addAlerts(page: Page, { alerts, reportsWaiting }: Measured): void {
 
 const OWN_ANSWERS = [502, 503, 504];
 
-async function addTraffic(page: Page, { traffic, releaseOf }: Measured): Promise<void> {
+async function addTraffic(page: Page, { traffic, commitOf }: Measured): Promise<void> {
   const report = await traffic();
   page.set('greenroom_proxy_up', Number(report !== null), {});
   if (!report) return;
   for (const { instance, answers, unanswered, cut, requests, streams, firstByte, duration } of report.instances) {
-    const labels = { release: releaseOf(instance), instance_id: instance };
+    const labels = { release: commitOf(instance).slice(0, 10), instance_id: instance };
     for (const [index, count] of answers.entries())
       page.set('greenroom_proxy_requests_total', count, { ...labels, class: `${index + 1}xx` });
     page.set('greenroom_proxy_unanswered_total', unanswered, labels);

@@ -169,6 +169,12 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       responses: { 200: text('text/event-stream', 'Events') },
     },
   },
+  '/traffic': {
+    get: {
+      summary: 'What passed through the proxy, by instance: counters that grow until the proxy is started again',
+      responses: { 200: json(reference('Traffic'), 'Counters') },
+    },
+  },
   '/metrics': { get: { summary: 'Prometheus text format', responses: { 200: text('text/plain', 'Metrics') } } },
   '/openapi.json': { get: { summary: 'This description', responses: { 200: json({ type: 'object' }, 'OpenAPI 3.1') } } },
 };

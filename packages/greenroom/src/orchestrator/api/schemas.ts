@@ -245,6 +245,30 @@ export const instanceLogs = z
   })
   .meta({ id: 'InstanceLogs' });
 export const logOwner = z.object({ instance: z.string(), commit: z.string(), slot }).meta({ id: 'LogOwner' });
+const count = z.int().nonnegative();
+const times = z.object({ bounds: z.array(z.number()), counts: z.array(count), sum: z.number() }).meta({ description: 'In seconds.' });
+export const traffic = z
+  .object({
+    counted: z.boolean().meta({ description: 'False when the proxy did not say so at once, or counts nothing for Greenroom.' }),
+    instances: z.array(
+      z.object({
+        instance: z.string(),
+        commit: z.string(),
+        answers: z.array(count).meta({ description: 'By the class of their status, 1xx to 5xx.' }),
+        unanswered: count,
+        cut: count,
+        requests: count.meta({ description: 'In flight now.' }),
+        streams: count.meta({ description: 'Open now.' }),
+        first_byte: times,
+        duration: times,
+      }),
+    ),
+    failures: z
+      .array(z.object({ status: z.int(), count }))
+      .meta({ description: 'Requests that the proxy answered itself, because the app did not.' }),
+  })
+  .meta({ id: 'Traffic' });
+
 export const attemptDiff = z
   .object({
     id: z.string(),

@@ -9,8 +9,8 @@ export interface Measured {
   alerts: AlertMeasures;
   /** What passed through the proxy; null when nobody says. */
   traffic(): Promise<TrafficReport | null>;
-  /** Short commit of an instance that runs, or ran not long ago; empty when it is not known. */
-  releaseOf(instance: string): string;
+  /** Commit of an instance that runs, or ran not long ago; empty when it is not known. */
+  commitOf(instance: string): string;
   /** Reports that wait for GitHub; null without GitHub. */
   reportsWaiting(): number | null;
   /** Turns of the coding agent that ran, by how they ended, in seconds; empty for an app without one. */
