@@ -210,12 +210,19 @@ for (const [name, options] of [
   ['desktop, light', { colorScheme: 'light', reducedMotion: 'reduce' }],
   ['phone, dark', { colorScheme: 'dark', viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }],
 ] as [string, BrowserContextOptions][]) {
-  test(`axe finds nothing, nothing is wider than the screen and nothing jumps: ${name}`, async () => {
+  test(`what is counted is drawn and told, axe finds nothing, nothing is wider than the screen and nothing jumps: ${name}`, async () => {
+    await visit(20);
     await withPage(async (page, { settled }) => {
       await enter(page);
       await settled('overview');
       await page.getByRole('link', { name: 'shop' }).click();
-      await page.getByRole('heading', { name: 'History' }).waitFor();
+      await page.getByRole('img', { name: /^Requests per second of the live release/ }).waitFor();
+      assert.equal(await page.locator('canvas').count(), 3);
+      const [live, before] = await page
+        .getByRole('row', { name: /Requests in all/ })
+        .getByRole('cell')
+        .allTextContents();
+      assert.match(`${live} ${before}`, /^[1-9]\d* \d+$/);
       await settled('app');
       await page.getByRole('button', { name: 'Deploy…' }).click();
       await settled('dialog');
@@ -267,6 +274,11 @@ async function withPage(
   } finally {
     await context.close();
   }
+}
+
+/** So that there is something to count. */
+async function visit(times: number): Promise<void> {
+  for (let visits = 0; visits < times; visits++) assert.equal((await fetch(`http://127.0.0.1:${machine.shop.port}/`)).status, 200);
 }
 
 async function enter(page: Page): Promise<void> {
