@@ -109,6 +109,7 @@ const zones: Zone[] = [
       '../../registry/index.ts',
       '../../orchestrator/adapters/instances/log-reader.ts',
       '../../orchestrator/adapters/router/nginx/examine.ts',
+      '../../orchestrator/adapters/router/caddy/examine.ts',
     ],
     forbidden: ['../../orchestrator/runner.ts', '../../orchestrator/adapters/router/nginx/router.ts', '../../proxy/main.ts'],
   },
