@@ -5,7 +5,7 @@
  * |---|---|
  * | `GET /` | 200 `ProxyStatus` |
  * | `GET /stats` | 200 `ProxyStats` |
- * | `PUT /apps/:app` `ProxyAppBody` | registers the app's stable ports and listens on them; idempotent; keeps the target. 409 `port_in_use` names both parties |
+ * | `PUT /apps/:app` `ProxyAppBody` | registers the app's stable ports and routes, and listens there; idempotent; keeps the target. 409 `port_in_use` or `route_taken` names both parties |
  * | `PUT /apps/:app/target` `ProxyTarget \| null` | switches the route: every request read after the answer goes to the new target. Saved before it answers |
  * | `PUT /apps/:app/preview` `ProxyPreview \| null` | shows another instance to whoever opens `<chat path>/preview/<token>`, or to nobody. Saved before it answers |
  * | `POST /apps/:app/drain` `ProxyDrainBody` | answers `ProxyDrainResult` once the instance has nothing in flight, or its limits ran out |
@@ -24,12 +24,26 @@ export interface ProxyTarget {
 }
 
 export interface ProxyAppBody {
-  /** Public stable port; listens on all interfaces. */
+  /** Public stable port; listens on all interfaces, or on `port_host`. */
   port: number;
+  port_host?: '127.0.0.1';
   /** Internal stable port; listens on 127.0.0.1 only. */
   internal_port?: number;
   /** Absent for an app without a chat. */
   chat?: ProxyChat;
+  /** Where else the app is served, on ports that it may share with others: on all interfaces. */
+  routes?: ProxyRoute[];
+  /** IP addresses and networks such as `10.0.0.0/8`: what comes from there is believed about forwarding. */
+  trusted_proxies?: string[];
+}
+
+/** The most specific host of a port counts (an exact one before `*.`, that before any), then the longest path. */
+export interface ProxyRoute {
+  port: number;
+  /** In lower case; `*.` at its beginning stands for one more label. Any host when it is left out. */
+  host?: string;
+  /** Prefix of the path, segment by segment, compared with the request's bytes as they come; not taken off. As `ProxyChat.path`. */
+  path?: string;
 }
 
 /** Requests for this path and what is below it, on the public port, go to this Unix socket and never to the app. */
@@ -70,11 +84,8 @@ export interface ProxyInFlight {
   streams: number;
 }
 
-export interface ProxyAppStatus {
+export interface ProxyAppStatus extends ProxyAppBody {
   app: string;
-  port: number;
-  internal_port?: number;
-  chat?: ProxyChat;
   target: ProxyTarget | null;
   /** Instance that is shown to whoever has the token; absent when none is. */
   preview?: string;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type {
   ProxyAppBody,
   ProxyAppStats,
@@ -9,15 +10,18 @@ import type {
   ProxyTarget,
 } from '@greenroom/sdk/proxy';
 import type { Listener } from './data-path.ts';
+import { listenEverywhere } from './listen.ts';
 import type { SavedApp } from './store.ts';
 import type { AppTraffic } from './traffic.ts';
 
 /** How long requests in flight may go on after their port was given back. */
 export const CLOSE_GRACE_MS = 2_000;
 
-/** One registered app: its listeners, and what its requests are to meet. */
+/** One registered app: its own listeners, and what its requests are to meet. Those that its routes share with others are not here. */
 export interface App {
   readonly name: string;
+  /** Number of its traffic. */
+  readonly id: number;
   saved(): SavedApp;
   /** Whether it is registered, and listens, as the body says. */
   listensOn(body: ProxyAppBody): boolean;
@@ -36,8 +40,12 @@ export interface App {
 
 interface Bound {
   port: number;
+  /** An address, or all interfaces. */
+  host: string;
   listener: Listener;
 }
+
+const EVERYWHERE = '';
 
 export function createApp(name: string, initial: SavedApp, traffic: AppTraffic): App {
   let saved = initial;
@@ -52,45 +60,53 @@ export function createApp(name: string, initial: SavedApp, traffic: AppTraffic):
   async function listen(wanted: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }> {
     const before = { publicSide, internalSide, body: bodyOf(saved) };
     const opened: Listener[] = [];
+    const host = wanted.port_host ?? EVERYWHERE;
+    // A port that is to be had at other addresses, or to be shared, has to be free for that: for a moment nobody listens there.
+    const freed = publicSide && mustBeFree(publicSide, host, wanted) ? publicSide : null;
     const undo = async (): Promise<void> => {
       ({ publicSide, internalSide } = before);
-      await change({ ...routesOf(saved), ...before.body });
+      await change({ ...targetsOf(saved), ...before.body });
       await Promise.all(opened.map((listener) => listener.close(0)));
+      // Where it cannot be had any more, the next registration tries again.
+      if (freed) publicSide = await bind(freed.port, freed.host).catch(() => null);
     };
     try {
-      if (publicSide?.port !== wanted.port) {
-        const listener = await listenEverywhere(traffic, wanted.port);
-        opened.push(listener);
-        publicSide = { port: wanted.port, listener };
+      if (freed) void freed.listener.close(CLOSE_GRACE_MS);
+      if (publicSide?.port !== wanted.port || freed) {
+        publicSide = await bind(wanted.port, host);
+        opened.push(publicSide.listener);
       }
       if (wanted.internal_port === undefined) internalSide = null;
       else if (internalSide?.port !== wanted.internal_port) {
         const listener = await traffic.listen(wanted.internal_port, '127.0.0.1', 'internal');
         opened.push(listener);
-        internalSide = { port: wanted.internal_port, listener };
+        internalSide = { port: wanted.internal_port, host: '127.0.0.1', listener };
       }
     } catch (error) {
       await undo();
       throw error;
     }
-    await change({ ...routesOf(saved), ...bodyOf(wanted) });
+    await change({ ...targetsOf(saved), ...bodyOf(wanted) });
     return {
       undo,
       commit: () => {
-        if (before.publicSide !== publicSide) void before.publicSide?.listener.close(CLOSE_GRACE_MS);
+        if (before.publicSide !== publicSide && !freed) void before.publicSide?.listener.close(CLOSE_GRACE_MS);
         if (before.internalSide !== internalSide) void before.internalSide?.listener.close(CLOSE_GRACE_MS);
       },
     };
   }
 
+  async function bind(port: number, host: string): Promise<Bound> {
+    const listen = (at: string): Promise<Listener> => traffic.listen(port, at, 'public');
+    return { port, host, listener: host === EVERYWHERE ? await listenEverywhere(listen) : await listen(host) };
+  }
+
   return {
     name,
+    id: traffic.id,
     saved: () => saved,
     listensOn: (wanted) =>
-      publicSide?.port === wanted.port &&
-      internalSide?.port === wanted.internal_port &&
-      saved.chat?.path === wanted.chat?.path &&
-      saved.chat?.socket === wanted.chat?.socket,
+      publicSide?.port === wanted.port && internalSide?.port === wanted.internal_port && isDeepStrictEqual(bodyOf(saved), bodyOf(wanted)),
     listen,
     route: (target) => change({ ...saved, target }),
     show: (preview) => change({ ...bodyOf(saved), target: saved.target, ...(preview ? { preview } : {}) }),
@@ -107,15 +123,9 @@ export function createApp(name: string, initial: SavedApp, traffic: AppTraffic):
   };
 }
 
-/** All interfaces, IPv6 and IPv4 in one; IPv4 alone on a machine without IPv6. */
-async function listenEverywhere(traffic: AppTraffic, port: number): Promise<Listener> {
-  try {
-    return await traffic.listen(port, '::', 'public');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error;
-    return traffic.listen(port, '0.0.0.0', 'public');
-  }
+function mustBeFree({ port, host }: Bound, wantedHost: string, wanted: ProxyAppBody): boolean {
+  if (port === wanted.port) return host !== wantedHost;
+  return wanted.routes?.some((route) => route.port === port) ?? false;
 }
 
 function statusOf(app: string, saved: SavedApp, in_flight: ProxyInFlight[]): ProxyAppStatus {
@@ -123,10 +133,17 @@ function statusOf(app: string, saved: SavedApp, in_flight: ProxyInFlight[]): Pro
   return { app, ...bodyOf(saved), target, ...(preview ? { preview: preview.target.instance } : {}), in_flight };
 }
 
-function bodyOf({ port, internal_port, chat }: ProxyAppBody): ProxyAppBody {
-  return { port, ...(internal_port === undefined ? {} : { internal_port }), ...(chat ? { chat } : {}) };
+function bodyOf({ port, port_host, internal_port, chat, routes, trusted_proxies }: ProxyAppBody): ProxyAppBody {
+  return {
+    port,
+    ...(port_host === undefined ? {} : { port_host }),
+    ...(internal_port === undefined ? {} : { internal_port }),
+    ...(chat ? { chat } : {}),
+    ...(routes && routes.length > 0 ? { routes } : {}),
+    ...(trusted_proxies && trusted_proxies.length > 0 ? { trusted_proxies } : {}),
+  };
 }
 
-function routesOf({ target, preview }: SavedApp): Pick<SavedApp, 'target' | 'preview'> {
+function targetsOf({ target, preview }: SavedApp): Pick<SavedApp, 'target' | 'preview'> {
   return { target, ...(preview ? { preview } : {}) };
 }

@@ -7,18 +7,12 @@ import type {
   ProxyPreview,
   ProxyTarget,
 } from '@greenroom/sdk/proxy';
-import { portOwner } from '../port-owner.ts';
 import { type App, createApp } from './app.ts';
+import { conflictOf, ownPorts, refuseListen } from './port-conflicts.ts';
+import { type Answer, type Refused, refuse } from './refused.ts';
+import { createSharedPorts } from './shared-ports.ts';
 import type { RouteStore, SavedApp } from './store.ts';
-import type { CreateTraffic } from './traffic.ts';
-
-export interface Refused {
-  ok: false;
-  status: number;
-  code: string;
-  error: string;
-}
-export type Answer<T> = { ok: true; value: T } | Refused;
+import type { Traffic } from './traffic.ts';
 
 /** The registered apps. Changes take effect one after the other, in call order, and are on disk before they answer. */
 export interface Apps {
@@ -37,20 +31,21 @@ export interface Apps {
 }
 
 export interface AppsOptions {
-  createTraffic: CreateTraffic;
+  traffic: Traffic;
   store: RouteStore;
   log: (line: string) => void;
   /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. */
   onEmpty: () => void;
 }
 
-export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions): Apps {
+export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps {
   const apps = new Map<string, App>();
+  const shared = createSharedPorts(traffic);
   const serially = createQueue();
   const ending = new Set<Promise<void>>();
   let closing = false;
 
-  const create = (name: string, saved: SavedApp): App => createApp(name, saved, createTraffic(name, saved));
+  const create = (name: string, saved: SavedApp): App => createApp(name, saved, traffic.create(name, saved));
 
   async function saveWith(name: string, change: ((app: App) => object) | null): Promise<Refused | null> {
     const saved = new Map([...apps].map(([each, app]) => [each, app.saved()]));
@@ -69,29 +64,55 @@ export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions):
   async function register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>> {
     if (closing) return refuse(503, 'shutting_down', 'the proxy is ending because its last app was deregistered; start another one');
     const known = apps.get(name);
-    if (known?.listensOn(body)) return { ok: true, value: await known.status() };
+    const routed = (body.routes ?? []).every(({ port }) => shared.holds(port));
+    if (known?.listensOn(body) && routed) return { ok: true, value: await known.status() };
     const conflict = conflictOf(apps, name, body);
     if (conflict) return conflict;
     const app = known ?? create(name, { ...body, target: null });
-    const listening = await app.listen(body).catch((error: NodeJS.ErrnoException) => error);
-    if (listening instanceof Error) {
-      if (!known) await app.close();
-      return await refuseListen(name, body, listening);
-    }
-    apps.set(name, app);
-    const failed = await saveWith(name, () => body);
+    const failed = await listenAndSave(app, body);
     if (failed) {
-      await listening.undo();
-      if (!known) {
-        apps.delete(name);
-        await app.close();
-      }
+      if (!known) await app.close();
       return failed;
     }
-    listening.commit();
-    const more = [body.internal_port && `internal port ${body.internal_port}`, body.chat && `chat below ${body.chat.path}`].filter(Boolean);
+    const more = [
+      body.routes && `${body.routes.length} routes`,
+      body.internal_port && `internal port ${body.internal_port}`,
+      body.chat && `chat below ${body.chat.path}`,
+    ].filter(Boolean);
     log(`app "${name}" registered on port ${[body.port, ...more].join(', ')}`);
     return { ok: true, value: await app.status() };
+  }
+
+  /** All of it, or nothing. */
+  async function listenAndSave(app: App, body: ProxyAppBody): Promise<Refused | null> {
+    const { name } = app;
+    const before = [...apps.values()];
+    const all = apps.has(name) ? before : [...before, app];
+    // What was shared and is to be its own has to be free for that.
+    for (const port of ownPorts(body)) shared.release(port);
+    const undo: (() => Promise<unknown>)[] = [() => shared.restore(before, log)];
+    const undoAll = async (): Promise<void> => {
+      for (const each of undo.reverse()) await each();
+    };
+    try {
+      const listening = await app.listen(body);
+      undo.push(listening.undo);
+      const sharing = await shared.prepare(app, all);
+      undo.push(sharing.undo);
+      apps.set(name, app);
+      const failed = await saveWith(name, () => ({}));
+      if (failed) {
+        if (!before.includes(app)) apps.delete(name);
+        await undoAll();
+        return failed;
+      }
+      await sharing.commit();
+      listening.commit();
+      return null;
+    } catch (error) {
+      await undoAll();
+      return await refuseListen(name, body, error as NodeJS.ErrnoException);
+    }
   }
 
   async function switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>> {
@@ -123,6 +144,7 @@ export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions):
     const failed = await saveWith(name, null);
     if (failed) return failed;
     apps.delete(name);
+    await shared.settle(apps.values());
     const ended = app.close().finally(() => ending.delete(ended));
     ending.add(ended);
     log(`app "${name}" deregistered`);
@@ -147,6 +169,7 @@ export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions):
         if (listening instanceof Error) log(`app "${name}" cannot listen yet: ${listening.message}`);
         else log(`app "${name}" restored on port ${app.port}, routed to ${app.target?.instance ?? 'nothing'}`);
       }
+      await shared.restore(apps.values(), log);
     },
     register: (name, body) =>
       serially(async () => {
@@ -172,7 +195,7 @@ export function createApps({ createTraffic, store, log, onEmpty }: AppsOptions):
     count: () => apps.size,
     async close() {
       closing = true;
-      await Promise.all([...ending, ...[...apps.values()].map((app) => app.close())]);
+      await Promise.all([...ending, ...[...apps.values()].map((app) => app.close()), shared.close()]);
     },
   };
 }
@@ -187,44 +210,6 @@ function createQueue(): <T>(job: () => Promise<T>) => Promise<T> {
   };
 }
 
-function conflictOf(apps: ReadonlyMap<string, App>, name: string, body: ProxyAppBody): Refused | null {
-  for (const port of wantedPorts(body)) {
-    for (const other of apps.values()) {
-      if (other.name === name || !wantedPorts(other.saved()).includes(port)) continue;
-      return refuse(
-        409,
-        'port_in_use',
-        `port ${port} is wanted by app "${name}", but app "${other.name}" has it: give one of them another port in its contract`,
-      );
-    }
-  }
-  return null;
-}
-
-async function refuseListen(name: string, body: ProxyAppBody, error: NodeJS.ErrnoException & { port?: number }): Promise<Refused> {
-  const port = error.port ?? body.port;
-  if (error.code === 'EADDRINUSE') {
-    const owner = await portOwner(port);
-    return refuse(
-      409,
-      'port_in_use',
-      `port ${port} is wanted by app "${name}", but ${owner} listens on it: stop that, or change the port in the contract`,
-    );
-  }
-  if (error.code === 'EACCES') {
-    return refuse(403, 'port_forbidden', `port ${port} is wanted by app "${name}", but the proxy's user may not listen on it`);
-  }
-  return refuse(500, 'listen_failed', `port ${port} is wanted by app "${name}", but the proxy cannot listen on it: ${error.message}`);
-}
-
-function wantedPorts(body: ProxyAppBody): number[] {
-  return body.internal_port === undefined ? [body.port] : [body.port, body.internal_port];
-}
-
 function unknownApp(name: string): Refused {
   return refuse(404, 'unknown_app', `app "${name}" is not registered with this proxy: register it first`);
-}
-
-function refuse(status: number, code: string, error: string): Refused {
-  return { ok: false, status, code, error };
 }

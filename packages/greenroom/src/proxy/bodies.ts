@@ -1,33 +1,57 @@
 /** Reads what came over the control socket or from disk, without trusting it. Written by hand: the proxy is kept free of dependencies. */
 import { isIP } from 'node:net';
 import { isAbsolute, normalize } from 'node:path';
-import type { ProxyAppBody, ProxyChat, ProxyDrainBody, ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
+import type { ProxyAppBody, ProxyChat, ProxyDrainBody, ProxyPreview, ProxyRoute, ProxyTarget } from '@greenroom/sdk/proxy';
+import { isNetwork } from './trust.ts';
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; error: string };
 
+const MAX_LIST = 1_000;
 /** Node's timers overflow to 1 ms above this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** On Linux. */
 const MAX_SOCKET_PATH_BYTES = 107;
-const CHAT_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
+const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+/** One way to write each path, so that it can be compared with a request's bytes. */
+const PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 export function parseAppBody(json: unknown): Parsed<ProxyAppBody> {
   if (!isObject(json)) return refuse('body', json, 'an object');
-  const { port, internal_port } = json;
+  const { port, port_host, internal_port } = json;
   if (!isPort(port)) return refuse('port', port, 'a port number from 1 to 65535');
+  if (port_host !== undefined && port_host !== '127.0.0.1') return refuse('port_host', port_host, '"127.0.0.1", or left out');
+  if (internal_port !== undefined && (!isPort(internal_port) || internal_port === port))
+    return refuse('internal_port', internal_port, 'another port number than "port"');
   const chat = parseChat(json['chat']);
   if (!chat.ok) return chat;
-  const value: ProxyAppBody = chat.value ? { port, chat: chat.value } : { port };
-  if (internal_port === undefined) return { ok: true, value };
-  if (!isPort(internal_port) || internal_port === port) return refuse('internal_port', internal_port, 'another port number than "port"');
-  return { ok: true, value: { ...value, internal_port } };
+  const routes = parseRoutes(json['routes'], [port, internal_port]);
+  if (!routes.ok) return routes;
+  const trusted = parseNetworks(json['trusted_proxies']);
+  if (!trusted.ok) return trusted;
+  const value: ProxyAppBody = {
+    port,
+    ...(port_host ? { port_host } : {}),
+    ...(internal_port === undefined ? {} : { internal_port }),
+    ...(chat.value ? { chat: chat.value } : {}),
+    ...(routes.value.length > 0 ? { routes: routes.value } : {}),
+    ...(trusted.value.length > 0 ? { trusted_proxies: trusted.value } : {}),
+  };
+  return { ok: true, value };
+}
+
+function parseNetworks(json: unknown): Parsed<string[]> {
+  if (json === undefined) return { ok: true, value: [] };
+  const allowed = 'a list of IP addresses and networks such as "10.0.0.0/8"';
+  if (!Array.isArray(json) || json.length > MAX_LIST) return refuse('trusted_proxies', json, allowed);
+  const value = json.filter((each): each is string => typeof each === 'string' && isNetwork(each));
+  return value.length === json.length ? { ok: true, value } : refuse('trusted_proxies', json, allowed);
 }
 
 function parseChat(json: unknown): Parsed<ProxyChat | undefined> {
   if (json === undefined) return { ok: true, value: undefined };
   if (!isObject(json)) return refuse('chat', json, 'an object');
   const { path, socket } = json;
-  if (typeof path !== 'string' || path.length > 200 || !CHAT_PATH.test(path))
+  if (typeof path !== 'string' || path.length > 200 || !PATH.test(path))
     return refuse('chat.path', path, 'a path such as "/.greenroom", without a "/" at its end');
   if (
     typeof socket !== 'string' ||
@@ -37,6 +61,38 @@ function parseChat(json: unknown): Parsed<ProxyChat | undefined> {
   )
     return refuse('chat.socket', socket, `the absolute path of a Unix socket, of at most ${MAX_SOCKET_PATH_BYTES} bytes`);
   return { ok: true, value: { path, socket } };
+}
+
+/** `taken`: the app's own ports, which no route may have. */
+function parseRoutes(json: unknown, taken: readonly unknown[]): Parsed<ProxyRoute[]> {
+  if (json === undefined) return { ok: true, value: [] };
+  if (!Array.isArray(json) || json.length > MAX_LIST) return refuse('routes', json, `a list of at most ${MAX_LIST} routes`);
+  const routes: ProxyRoute[] = [];
+  for (const [index, each] of json.entries()) {
+    const route = parseRoute(each, `routes[${index}]`);
+    if (!route.ok) return route;
+    const { port } = route.value;
+    if (taken.includes(port)) return refuse(`routes[${index}].port`, port, "another port than the app's own");
+    if (routes.some((other) => isSamePlace(other, route.value)))
+      return refuse(`routes[${index}]`, each, 'another host, path or port than those of an earlier route');
+    routes.push(route.value);
+  }
+  return { ok: true, value: routes };
+}
+
+function parseRoute(json: unknown, at: string): Parsed<ProxyRoute> {
+  if (!isObject(json)) return refuse(at, json, 'an object');
+  const { port, host, path } = json;
+  if (!isPort(port)) return refuse(`${at}.port`, port, 'a port number from 1 to 65535');
+  if (host !== undefined && (typeof host !== 'string' || host.length > 255 || !HOST.test(host)))
+    return refuse(`${at}.host`, host, 'a host name in lower case such as "shop.example.com" or "*.example.com"');
+  if (path !== undefined && (typeof path !== 'string' || path.length > 200 || !PATH.test(path)))
+    return refuse(`${at}.path`, path, 'a path such as "/shop", without a "/" at its end');
+  return { ok: true, value: { port, ...(host === undefined ? {} : { host }), ...(path === undefined ? {} : { path }) } };
+}
+
+export function isSamePlace(one: ProxyRoute, other: ProxyRoute): boolean {
+  return one.port === other.port && one.host === other.host && one.path === other.path;
 }
 
 export function parsePreview(json: unknown): Parsed<ProxyPreview | null> {

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProxyStats, ProxyStatus } from '@greenroom/sdk/proxy';
-import type { Answer, Apps } from './apps.ts';
+import type { Apps } from './apps.ts';
 import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget } from './bodies.ts';
 import { http } from './node-http.ts';
+import type { Answer } from './refused.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 

@@ -9,21 +9,37 @@ export interface DataPath {
    * Listens and forwards every request to what `pick` answers at the moment its head is read. Rejects with the system's error
    * (`EADDRINUSE`, `EACCES`…) when the address cannot be had.
    */
-  listen(port: number, host: string, pick: PickDestination, onFailure?: OnFailure): Promise<Listener>;
+  listen(port: number, host: string, side: AppSide): Promise<Listener>;
   /** As `listen`, for connections that somebody else accepts and gives to it. */
-  serve(pick: PickDestination, onFailure?: OnFailure): Service;
+  serve(side: AppSide): Service;
   /** Closes idle connections to an address that is no longer routed to. Connections in use are closed when they become idle. */
   forget(host: string, port: number): void;
 }
 
 /**
- * Answers where a request goes, or what the proxy itself says to it; null answers 503. Given the path with its query, and the values of the
- * request's `Cookie` headers as they came. Asked each time that the request is to be sent, so it has to be quick.
+ * Answers where a request goes, or what the proxy itself says to it; null answers 503. Asked each time that the request is to be sent, so it has to
+ * be quick.
  */
-export type PickDestination = (path: string, cookies: readonly string[]) => Destination | Reply | null;
+export type PickDestination = (asked: Asked) => Destination | Reply | null;
+
+/** A request, as far as it depends on it where it goes. */
+export interface Asked {
+  /** With its query. */
+  readonly path: string;
+  /** Value of `Host` as it came; empty when HTTP/1.0 left it out. */
+  readonly host: string;
+  /** Values of `Cookie` as they came. */
+  readonly cookies: readonly string[];
+}
 
 /** Told of each request that the proxy answers itself because nobody else does, with 502, 503 or 504. A destination that is `silent` is no failure. */
-export type OnFailure = (status: number) => void;
+export type OnFailure = (status: number, asked: Asked) => void;
+
+/** Who takes the requests of a listener. */
+export interface AppSide {
+  readonly pick: PickDestination;
+  readonly onFailure: OnFailure;
+}
 
 /** An answer of the proxy's own. */
 export interface Reply {
@@ -43,6 +59,8 @@ export interface Destination {
   readonly hiddenCookies?: string;
   /** Added to the head of the answer, name and value in turn. */
   readonly answerHeaders?: readonly string[];
+  /** Whether the word of whoever connected from this IP address counts for who asked, by what and for which host. Nobody's does when it is left out. */
+  readonly trusts?: (address: string) => boolean;
   /** What is said when it gives no answer (502), or nobody listens there (503), instead of the usual text. */
   readonly silent?: (status: 502 | 503) => Reply;
   /** Called when a request is given to this destination. */

@@ -1,48 +1,55 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyPreview, ProxyTarget } from '@greenroom/sdk/proxy';
 import { createInstanceCounts, type InstanceCounts, KEPT_INSTANCES } from './counts.ts';
-import type { DataPath, Destination, PickDestination } from './data-path.ts';
+import type { AppSide, DataPath, Destination } from './data-path.ts';
 import { drain } from './drain.ts';
 import { createInstanceTraffic, type InstanceTraffic } from './instance.ts';
 import { type ChatSide, chatSide, pickPublic, type Shown } from './public-side.ts';
 import type { SavedApp } from './store.ts';
 import type { AppTraffic, Side } from './traffic.ts';
+import { trustIn } from './trust.ts';
 
-export interface LocalTraffic extends AppTraffic {
-  readonly pick: Readonly<Record<Side, PickDestination>>;
-  /** The proxy answered a request itself, because the app did not. */
-  onFailure(status: number): void;
+export interface LocalTraffic extends Omit<AppTraffic, 'id' | 'close'> {
+  readonly sides: Readonly<Record<Side, AppSide>>;
 }
 
 /** The traffic of one app in this process: its route, and what is in flight to each of its instances. */
 export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): LocalTraffic {
   let chat: ChatSide | null = null;
   let target: ProxyTarget | null = null;
+  let trusted: readonly string[] = [];
+  let trust: Trust = {};
   let current: { traffic: InstanceTraffic; public: Destination; internal: Destination | null } | null = null;
   let shown: (Shown & { preview: ProxyPreview; traffic: InstanceTraffic }) | null = null;
   const instances = new Map<string, InstanceTraffic>();
   /** Newest last; they outlive what they count. */
   const counts = new Map<string, InstanceCounts>();
   const failures = new Map<number, number>();
-  const pick: Record<Side, PickDestination> = {
-    public: (path, cookies) => pickPublic({ live: current?.public ?? null, chat, shown }, path, cookies),
-    internal: () => current?.internal ?? null,
+  const sides: Record<Side, AppSide> = {
+    public: { pick: (asked) => pickPublic({ live: current?.public ?? null, chat, shown }, asked), onFailure },
+    internal: { pick: () => current?.internal ?? null, onFailure },
   };
 
   set(initial);
 
   function set(app: SavedApp): void {
-    chat = chatSide(app);
-    if (!isDeepStrictEqual(app.target, target)) route(app.target);
-    const preview = app.preview ?? null;
-    if (!isDeepStrictEqual(preview, shown?.preview ?? null)) show(preview);
+    const { trusted_proxies = [], preview = null } = app;
+    const trustMoved = !isDeepStrictEqual(trusted_proxies, trusted);
+    if (trustMoved) {
+      const trusts = trustIn(trusted_proxies);
+      trusted = trusted_proxies;
+      trust = trusts ? { trusts } : {};
+    }
+    chat = chatSide(app, trust);
+    if (trustMoved || !isDeepStrictEqual(app.target, target)) route(app.target);
+    if (trustMoved || !isDeepStrictEqual(preview, shown?.preview ?? null)) show(preview);
   }
 
   function route(next: ProxyTarget | null): void {
     const previous = current?.traffic;
     const moved = target && !sameAddress(target, next) ? target : null;
     target = next;
-    current = next ? destinationsOf(trafficFor(next), next) : null;
+    current = next ? destinationsOf(trafficFor(next), next, trust) : null;
     // An instance that is started again on other ports keeps its id, and its old address is nobody's.
     if (moved && moved.instance === next?.instance) forget(moved);
     previous?.notify();
@@ -53,7 +60,9 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
     const previous = shown?.traffic;
     const traffic = preview && trafficFor(preview.target);
     shown =
-      preview && traffic ? { token: preview.token, destination: destinationsOf(traffic, preview.target).public, preview, traffic } : null;
+      preview && traffic
+        ? { token: preview.token, destination: destinationsOf(traffic, preview.target, trust).public, preview, traffic }
+        : null;
     previous?.notify();
   }
 
@@ -94,10 +103,9 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
   }
 
   return {
-    pick,
-    onFailure,
+    sides,
     set: async (app) => set(app),
-    listen: (port, host, side) => dataPath.listen(port, host, pick[side], onFailure),
+    listen: (port, host, side) => dataPath.listen(port, host, sides[side]),
     async drain({ instance, timeout_ms, stream_timeout_ms }, signal) {
       const traffic = instances.get(instance);
       if (!traffic) return { drained: true, closed_streams: 0, abandoned_requests: 0 };
@@ -113,16 +121,18 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
       }),
       failures: [...failures].map(([status, count]) => ({ status, count })),
     }),
-    close: () => undefined,
   };
 }
+
+type Trust = Pick<Destination, 'trusts'>;
 
 function destinationsOf(
   traffic: InstanceTraffic,
   target: ProxyTarget,
+  trust: Trust,
 ): { traffic: InstanceTraffic; public: Destination; internal: Destination | null } {
   const { instance, host } = target;
-  const at = (port: number): Destination => ({ instance, host, port, begin: () => traffic.begin() });
+  const at = (port: number): Destination => ({ instance, host, port, begin: () => traffic.begin(), ...trust });
   return { traffic, public: at(target.port), internal: target.internal_port === undefined ? null : at(target.internal_port) };
 }
 

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
-import { createLocalTraffic } from './local-traffic.ts';
+import { createLocalApps } from './local-apps.ts';
 import { takeLock } from './lock.ts';
 import { parseWorkers, readSettings, type Settings } from './settings.ts';
 import { createSpliceDataPath } from './splice/data-path.ts';
 import type { Limits } from './splice/limits.ts';
 import { createRouteStore } from './store.ts';
-import type { CreateTraffic } from './traffic.ts';
+import type { Traffic } from './traffic.ts';
 import { createWorkerPool, type WorkerPool } from './workers/pool.ts';
 import { createSpreadTraffic } from './workers/spread-traffic.ts';
 
@@ -41,7 +41,7 @@ async function run(directory: string, { workers, limits }: Settings): Promise<vo
   let stopping = false;
   const pool = workers > 1 ? createWorkerPool(workers, limits, log) : null;
   const apps = createApps({
-    createTraffic: trafficOf(pool, limits),
+    traffic: trafficOf(pool, limits),
     store: createRouteStore(directory),
     log,
     onEmpty: () => void stop('no app is left'),
@@ -74,10 +74,8 @@ async function run(directory: string, { workers, limits }: Settings): Promise<vo
   }
 }
 
-function trafficOf(pool: WorkerPool | null, limits: Partial<Limits>): CreateTraffic {
-  if (pool) return createSpreadTraffic(pool);
-  const dataPath = createSpliceDataPath(limits);
-  return (_name, initial) => createLocalTraffic(initial, dataPath);
+function trafficOf(pool: WorkerPool | null, limits: Partial<Limits>): Traffic {
+  return pool ? createSpreadTraffic(pool) : createLocalApps(createSpliceDataPath(limits));
 }
 
 /** The command line's word counts before the file's. A file that is wrong must not keep a proxy down that is started again in the night. */

@@ -1,7 +1,8 @@
 /** Which of an app's three sides a request on its public port is for: the live instance, the chat, or an instance that somebody looks at before it goes live. */
 import { timingSafeEqual } from 'node:crypto';
 import type { ProxyAppBody } from '@greenroom/sdk/proxy';
-import type { Destination, Flight, Reply } from './data-path.ts';
+import type { Asked, Destination, Flight, Reply } from './data-path.ts';
+import { isAmbiguous, isBelow } from './route-table.ts';
 
 /** Followed by the public port: cookies of all apps of a host are sent to each of them, whatever their port. */
 export const PREVIEW_COOKIE = 'greenroom_preview_';
@@ -29,7 +30,7 @@ export interface Shown {
 /** What chat requests hold open is nobody's in flight: no drain waits for it, and no swap touches it. */
 const NOBODYS: Flight = { answered: () => undefined, stream: () => undefined, end: () => undefined };
 
-export function chatSide({ port, chat }: ProxyAppBody): ChatSide | null {
+export function chatSide({ port, chat }: ProxyAppBody, trust: Pick<Destination, 'trusts'>): ChatSide | null {
   if (!chat) return null;
   return {
     path: chat.path,
@@ -43,11 +44,12 @@ export function chatSide({ port, chat }: ProxyAppBody): ChatSide | null {
       hiddenCookies: PREVIEW_COOKIE,
       silent: chatIsSilent,
       begin: () => NOBODYS,
+      ...trust,
     },
   };
 }
 
-export function pickPublic({ live, chat, shown }: Sides, path: string, cookies: readonly string[]): Destination | Reply | null {
+export function pickPublic({ live, chat, shown }: Sides, { path, cookies }: Asked): Destination | Reply | null {
   if (!chat) return live;
   if (isBelow(path, chat.path)) return pickChat(chat, shown, path);
   const values = previewCookies(cookies, chat.cookie);
@@ -68,18 +70,6 @@ function pickChat(chat: ChatSide, shown: Shown | null, path: string): Destinatio
   if (token === 'leave') return redirect(cookieOf(chat, '', '; Max-Age=0'));
   if (shown && matches(shown.token, token)) return redirect(cookieOf(chat, token, ''));
   return reply(410, 'There is nothing to look at here any more: the deploy has been decided.');
-}
-
-/** Segment by segment, on the bytes as they came: `/.greenroomX` and `/%2egreenroom` are the app's. */
-function isBelow(path: string, prefix: string): boolean {
-  if (!path.startsWith(prefix)) return false;
-  const next = path[prefix.length];
-  return next === undefined || next === '/' || next === '?';
-}
-
-/** What a server behind might read as another path than the one that was judged here: it reaches neither chat nor app. */
-function isAmbiguous(rest: string): boolean {
-  return /\\|%2f|%5c|%00|\/(?:\.|%2e){1,2}(?:[/;]|$)/i.test(rest);
 }
 
 /** Values of the app's own preview cookie; undefined when the request has no cookie of that kind, its own or another's. */

@@ -134,7 +134,7 @@ test('a request that the old instance refused goes to the new one, with its body
     };
     return { instance, host: '127.0.0.1', port: route(picked.length), begin };
   };
-  const listener = await createSpliceDataPath().listen(port, '127.0.0.1', pick);
+  const listener = await createSpliceDataPath().listen(port, '127.0.0.1', { pick, onFailure: () => undefined });
   t.after(() => listener.close(0));
 
   // The route moves between the head of the request and the refusal.

@@ -56,7 +56,7 @@ export async function startSplice(
     };
   };
   const destination = { instance: 'i1', host: '127.0.0.1', port: appPort, begin };
-  const listener = await createSpliceDataPath(limits).listen(port, '127.0.0.1', () => destination);
+  const listener = await createSpliceDataPath(limits).listen(port, '127.0.0.1', { pick: () => destination, onFailure: () => undefined });
   t.after(async () => {
     await listener.close(0);
     for (const socket of connections) socket.destroy();

@@ -13,7 +13,7 @@ import { testRouter } from './suite.ts';
 /** Short enough to wait for, long enough for a busy machine. */
 const ANSWER_LIMIT_MS = 1_500;
 
-testRouter({ name: 'embedded', keepsStreams: true, tellsStreams: true, routes: false, mayReset: false }, startEmbeddedRig);
+testRouter({ name: 'embedded', keepsStreams: true, tellsStreams: true, routes: true, mayReset: false }, startEmbeddedRig);
 
 interface Rig extends Pick<EmbeddedRig, 'lines' | 'pid'> {
   dir: string;

@@ -334,4 +334,4 @@ export type Contract = z.output<typeof contractSchema>;
 export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'schema_status_endpoint'];
 
 /** Fields that the embedded proxy does not act on yet, though Caddy and nginx do. */
-export const INACTIVE_EMBEDDED_FIELDS: readonly (keyof Contract)[] = ['routes', 'trusted_proxies'];
+export const INACTIVE_EMBEDDED_FIELDS: readonly (keyof Contract)[] = ['routes'];

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
-import type { OnFailure, PickDestination } from '../data-path.ts';
+import type { Destination, OnFailure, PickDestination } from '../data-path.ts';
 import type { AppConnections } from './app-connections.ts';
 import { CR, HT, LF, SP } from './bytes.ts';
 import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './chunks.ts';
 import { Exchange } from './exchange.ts';
+import { asTold, forwardedLines, type Visitor, withoutMapping } from './forwarding.ts';
 import { AWAITED, type Limits, MAX_PIPELINED_BYTES } from './limits.ts';
 import { encodeReply, type OwnStatus, ownReply } from './own-answer.ts';
 import { REFUSAL, type Refusal } from './refusals.ts';
@@ -119,14 +120,17 @@ export class Client {
     return `${address.includes(':') ? `[${address}]` : address}:${this.socket.localPort ?? 80}`;
   }
 
-  /** The lines that say who asked, and for what host. */
-  forwarded(host: string): string {
+  /** The lines that say who asked, and for what host. `forged` is what the request says of that itself, which counts from somebody who is trusted. */
+  forwarded(host: string, trusts: Destination['trusts'], forged: string): string {
+    if (trusts && forged !== '') return forwardedLines(asTold(this.#visitor(host), forged, trusts));
     if (this.#forwardedHost === host) return this.#forwarded;
-    const address = withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, '');
-    const node = address.includes(':') ? `"[${address}]"` : address;
     this.#forwardedHost = host;
-    this.#forwarded = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${host}\r\nForwarded: for=${node};host="${host}";proto=http\r\n`;
+    this.#forwarded = forwardedLines(this.#visitor(host));
     return this.#forwarded;
+  }
+
+  #visitor(host: string): Visitor {
+    return { address: withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, ''), proto: 'http', host };
   }
 
   /** Gives up what is late; called now and then, with the time. */
@@ -384,9 +388,4 @@ function problemOfPart(head: Buffer, from: number): Refusal | '' {
     if (byte === CR && i + 1 < head.length && head[i + 1] !== LF) return REFUSAL.lineEnd;
   }
   return '';
-}
-
-/** An IPv4 address as itself, where the socket listens to both families. */
-function withoutMapping(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }

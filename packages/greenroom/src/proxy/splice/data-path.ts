@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import type { DataPath, Listener, OnFailure, PickDestination, Service } from '../data-path.ts';
+import type { AppSide, DataPath, Listener, Service } from '../data-path.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
 import { Client } from './client.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
@@ -11,15 +11,15 @@ export const BACKLOG = 1024;
 export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   const apps = createAppConnections();
   const whole = { ...DEFAULT_LIMITS, ...limits };
-  const serve: DataPath['serve'] = (pick, onFailure = () => undefined) => serveConnections(pick, onFailure, apps, whole);
+  const serve: DataPath['serve'] = (side) => serveConnections(side, apps, whole);
   return {
-    listen: (port, host, pick, onFailure) => listen(port, host, serve(pick, onFailure)),
+    listen: (port, host, side) => listen(port, host, serve(side)),
     serve,
     forget: (host, port) => apps.forget(host, port),
   };
 }
 
-function serveConnections(pick: PickDestination, onFailure: OnFailure, apps: AppConnections, limits: Limits): Service {
+function serveConnections({ pick, onFailure }: AppSide, apps: AppConnections, limits: Limits): Service {
   const clients = new Set<Client>();
   let closing = false;
   let onLastClosed: () => void = () => undefined;

@@ -8,10 +8,10 @@ import { CHUNKED_BODY, type RequestHead } from './request-head.ts';
 const USUALLY_WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
- * The head of a request as the app gets it. The proxy is the edge: what a client says about forwarding was dropped, and is said anew, so that an app
- * may believe it.
+ * The head of a request as the app gets it. What was said about forwarding is said anew, so that an app may believe it: it is what the proxy saw, or
+ * what a trusted proxy before it says.
  */
-export function requestBytes(request: RequestHead, client: Client, { hiddenCookies }: Destination): string {
+export function requestBytes(request: RequestHead, client: Client, { hiddenCookies, trusts }: Destination): string {
   const { method, path, body, upgrade, saysLength } = request;
   const host = request.host === '' ? client.localHost : request.host;
   const fields =
@@ -19,7 +19,7 @@ export function requestBytes(request: RequestHead, client: Client, { hiddenCooki
   let head = `${method} ${path} HTTP/1.1\r\n`;
   // HTTP/1.0 may leave it out; the app is spoken to in HTTP/1.1, which may not.
   if (request.host === '') head += `Host: ${host}\r\n`;
-  head += fields + client.forwarded(host);
+  head += fields + client.forwarded(host, trusts, request.forged);
   if (body === CHUNKED_BODY) head += 'Transfer-Encoding: chunked\r\n';
   else if (!saysLength && USUALLY_WITH_BODY.has(method)) head += 'Content-Length: 0\r\n';
   if (upgrade !== '') head += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;

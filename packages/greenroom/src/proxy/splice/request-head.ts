@@ -45,6 +45,8 @@ export interface RequestHead {
   acceptsTrailers: boolean;
   /** Whether it names a length, even 0. */
   saysLength: boolean;
+  /** Lines that say something of forwarding, or seem to, as they came, each with its CRLF. Most requests have none. */
+  forged: string;
   /** Lines for the app, each with its CRLF, without those of this hop, those that frame the body, and what a client says of forwarding. */
   fields: string;
 }
@@ -123,6 +125,7 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
   resetConnectionWords(WORDS);
   let cookies: string[] | null = null;
   let announced = '';
+  let forged = '';
   for (let row = 0; row < count * FIELD_STRIDE; row += FIELD_STRIDE) {
     const kind = places[row + AT.kind] as FieldKind;
     const value = places[row + AT.value] as number;
@@ -164,6 +167,9 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
       case FIELD_KIND.trailer:
         announced += lineOf(bytes, places, row);
         break;
+      case FIELD_KIND.forged:
+        forged += lineOf(bytes, places, row);
+        break;
       default:
         break;
     }
@@ -184,6 +190,7 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
     host,
     cookies: cookies ?? NONE,
     acceptsTrailers: trailers,
+    forged,
     fields,
     saysLength: length !== NO_LENGTH,
   };

@@ -1,15 +1,18 @@
 /** A worker: moves the bytes of the connections that the proxy hands to it. Started by the proxy, and ends with it. */
 import type { Socket } from 'node:net';
 import { CLOSE_GRACE_MS } from '../app.ts';
-import type { Service } from '../data-path.ts';
+import type { AppSide, Service } from '../data-path.ts';
 import { createLocalTraffic, type LocalTraffic } from '../local-traffic.ts';
+import { createRouteTable, type RouteTable } from '../route-table.ts';
+import { sharedSide } from '../shared-side.ts';
 import { createSpliceDataPath } from '../splice/data-path.ts';
 import type { Limits } from '../splice/limits.ts';
-import type { Side } from '../traffic.ts';
-import type { Order, Reply } from './messages.ts';
+import type { Order, Origin, Reply } from './messages.ts';
 
 const dataPath = createSpliceDataPath(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>);
 const apps = new Map<number, LocalTraffic>();
+/** Which app a request is for, by listener, where apps share one. */
+const shared = new Map<number, RouteTable>();
 /** By listener. */
 const services = new Map<number, Service>();
 /** By the id of their order. */
@@ -30,6 +33,10 @@ async function perform(order: Order, socket: Socket | undefined): Promise<unknow
   switch (order.order) {
     case 'set':
       return set(order.app, order);
+    case 'share':
+      if (order.routes) shared.set(order.listener, createRouteTable(order.routes));
+      else shared.delete(order.listener);
+      return null;
     case 'take':
       if (socket) take(socket, order);
       return null;
@@ -65,18 +72,23 @@ async function set(app: number, { routes }: Extract<Order, { order: 'set' }>): P
   return null;
 }
 
-function take(socket: Socket, from: { app: number; side: Side; listener: number }): void {
+function publicOf(app: number): AppSide | undefined {
+  return apps.get(app)?.sides.public;
+}
+
+function take(socket: Socket, from: Origin): void {
   const service = serviceOf(from);
   if (service) service.accept(socket);
   else socket.destroy();
 }
 
 /** Made when its first connection comes. */
-function serviceOf({ app, side, listener }: { app: number; side: Side; listener: number }): Service | undefined {
+function serviceOf(origin: Origin): Service | undefined {
+  const { listener } = origin;
   const known = services.get(listener);
   if (known) return known;
-  const traffic = apps.get(app);
-  const service = traffic && dataPath.serve(traffic.pick[side], traffic.onFailure);
+  const side = origin.side === 'shared' ? sharedSide(() => shared.get(listener), publicOf) : apps.get(origin.app)?.sides[origin.side];
+  const service = side && dataPath.serve(side);
   if (service) services.set(listener, service);
   return service;
 }

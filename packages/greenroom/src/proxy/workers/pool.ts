@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import type { SharedRoute } from '../route-table.ts';
 import type { Limits } from '../splice/limits.ts';
 import type { SavedApp } from '../store.ts';
-import type { Side } from '../traffic.ts';
-import type { OrderName, Orders } from './messages.ts';
+import type { OrderName, Orders, Origin } from './messages.ts';
 import { LOOK_INTERVAL_MS, startWorker, type Worker } from './worker.ts';
 
 /** One on its way while one is being taken; the others wait here, for whichever worker is free first. */
@@ -16,9 +16,7 @@ const MAX_WAIT_MS = 10_000;
 
 /** A connection that came on a listener of the proxy. It stays open here, unread, until a worker has it. */
 export interface Connection {
-  app: number;
-  side: Side;
-  listener: number;
+  origin: Origin;
   socket: Socket;
   /** Whether the listener is still there. */
   wanted: () => boolean;
@@ -32,6 +30,8 @@ export interface WorkerPool {
   ready(): number;
   /** Tells all what an app's requests are to meet; null for nothing any more. Resolves when no worker acts on anything else. */
   set(app: number, routes: SavedApp | null): Promise<void>;
+  /** As `set`, for the routes of a listener that apps share. */
+  share(listener: number, routes: readonly SharedRoute[] | null): Promise<void>;
   /** Asks all that take connections. Null for one that ended meanwhile. */
   askAll<Name extends OrderName>(
     order: Name,
@@ -47,6 +47,7 @@ export interface WorkerPool {
 export function createWorkerPool(size: number, limits: Partial<Limits>, log: (line: string) => void): WorkerPool {
   const workers = new Set<Worker>();
   const apps = new Map<number, SavedApp>();
+  const shared = new Map<number, readonly SharedRoute[]>();
   const waiting: Connection[] = [];
   let pauseMs = 0;
   let closing = false;
@@ -74,6 +75,7 @@ export function createWorkerPool(size: number, limits: Partial<Limits>, log: (li
     });
     workers.add(worker);
     for (const [app, routes] of apps) void worker.ask('set', { app, routes });
+    for (const [listener, routes] of shared) void worker.ask('share', { listener, routes });
   }
 
   function handOver(): void {
@@ -84,7 +86,7 @@ export function createWorkerPool(size: number, limits: Partial<Limits>, log: (li
   }
 
   function hand(connection: Connection, worker: Worker): void {
-    const { app, side, listener, socket, wanted } = connection;
+    const { origin, socket, wanted } = connection;
     if (!wanted()) {
       socket.destroy();
       return;
@@ -92,7 +94,7 @@ export function createWorkerPool(size: number, limits: Partial<Limits>, log: (li
     // The next one's turn.
     workers.delete(worker);
     workers.add(worker);
-    void worker.ask('take', { app, side, listener }, { socket }).then((taken) => {
+    void worker.ask('take', origin, { socket }).then((taken) => {
       if (taken) socket.destroy();
       else waiting.unshift(connection);
       handOver();
@@ -121,14 +123,23 @@ export function createWorkerPool(size: number, limits: Partial<Limits>, log: (li
     return (await Promise.all(asked)).map((result) => result?.answer ?? null);
   };
 
+  async function tellAll<Name extends OrderName>(order: Name, of: Orders[Name]['of']): Promise<void> {
+    // One that is just starting confirms it too before it gets a connection: nobody has to wait for that.
+    const told = [...workers].map((worker) => ({ starting: !worker.ready(), confirmed: worker.ask(order, of) }));
+    await Promise.all(told.map(({ starting, confirmed }) => (starting ? null : confirmed)));
+  }
+
   return {
     ready: () => [...workers].filter((worker) => worker.ready()).length,
     async set(app, routes) {
       if (routes) apps.set(app, routes);
       else apps.delete(app);
-      // One that is just starting confirms it too before it gets a connection: nobody has to wait for that.
-      const told = [...workers].map((worker) => ({ starting: !worker.ready(), confirmed: worker.ask('set', { app, routes }) }));
-      await Promise.all(told.map(({ starting, confirmed }) => (starting ? null : confirmed)));
+      await tellAll('set', { app, routes });
+    },
+    async share(listener, routes) {
+      if (routes) shared.set(listener, routes);
+      else shared.delete(listener);
+      await tellAll('share', { listener, routes });
     },
     askAll,
     give(connection) {

@@ -3,67 +3,88 @@ import type { ProxyInFlight } from '@greenroom/sdk/proxy';
 import { addStats, createKeeper } from '../counts.ts';
 import type { Listener } from '../data-path.ts';
 import { BACKLOG } from '../splice/data-path.ts';
-import type { CreateTraffic, Side } from '../traffic.ts';
+import type { Traffic } from '../traffic.ts';
+import type { Origin } from './messages.ts';
 import type { WorkerPool } from './pool.ts';
 
 /**
  * Apps whose requests workers move. The ports are this process's own, so that they outlive any worker; connections are accepted here, and handed over
  * unread.
  */
-export function createSpreadTraffic(pool: WorkerPool): CreateTraffic {
+export function createSpreadTraffic(pool: WorkerPool): Traffic {
   let lastApp = 0;
   let lastListener = 0;
-  return (_name, initial) => {
-    lastApp += 1;
-    const app = lastApp;
-    let target = initial.target;
-    const keep = createKeeper();
-    void pool.set(app, initial);
-    return {
-      set(routes) {
-        target = routes.target;
-        return pool.set(app, routes);
-      },
-      listen(port, host, side) {
-        lastListener += 1;
-        return listen({ pool, app, listener: lastListener, port, host, side });
-      },
-      async drain(body, signal) {
-        if (target?.instance === body.instance) return { drained: false, closed_streams: 0, abandoned_requests: 0 };
-        const results = await pool.askAll('drain', { app, body }, { signal });
+  return {
+    create(_name, initial) {
+      lastApp += 1;
+      const app = lastApp;
+      let target = initial.target;
+      const keep = createKeeper();
+      void pool.set(app, initial);
+      return {
+        id: app,
+        set(routes) {
+          target = routes.target;
+          return pool.set(app, routes);
+        },
+        listen(port, host, side) {
+          lastListener += 1;
+          return listen({ pool, origin: { app, listener: lastListener, side }, port, host });
+        },
+        async drain(body, signal) {
+          if (target?.instance === body.instance) return { drained: false, closed_streams: 0, abandoned_requests: 0 };
+          const results = await pool.askAll('drain', { app, body }, { signal });
+          return {
+            // What a worker had in flight when it ended was cut.
+            drained: results.every((result) => result?.drained === true),
+            closed_streams: sum(results, (result) => result?.closed_streams),
+            abandoned_requests: sum(results, (result) => result?.abandoned_requests),
+          };
+        },
+        inFlight: async () => addUp((await pool.askAll('in_flight', { app })).flatMap((each) => each ?? [])),
+        stats: async () => keep(addStats((await pool.askAll('stats', { app })).flatMap((each) => each ?? []))),
+        close: () => void pool.set(app, null),
+      };
+    },
+    async share(port, host, routes) {
+      lastListener += 1;
+      const listener = lastListener;
+      const told = pool.share(listener, routes);
+      try {
+        const { close } = await listen({ pool, origin: { listener, side: 'shared' }, port, host });
+        await told;
         return {
-          // What a worker had in flight when it ended was cut.
-          drained: results.every((result) => result?.drained === true),
-          closed_streams: sum(results, (result) => result?.closed_streams),
-          abandoned_requests: sum(results, (result) => result?.abandoned_requests),
+          set: (next) => pool.share(listener, next),
+          close: async (graceMs) => {
+            await close(graceMs);
+            await pool.share(listener, null);
+          },
         };
-      },
-      inFlight: async () => addUp((await pool.askAll('in_flight', { app })).flatMap((each) => each ?? [])),
-      stats: async () => keep(addStats((await pool.askAll('stats', { app })).flatMap((each) => each ?? []))),
-      close: () => void pool.set(app, null),
-    };
+      } catch (error) {
+        await pool.share(listener, null);
+        throw error;
+      }
+    },
   };
 }
 
 interface ListenOptions {
   pool: WorkerPool;
-  app: number;
-  listener: number;
+  origin: Origin;
   port: number;
   host: string;
-  side: Side;
 }
 
-function listen({ pool, app, listener, port, host, side }: ListenOptions): Promise<Listener> {
+function listen({ pool, origin, port, host }: ListenOptions): Promise<Listener> {
   let open = true;
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
-    pool.give({ app, side, listener, socket, wanted: () => open, since: performance.now() });
+    pool.give({ origin, socket, wanted: () => open, since: performance.now() });
   });
   const close: Listener['close'] = async (graceMs) => {
     open = false;
     server.close();
-    await pool.askAll('close', { listener, grace_ms: graceMs });
+    await pool.askAll('close', { listener: origin.listener, grace_ms: graceMs });
   };
   return new Promise((resolve, reject) => {
     server.once('error', reject);

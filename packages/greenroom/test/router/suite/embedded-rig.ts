@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import { createEmbeddedRouter } from '../../../src/orchestrator/adapters/router/embedded.ts';
 import type { Router } from '../../../src/orchestrator/ports.ts';
-import { control, until } from '../../proxy/rig.ts';
+import { control, freePort, until } from '../../proxy/rig.ts';
 import { startInstance } from './instance.ts';
 import type { AppSetting, RouterRig } from './rig.ts';
 
@@ -37,14 +37,16 @@ export async function startEmbeddedRig(t: TestContext, options: { answerLimitMs?
     lines,
     pid,
     kill,
-    routePort: 0,
-    router({ app, port, internalPort, chat }: AppSetting) {
+    routePort: await freePort(),
+    router({ app, port, internalPort, chat, routes = [], trustedProxies = [] }: AppSetting) {
       const router = createEmbeddedRouter({
         proxyDir: folder,
         app,
         port,
         ...(internalPort ? { internalPort } : {}),
         ...(chat ? { chat } : {}),
+        routes,
+        trustedProxies,
         ...options,
         log: (line) => void lines.push(line),
       });

@@ -7,10 +7,12 @@ import {
   type ProxyDrainResult,
   type ProxyHistogram,
   type ProxyPreview,
+  type ProxyRoute,
   type ProxyStats,
   type ProxyStatus,
   type ProxyTarget,
 } from '@greenroom/sdk/proxy';
+import { portOf, type Route } from '../../core/contract-router.ts';
 import type { Histogram } from '../../core/measures.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { DrainReport, Log, Router, RouteTarget, TrafficReport } from '../../ports.ts';
@@ -38,6 +40,10 @@ export interface EmbeddedRouterOptions {
   internalPort?: number;
   /** Leads past the app to the chat service; absent for an app without a chat. */
   chat?: ProxyChat;
+  /** Where else the app is served; then `port` is for this machine only. */
+  routes?: readonly Route[];
+  /** IP addresses and networks whose word counts for who the visitor is. */
+  trustedProxies?: readonly string[];
   /** How long the proxy may take over one call before it counts as hung, in milliseconds. */
   answerLimitMs?: number;
   log: Log;
@@ -51,11 +57,7 @@ export interface EmbeddedRouterOptions {
 export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   const { proxyDir, app, log, answerLimitMs = ANSWER_LIMIT_MS } = options;
   const path = `/apps/${encodeURIComponent(app)}`;
-  const body: ProxyAppBody = {
-    port: options.port,
-    ...(options.internalPort ? { internal_port: options.internalPort } : {}),
-    ...(options.chat ? { chat: options.chat } : {}),
-  };
+  const body = bodyOf(options);
   let stopWatching: (() => void) | null = null;
   /** Set while registered. */
   let registered = false;
@@ -244,6 +246,20 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
       stopWatching?.();
       stopWatching = null;
     },
+  };
+}
+
+function bodyOf({ port, internalPort, chat, routes = [], trustedProxies = [] }: EmbeddedRouterOptions): ProxyAppBody {
+  const served = routes.map((route): ProxyRoute => {
+    const { host, path } = route;
+    return { port: portOf(route), ...(host === undefined ? {} : { host }), ...(path === undefined ? {} : { path }) };
+  });
+  return {
+    port,
+    ...(internalPort ? { internal_port: internalPort } : {}),
+    ...(chat ? { chat } : {}),
+    ...(served.length > 0 ? { port_host: '127.0.0.1', routes: served } : {}),
+    ...(trustedProxies.length > 0 ? { trusted_proxies: [...trustedProxies] } : {}),
   };
 }
 
