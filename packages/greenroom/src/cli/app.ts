@@ -34,6 +34,7 @@ import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { thaw } from './commands/thaw.ts';
 import { top } from './commands/top.ts';
+import { upgrade } from './commands/upgrade.ts';
 import type { Cli } from './context.ts';
 import { description } from './flags.ts';
 import { plain, plainLines } from './terminal.ts';
@@ -45,6 +46,7 @@ export function buildCli(): Application<Cli> {
       init,
       start,
       stop,
+      upgrade,
       deploy,
       rollback,
       status,

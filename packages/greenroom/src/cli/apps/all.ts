@@ -14,7 +14,7 @@ export interface AllFlags {
 }
 
 /** What became of one app. */
-interface Outcome {
+export interface Outcome {
   app: string;
   ok: boolean;
   /** Whether its orchestrator ran before the command. */
@@ -25,7 +25,7 @@ interface Outcome {
 }
 
 /** Starts take the whole of a processor for half a second each; more at once only make each of them late. */
-const STARTS_AT_ONCE = 4;
+export const STARTS_AT_ONCE = 4;
 /** Stops only wait. */
 const STOPS_AT_ONCE = 50;
 
@@ -73,9 +73,9 @@ async function stopOne({ detachApp }: AllFlags, app: RegisteredApp): Promise<Out
 }
 
 /** One app's failure keeps nothing from the others. A line for each as it is done; one document with `--json`. */
-async function withAll(
+export async function withAll(
   cli: Cli,
-  flags: AllFlags,
+  flags: Pick<AllFlags, 'json'>,
   atOnce: number,
   work: (app: RegisteredApp) => Promise<Outcome>,
   says: (outcome: Outcome) => string,

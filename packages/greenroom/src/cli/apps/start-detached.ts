@@ -13,9 +13,12 @@ export interface StartDetached {
   /** More flags for `greenroom start`. */
   flags: readonly string[];
   readyLimitMs?: number;
+  /** Program and first words of the installation that is to run it; this command's own by default. */
+  command?: readonly string[];
 }
 
-export type Started = { ok: true; duration_ms: number } | { ok: false; error: string };
+/** `pid`: the process that was not ready in time and goes on starting; null when none is left. */
+export type Started = { ok: true; duration_ms: number } | { ok: false; error: string; pid: number | null };
 
 /** A first start clones the repository, which takes its time. */
 export const READY_LIMIT_MS = 120_000;
@@ -33,7 +36,7 @@ const ROUTINE = /^\d\d:\d\d:\d\d /;
  */
 export async function startDetached(
   { name, data }: RegisteredApp,
-  { env, flags, readyLimitMs = READY_LIMIT_MS }: StartDetached,
+  { env, flags, readyLimitMs = READY_LIMIT_MS, command = greenroomCommand() }: StartDetached,
 ): Promise<Started> {
   const layout = layoutOf(data);
   await rotate(layout.orchestratorLog);
@@ -41,7 +44,7 @@ export async function startDetached(
   await using log = await open(layout.orchestratorLog, 'a', 0o600);
   const { size } = await log.stat();
   const began = performance.now();
-  const [program = process.execPath, ...first] = greenroomCommand();
+  const [program = process.execPath, ...first] = command;
   const child = spawn(program, [...first, 'start', '--app', name, ...flags], {
     cwd: data,
     env,
@@ -55,9 +58,10 @@ export async function startDetached(
   if (ready === 'ended') {
     const failure = await ended;
     const why = failure instanceof Error ? failure.message : await lastWords(layout.orchestratorLog, size);
-    return { ok: false, error: why || `it ended with ${child.signalCode ?? `exit code ${child.exitCode}`} and said nothing` };
+    return { ok: false, error: why || `it ended with ${child.signalCode ?? `exit code ${child.exitCode}`} and said nothing`, pid: null };
   }
-  return { ok: false, error: `it is not ready after ${readyLimitMs / 1_000} s, and goes on starting (process ${child.pid})` };
+  const error = `it is not ready after ${readyLimitMs / 1_000} s, and goes on starting (process ${child.pid})`;
+  return { ok: false, error, pid: child.pid ?? null };
 }
 
 /** The API's port is listened on last; the pid file says whose it is. */
