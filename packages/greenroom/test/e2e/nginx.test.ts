@@ -51,6 +51,7 @@ test('behind nginx: what keeps it from serving the app keeps Greenroom from star
   const rig = await prepareRig(t, { contract: { router } });
   // A folder for its owner alone, as home directories are.
   await assert.rejects(rig.start(), /cannot reach the app's sockets.*may not pass through.*chmod o\+x/s);
+  assert.ok(!readdirSync(nginx.configDir).some((name) => name.endsWith('.conf')), 'nothing of it stays in nginx');
   await nginx.stop();
   chmodSync(rig.root, 0o755);
   await assert.rejects(rig.start(), /nginx does not take a reload.*systemctl start nginx/s);

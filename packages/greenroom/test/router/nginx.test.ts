@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
+import { createNginxRouter } from '../../src/orchestrator/adapters/router/nginx/router.ts';
 import { RouterError } from '../../src/orchestrator/adapters/router/router-error.ts';
+import { layoutOf, socketsOf } from '../../src/orchestrator/layout.ts';
 import { fetchOnce, freePort, until } from '../proxy/rig.ts';
+import { startInstance } from './suite/instance.ts';
 import { startNginxRig } from './suite/nginx-rig.ts';
 import { testRouter } from './suite.ts';
 
@@ -45,6 +48,13 @@ test('nginx: what is changed or removed of an app is put back, and what stops th
     assert.ok(await whole());
   }
   assert.equal((await fetchOnce(rig.routePort, '/', { headers: { Host: 'shop.example.com' } })).body, 'i1');
+  await rm(rig.configDir, { recursive: true });
+  assert.equal(await router.current(), 'i1');
+  assert.ok(await whole());
+  await rm(rig.configDir, { recursive: true });
+  await writeFile(rig.configDir, 'not a folder');
+  await assert.rejects(router.current(), /cannot write nginx's files to .*greenroom\.d .*"config_dir" in "router" of the contract/);
+  await rm(rig.configDir);
 
   const operators = await readFile(rig.nginxConf, 'utf8');
   await writeFile(rig.nginxConf, operators.replace(/^\s*include .*$/m, ''));
@@ -172,6 +182,19 @@ test('nginx: HTTPS with the given certificate, anew when it changes, and the wor
   makeCertificate(tls, 'second');
   await router.current();
   assert.equal((await secure(rig.routePort, 'shop.example.com')).issuer, 'second');
+});
+
+test('nginx: a data directory of any name', async (t) => {
+  const rig = await startNginxRig(t, 'socket');
+  const layout = layoutOf(join(rig.folder, 'with "quotes\\" \\ and $host; {}#'));
+  const setting = { app: 'shop', port: await freePort(), internalPort: await freePort() };
+  const router = createNginxRouter({ ...rig.options(setting), layout, log: () => undefined });
+  const live = await startInstance(t, { instance: 'i1', sockets: socketsOf(layout, 'i1'), internal: true });
+  await router.register();
+  assert.ok((await router.switchTo(live)).ok);
+  assert.equal((await fetchOnce(setting.port, '/')).body, 'i1');
+  assert.equal((await fetchOnce(setting.internalPort, '/')).body, 'i1 internal');
+  await router.deregister();
 });
 
 function makeCertificate({ certificate, key }: { certificate: string; key: string }, name: string): void {

@@ -16,8 +16,6 @@ const FILE_MODE = 0o644;
 export type Change = ReadonlyMap<string, string | null>;
 
 export interface Folder {
-  /** Makes it when it is not there. Throws `RouterError` when this user may not write to it. */
-  prepare(): Promise<void>;
   /** The files of an app, among which its main one may be missing. */
   read(app: string): Promise<Files>;
   /** Whether these are exactly the files of the app. */
@@ -30,7 +28,10 @@ export interface Folder {
   remember(app: string, before: Change | null): Promise<void>;
   /** What an earlier run died with; null in the ordinary case. */
   recall(app: string): Promise<Change | null>;
-  /** Orchestrators take turns: nginx tests the files of all of them together. */
+  /**
+   * Orchestrators take turns: nginx tests the files of all of them together. Makes the folder when it is not there; throws `RouterError` when this user may
+   * not write to it.
+   */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
@@ -49,11 +50,6 @@ export function openFolder(path: string): Folder {
   }
 
   return {
-    async prepare() {
-      await mkdir(path, { recursive: true, mode: 0o755 }).catch((error: Error) => unwritable(path, error));
-      // The lock is a file there, so that it tells at once whether files may be written.
-      await alone(path, () => Promise.resolve()).catch((error: Error) => unwritable(path, error));
-    },
     read,
     holds: async (app, files) => changeOf(await read(app), files).size === 0,
     async others(app) {
@@ -99,18 +95,28 @@ export function undoOf(change: Change, found: Files): Change {
 
 async function alone<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + LOCK_LIMIT_MS;
-  let lock: Lock | null = null;
+  let lock = await lockOf(folder);
   while (!lock) {
-    lock = takeLock(join(folder, '.lock'));
-    if (lock) break;
     if (Date.now() > deadline)
       throw new RouterError('proxy_busy', `Another orchestrator has been changing nginx's files in ${folder} for too long.`);
     await sleep(LOCK_POLL_MS);
+    lock = await lockOf(folder);
   }
   try {
     return await work();
   } finally {
     lock.release();
+  }
+}
+
+/** The lock is a file in the folder, so that it tells at once whether files may be written there. */
+async function lockOf(folder: string): Promise<Lock | null> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    return takeLock(join(folder, '.lock'));
+  } catch (error) {
+    if (error instanceof Error) return unwritable(folder, error);
+    throw error;
   }
 }
 
@@ -126,7 +132,7 @@ async function remove(file: string): Promise<void> {
 }
 
 function unwritable(path: string, error: Error): never {
-  if (error instanceof RouterError || !('code' in error || 'errcode' in error)) throw error;
+  if (!('code' in error || 'errcode' in error)) throw error;
   throw new RouterError(
     'config_dir_unwritable',
     `Greenroom cannot write nginx's files to ${path} (${error.message}). Make the folder for the user that runs Greenroom, or name another in "config_dir" in "router" of the contract.`,

@@ -81,15 +81,18 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
   }
 
   async function register(): Promise<void> {
-    await folder.prepare();
     await recover(site);
     const own = readHeader((await folder.read(app)).get(`${app}.conf`) ?? '');
     if (own && upstream.by === 'port') upstream = { by: 'port', target: own.target, recent: own.recent };
     const served = typeof (await ask(port, (await rendered()).checkHost)) === 'object';
     const conflict = await conflictOf(setting(), await folder.others(app), own, served);
     if (conflict) throw conflict;
-    const problem = (await install(site, await rendered())) ?? (await unreachable());
-    if (problem) throw problem;
+    const refused = await tried(async () => await install(site, await rendered()));
+    if (refused) throw refused;
+    const barred = await unreachable();
+    // What was served before goes on; what never was leaves nothing in nginx.
+    if (barred && !own) await remove(site, (await rendered()).checkHost);
+    if (barred) throw barred;
     registered = true;
     stopWatching ??= watchFiles(configDir, `${app}.conf`, (why) => void serially(() => heal(why)).catch(tellTrouble));
   }
@@ -113,7 +116,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
       trouble = null;
       return;
     }
-    const problem = await install(site, wanted, { keep: true });
+    const problem = await tried(() => install(site, wanted, { keep: true }));
     if (problem) throw problem;
     trouble = null;
     log(`nginx's configuration of app "${app}" had been changed or lost, and was put back`);
@@ -129,7 +132,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     const before = upstream;
     const recent = target ? { ...without(before.recent, target.instance), [target.instance]: target.port } : before.recent;
     upstream = { by: 'port', target, recent: Object.fromEntries(Object.entries(recent).slice(-RECENT)) };
-    const problem = await install(site, await rendered(), { known: true });
+    const problem = await tried(async () => await install(site, await rendered(), { known: true }));
     if (!problem) return ok(undefined);
     upstream = before;
     return fail({
@@ -167,7 +170,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
         stopWatching?.();
         stopWatching = null;
         await live?.point(null);
-        const problem = await remove(site, (await rendered()).checkHost);
+        const problem = await tried(async () => await remove(site, (await rendered()).checkHost));
         if (problem) log(`the ports could not be given back: ${problem.message}`);
         if (!live) upstream = { by: 'port', target: null, recent: {} };
       }),
@@ -177,6 +180,17 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
       stopWatching = null;
     },
   };
+}
+
+/** What the operating system refuses, a full disk for example, is no bug. What was begun by then is finished by the next registration. */
+async function tried(work: () => Promise<RouterError | null>): Promise<RouterError | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RouterError) return error;
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return new RouterError('config_dir_unwritable', `nginx's files cannot be written: ${error.message}`, { cause: error });
+  }
 }
 
 async function socketTraffic(layout: Pick<Layout, 'sockets'>, instance: string): Promise<Traffic> {
