@@ -8,6 +8,8 @@ export interface FollowListener<R extends Refusal = Refusal> {
   /** Opens the stream, from where the last one broke. */
   open(signal: AbortSignal): Promise<Answer<ReadableStream<Uint8Array>, R>>;
   event(event: ServerEvent): void;
+  /** How long nobody may see the page before its connection is given back. */
+  hiddenMs?: number;
   connection(connection: Connection): void;
   /** It will not be tried again. */
   refused(status: number, refusal: R): void;
@@ -20,7 +22,7 @@ const SILENCE_MS = 45_000;
 /** A break shorter than this is nobody's concern. */
 const OFFLINE_AFTER_ATTEMPTS = 2;
 /** A tab that nobody sees gives its connection back: over HTTP/1.1 a browser has six for all tabs of a site. */
-const HIDDEN_MS = 60_000;
+const DEFAULT_HIDDEN_MS = 60_000;
 
 export function followStream<R extends Refusal>(listener: FollowListener<R>): { close(): void; retry(): void } {
   const ended = new AbortController();
@@ -103,7 +105,7 @@ export function followStream<R extends Refusal>(listener: FollowListener<R>): { 
       hidden = setTimeout(() => {
         asleep = true;
         connection.abort();
-      }, HIDDEN_MS);
+      }, listener.hiddenMs ?? DEFAULT_HIDDEN_MS);
     } else if (asleep) {
       asleep = false;
       wake();

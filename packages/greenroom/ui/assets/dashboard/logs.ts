@@ -6,6 +6,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/hooks.ts
 import type { VNode } from '../vendor/preact.ts';
 import { html } from '../views/html.ts';
 import { useDashboard } from './context.ts';
+import { HIDDEN_MS } from './hidden.ts';
 
 /** So that a page that is open for days does not grow. */
 const MOST_LINES = 2_000;
@@ -79,6 +80,7 @@ function useLog(app: DashboardApp, instance: string, paused: boolean): Shown {
           stream.close();
         }
       },
+      hiddenMs: HIDDEN_MS,
       connection: () => undefined,
       refused: (_, refusal) => set({ problem: refusal.error }),
     });

@@ -5,6 +5,7 @@ import { type Connection, followStream } from '../follow.ts';
 import type { ServerEvent } from '../sse.ts';
 import { announcementOf } from './announce.ts';
 import type { Answer, Change, DashboardApi, Who } from './api.ts';
+import { HIDDEN_MS } from './hidden.ts';
 import { linkTo, type Route, readRoute } from './route.ts';
 
 export type Phase = { name: 'loading' } | { name: 'unreachable' } | { name: 'closed'; why: string } | { name: 'ready'; who: Who };
@@ -103,6 +104,7 @@ export function createDashboardStore(api: DashboardApi): DashboardStore {
     return followStream({
       open: (signal) => api.stream(lastEventId, signal),
       event: take,
+      hiddenMs: HIDDEN_MS,
       connection(now) {
         connection = now;
         // Every connection brings the samples of the last minutes anew.
