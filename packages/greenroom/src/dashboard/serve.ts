@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { listenOnPort } from '../listen.ts';
+import { ownName } from '../own-name.ts';
 import type { Assets } from '../ui-files.ts';
 import { VERSION } from '../version.ts';
 import { createDashboardApp } from './app.ts';
@@ -31,7 +32,7 @@ export async function serveDashboard({ port, secret, assets, registered, log, he
     sessions: createSessions(secret),
     assets,
     run: randomBytes(6).toString('hex'),
-    user: userInfo().username,
+    user: ownName(),
     host: hostname(),
     version: VERSION,
     log,

@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os';
 import type { Accepted, Refusal } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
+import { ownName } from '../../own-name.ts';
 import { action, type Cli } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { runAttempt } from '../progress/run.ts';
@@ -14,7 +14,7 @@ export const approve = buildCommand<ApproveFlags, [id?: string], Cli>({
   func: action(async (cli: Cli, flags: ApproveFlags, asked?: string) => {
     const { client, id } = await findWaiting(cli, flags, 'approve', asked);
     const submit = async (): Promise<Accepted | Refusal> => {
-      const answer = await client.approve({ id, by: flags.by ?? userInfo().username });
+      const answer = await client.approve({ id, by: flags.by ?? ownName() });
       return answer.success ? { success: true, id: answer.id, status: 'accepted' } : answer;
     };
     return await runAttempt(cli, client, 'deploy', submit, flags.json);

@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { buildCommand } from '@stricli/core';
+import { ownName } from '../../own-name.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { tellRefusal } from '../progress/outcome.ts';
@@ -14,7 +14,7 @@ interface DenyFlags extends AppFlags {
 export const deny = buildCommand<DenyFlags, [id?: string], Cli>({
   func: action(async (cli: Cli, flags: DenyFlags, asked?: string) => {
     const { client, id } = await findWaiting(cli, flags, 'deny', asked);
-    const { by = userInfo().username, reason } = flags;
+    const { by = ownName(), reason } = flags;
     const answer = await client.deny({ id, by, ...(reason === undefined ? {} : { reason }) });
     if (flags.json) cli.say(json(answer, 2));
     if (!answer.success) {
