@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { proxyDirectory, proxyName } from './home.ts';
+import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { keepRegistered, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
@@ -383,7 +384,12 @@ function readySentence({ app, apiPort }: OrchestratorOptions, contract: Contract
 
 /** What the orchestrator says goes to stdout; nothing of the app's own output. */
 function createVoice({ json, app }: OrchestratorOptions): Log {
+  const inJournald = writesToJournald(1);
   return (message, about) => {
+    if (inJournald && !json) {
+      process.stdout.write(journaldLine(message, about?.level));
+      return;
+    }
     const time = new Date().toISOString();
     process.stdout.write(json ? jsonLine(time, app, message, about) : `${time.slice(11, 19)} ${message}\n`);
   };
@@ -391,7 +397,8 @@ function createVoice({ json, app }: OrchestratorOptions): Log {
 
 /** What keeps it from starting goes to stderr. */
 function complain({ json, app }: OrchestratorOptions, sentence: string): void {
-  process.stderr.write(json ? jsonLine(new Date().toISOString(), app, sentence, { level: 'error' }) : `${sentence}\n`);
+  const line = writesToJournald(2) ? journaldLine(sentence, 'error') : `${sentence}\n`;
+  process.stderr.write(json ? jsonLine(new Date().toISOString(), app, sentence, { level: 'error' }) : line);
 }
 
 function jsonLine(time: string, app: string, message: string, { level = 'info', ...about }: LogAbout = {}): string {

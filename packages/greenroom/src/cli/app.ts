@@ -29,6 +29,7 @@ import { pr } from './commands/pr.ts';
 import { reconcile } from './commands/reconcile.ts';
 import { rollback } from './commands/rollback.ts';
 import { schema } from './commands/schema.ts';
+import { service } from './commands/service.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
@@ -67,6 +68,7 @@ export function buildCli(): Application<Cli> {
       chat,
       dashboard,
       top,
+      service,
       schema,
       completion,
       demoAgent,

@@ -1,5 +1,6 @@
 import { GreenroomAnswerError, GreenroomUnreachable } from '@greenroom/sdk/client';
 import type { CommandContext, StricliProcess } from '@stricli/core';
+import { journaldLine, writesToJournald } from '../journald.ts';
 import { RegistryError } from '../registry/index.ts';
 import { json, type Paint, paintFor, plainLines } from './terminal.ts';
 
@@ -34,6 +35,7 @@ export interface Cli extends CommandContext {
 
 export function createCli(env: NodeJS.ProcessEnv, cwd: string, home: string): Cli {
   const { stdout, stderr } = process;
+  const inJournald = writesToJournald(2, env);
   const colours = (stream: NodeJS.WriteStream): Pick<NodeJS.WriteStream, 'getColorDepth'> | object =>
     stream.isTTY ? { getColorDepth: () => stream.getColorDepth(env) } : {};
   return {
@@ -50,7 +52,7 @@ export function createCli(env: NodeJS.ProcessEnv, cwd: string, home: string): Cl
     paint: paintFor(stdout),
     paintError: paintFor(stderr),
     say: (line = '') => void stdout.write(`${line}\n`),
-    warn: (line = '') => void stderr.write(`${line}\n`),
+    warn: (line = '') => void stderr.write(inJournald ? journaldLine(line, 'warn') : `${line}\n`),
   };
 }
 

@@ -34,8 +34,8 @@ export interface AppsOptions {
   traffic: Traffic;
   store: RouteStore;
   log: (line: string) => void;
-  /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. */
-  onEmpty: () => void;
+  /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. Null: stays for the next app. */
+  onEmpty: (() => void) | null;
 }
 
 export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps {
@@ -153,7 +153,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
   }
 
   function endIfEmpty(): void {
-    if (apps.size > 0 || closing) return;
+    if (apps.size > 0 || closing || !onEmpty) return;
     closing = true;
     onEmpty();
   }

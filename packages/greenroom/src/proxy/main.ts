@@ -1,7 +1,12 @@
-/** The embedded proxy, a process of its own: `node main.ts --dir DIR [--workers N]`. Ends when its last app is deregistered. */
+/**
+ * The embedded proxy, a process of its own: `node main.ts --dir DIR [--workers N] [--stay]`. Ends when its last app is deregistered. With `--stay`, as a service that
+ * something else starts and stops, it does not, and waits for its turn while another proxy has the folder.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { journaldLine, writesToJournald } from '../journald.ts';
 import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
 import { createLocalApps } from './local-apps.ts';
@@ -17,21 +22,26 @@ import { createSpreadTraffic } from './workers/spread-traffic.ts';
 const VERSION = '0.1.0';
 /** A proxy that nobody registers with (whoever started it died) does not stay for ever. */
 const UNUSED_EXIT_MS = 60_000;
+/** Between looks whether the proxy that runs has ended. */
+const TURN_INTERVAL_MS = 100;
+const inJournald = writesToJournald(2);
 
 // A full disk below the log, or its reader's end, must not end the traffic of every app.
 process.stderr.on('error', () => undefined);
 
-const { values } = parseArgs({ options: { dir: { type: 'string' }, workers: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { dir: { type: 'string' }, workers: { type: 'string' }, stay: { type: 'boolean', default: false } },
+});
 if (!values.dir) {
-  process.stderr.write('usage: main.ts --dir DIR [--workers N|auto] (DIR is the folder for proxy.sock and routes.json)\n');
+  process.stderr.write('usage: main.ts --dir DIR [--workers N|auto] [--stay] (DIR is the folder for proxy.sock and routes.json)\n');
   process.exit(2);
 }
 const directory = resolve(values.dir);
-await run(directory, await settingsWanted(directory, values.workers));
+await run(directory, await settingsWanted(directory, values.workers), values.stay);
 
-async function run(directory: string, { workers, limits }: Settings): Promise<void> {
+async function run(directory: string, { workers, limits }: Settings, stay: boolean): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const lock = takeLock(directory);
+  const lock = takeLock(directory) ?? (stay ? await takeTurn(directory) : null);
   if (!lock) {
     log(`a proxy already runs in ${directory}; nothing to do`);
     return;
@@ -44,7 +54,7 @@ async function run(directory: string, { workers, limits }: Settings): Promise<vo
     traffic: trafficOf(pool, limits),
     store: createRouteStore(directory),
     log,
-    onEmpty: () => void stop('no app is left'),
+    onEmpty: stay ? null : () => void stop('no app is left'),
   });
 
   // Under the lock a socket file can only be the left-over of a proxy that died.
@@ -55,7 +65,7 @@ async function run(directory: string, { workers, limits }: Settings): Promise<vo
   // Node writes its compile cache on a clean exit only; the successor of a killed proxy needs it most.
   process.getBuiltinModule('node:module').flushCompileCache();
   const unused = setInterval(() => {
-    if (apps.count() === 0) void stop('nobody registered an app');
+    if (!stay && apps.count() === 0) void stop('nobody registered an app');
   }, UNUSED_EXIT_MS);
   unused.unref();
   process.on('SIGTERM', () => void stop('SIGTERM'));
@@ -91,6 +101,16 @@ async function settingsWanted(dir: string, given: string | undefined): Promise<S
   return { workers: parsed?.value ?? workers, limits };
 }
 
+/** The kernel gives the lock back however the other one ends. */
+async function takeTurn(directory: string): Promise<NonNullable<ReturnType<typeof takeLock>>> {
+  log(`another proxy runs in ${directory}: waiting for it to end`);
+  for (;;) {
+    await sleep(TURN_INTERVAL_MS);
+    const lock = takeLock(directory);
+    if (lock) return lock;
+  }
+}
+
 function log(line: string): void {
-  process.stderr.write(`${new Date().toISOString()} pid ${process.pid} ${line}\n`);
+  process.stderr.write(inJournald ? journaldLine(line) : `${new Date().toISOString()} pid ${process.pid} ${line}\n`);
 }

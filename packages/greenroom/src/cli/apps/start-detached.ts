@@ -68,11 +68,16 @@ export async function startDetached(
 async function untilReady(layout: Layout, child: ChildProcess, deadline: number): Promise<'ready' | 'ended' | 'late'> {
   for (;;) {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return 'ended';
-    const running = await runningOrchestrator(layout);
-    if (running?.pid === child.pid && (await answers(running.api_port))) return 'ready';
+    if (await answersReady(layout, child.pid)) return 'ready';
     if (performance.now() > deadline) return 'late';
     await sleep(LOOK_INTERVAL_MS);
   }
+}
+
+/** Whether the orchestrator with this pid is up and done with its start. */
+export async function answersReady(layout: Pick<Layout, 'pidFile'>, pid: number): Promise<boolean> {
+  const running = await runningOrchestrator(layout);
+  return running?.pid === pid && (await answers(running.api_port));
 }
 
 async function answers(port: number): Promise<boolean> {

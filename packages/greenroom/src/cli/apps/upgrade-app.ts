@@ -68,7 +68,7 @@ function commandOf(name: string, running: PidFile): RunningCommand {
   if (found.unit !== '')
     throw failed(
       'run_by_systemd',
-      `The orchestrator of "${name}" is run by systemd, which has to start the new one: restart ${found.unit}, with systemctl.`,
+      `The orchestrator of "${name}" is run by systemd, which has to start the new one: greenroom stop --app ${name} --detach-app, then systemctl start ${found.unit}. The app serves on.`,
     );
   return found;
 }

@@ -4,6 +4,7 @@ import { CannotListenError, type ChatService, serveChat } from '../../agent/chat
 import { mayBeginTurn } from '../../agent/limits.ts';
 import type { AgentSettings } from '../../agent/settings.ts';
 import type { Transcript } from '../../agent/transcript.ts';
+import { writesToJournald } from '../../journald.ts';
 import type { Layout } from '../../orchestrator/layout.ts';
 import { openAssets } from '../../ui-files.ts';
 import { type AgentSetup, agentSetup } from '../agent/setup.ts';
@@ -49,7 +50,8 @@ async function serve(cli: Cli, setup: AgentSetup, flags: ServiceFlags, held: Hel
   if (!flags.mounted) requireAccess(access, { noLogin, host, port, secrets: layout.secrets });
   // On the public socket somebody always has to prove who they are: with nothing to prove it by, it is not there.
   const provable = access.tokens !== null || access.askApp !== null;
-  const log = (message: string): void => cli.warn(`${new Date().toISOString().slice(11, 19)} ${message}`);
+  const log = (message: string): void =>
+    cli.warn(writesToJournald(2, cli.env) ? message : `${new Date().toISOString().slice(11, 19)} ${message}`);
   try {
     const service = await serveChat({
       app: target.app.name,

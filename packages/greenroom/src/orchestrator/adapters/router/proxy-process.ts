@@ -9,6 +9,8 @@ const RESPAWN_INTERVAL_MS = 150;
 const LOG_TAIL_CHARACTERS = 600;
 /** Nearly all that a request makes is garbage when it is over: more room for it only takes memory (93 against 130 MB at 512 connections). */
 export const PROXY_NODE_OPTIONS = ['--max-semi-space-size=8'];
+/** Names the service that runs the proxy, where one does: then no other proxy is started beside it, and it is waited for. */
+export const PROXY_SERVICE_VARIABLE = 'GREENROOM_PROXY_SERVICE';
 /** All that a proxy needs of its starter's environment. Secrets of an orchestrator must not live on in a process that others share. */
 const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'TZ'];
 
@@ -21,10 +23,12 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
   const logFile = join(proxyDir, 'proxy.log');
   let child: Awaited<ReturnType<typeof spawnProxy>> | null = null;
   let nextSpawn = 0;
+  const service = process.env[PROXY_SERVICE_VARIABLE];
   while (!(await answers(proxyDir))) {
     if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
-    if (Date.now() > deadline) throw new Error(`the proxy in ${proxyDir} does not answer; see ${logFile}`);
-    if (Date.now() >= nextSpawn && (!child || child.ended())) {
+    if (Date.now() > deadline)
+      throw new Error(`the proxy in ${proxyDir} does not answer; see ${service ? `its service, ${service}` : logFile}`);
+    if (!service && Date.now() >= nextSpawn && (!child || child.ended())) {
       child = await spawnProxy(proxyDir, logFile);
       nextSpawn = Date.now() + RESPAWN_INTERVAL_MS;
     }
@@ -34,15 +38,15 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
 
 async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: () => boolean; failed: () => boolean }> {
   const log = await open(logFile, 'a', 0o600);
+  const [program = process.execPath, ...args] = proxyCommand(proxyDir);
   try {
-    const child = spawn(process.execPath, [...PROXY_NODE_OPTIONS, proxyMain(), '--dir', proxyDir], {
+    const child = spawn(program, args, {
       cwd: proxyDir,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       env: {
         ...Object.fromEntries(ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
-        // Halves the time until a killed proxy answers again, and saves the memory of the type stripper (93 against 57 MB, measured).
-        NODE_COMPILE_CACHE: join(proxyDir, 'compile-cache'),
+        ...proxyEnvironment(proxyDir),
       },
     });
     let ended = false;
@@ -61,6 +65,16 @@ async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: (
   } finally {
     await log.close();
   }
+}
+
+/** The program with its arguments that is the proxy of the folder. */
+export function proxyCommand(proxyDir: string): string[] {
+  return [process.execPath, ...PROXY_NODE_OPTIONS, proxyMain(), '--dir', proxyDir];
+}
+
+/** The cache halves the time until a killed proxy answers again, and saves the memory of the type stripper (93 against 57 MB, measured). */
+export function proxyEnvironment(proxyDir: string): { NODE_COMPILE_CACHE: string } {
+  return { NODE_COMPILE_CACHE: join(proxyDir, 'compile-cache') };
 }
 
 /** The proxy's entry, `.ts` in the repository and `.js` when packed. */

@@ -1,0 +1,191 @@
+/** The unit files of an app and of the machine's proxy. */
+import { basename, delimiter, dirname } from 'node:path';
+import { proxyDirectory } from '../../home.ts';
+import { PROXY_SERVICE_VARIABLE, proxyCommand, proxyEnvironment } from '../../orchestrator/adapters/router/proxy-process.ts';
+import type { Contract } from '../../orchestrator/core/contract.ts';
+import { nginxSettings } from '../../orchestrator/core/contract-router.ts';
+import type { RegisteredApp } from '../../registry/index.ts';
+import { greenroomCommand } from '../own-command.ts';
+import { type Confined, confineApps, confineProxy, confineWithSudo } from './hardening.ts';
+import { chatUnit, orchestratorUnit, PROXY_UNIT } from './names.ts';
+import type { Place } from './place.ts';
+import { commandLine, type Section, type Setting, unitText, word } from './unit-text.ts';
+
+export interface UnitFile {
+  /** Name with its ending, the name of the file. */
+  unit: string;
+  text: string;
+}
+
+export interface AppService {
+  app: RegisteredApp;
+  contract: Contract;
+  home: string;
+  place: Place;
+  /** Of systemd, 0 when it is not known. */
+  version: number;
+  /** As `MemoryMax` takes it. */
+  memoryMax?: string;
+  /** More paths that app, setup and agent may write to. */
+  writable: readonly string[];
+}
+
+/** Beyond the drain of the app: its process group is killed after it, and the orchestrator has to write down how it ended. */
+const STOP_MARGIN_S = 30;
+/** A first start clones the repository. */
+const START_LIMIT_S = 300;
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What "systemctl restart" would do again to no avail: wrong words, no such app. */
+const USELESS_TO_REPEAT = '2 4';
+/** Since this version the pause between restarts can grow. */
+const GROWING_PAUSE_VERSION = 254;
+
+export function orchestratorFile(service: AppService): UnitFile {
+  const { app, contract, place, memoryMax } = service;
+  const embedded = contract.router.kind === 'embedded';
+  const before = embedded ? [PROXY_UNIT] : [`${contract.router.kind}.service`];
+  const stopS = Math.ceil(contract.drain_timeout_ms / 1_000) + STOP_MARGIN_S;
+  return {
+    unit: orchestratorUnit(app.name),
+    text: unitText([
+      about(`Greenroom: ${app.name}`, { wants: embedded ? before : [], after: before }),
+      {
+        name: 'Service',
+        why: [
+          'Only the orchestrator itself is told to stop, and stops the app. When it is killed, or told to leave by "greenroom stop',
+          '--detach-app", app and agent stay, and the next start takes them over: so this neither kills them, nor counts them as failures.',
+        ],
+        settings: [
+          ...running(service, place.settingsFile(app.name)),
+          ['ExecStart', commandLine([...greenroomCommand(), 'start', '--app', app.name])],
+          ['ExecStartPost', commandLine([...greenroomCommand(), 'service', 'ready', '--app', app.name])],
+          ...(embedded ? ([['Environment', word(`${PROXY_SERVICE_VARIABLE}=${PROXY_UNIT}`)]] as const) : []),
+          ['TimeoutStartSec', `${START_LIMIT_S}s`],
+          ['TimeoutStopSec', `${stopS}s`],
+          ['TasksMax', '4096'],
+          ...(memoryMax === undefined ? [] : ([['MemoryMax', memoryMax]] as const)),
+          ...confinement(service),
+        ],
+      },
+      installed(place),
+    ]),
+  };
+}
+
+export function chatFile(service: AppService): UnitFile {
+  const { app, place } = service;
+  return {
+    unit: chatUnit(app.name),
+    text: unitText([
+      about(`Greenroom: the chat of ${app.name}`, { wants: [], after: [orchestratorUnit(app.name)] }),
+      {
+        name: 'Service',
+        why: ["A turn of the agent goes on when the chat is stopped or restarted: only the chat's own process is."],
+        settings: [
+          ...running(service, place.settingsFile(`${app.name}.chat`)),
+          ['ExecStart', commandLine([...greenroomCommand(), 'chat', '--app', app.name])],
+          ['TasksMax', '4096'],
+          ...confinement(service),
+        ],
+      },
+      installed(place),
+    ]),
+  };
+}
+
+/** One for the machine: `lowPorts` when an app is served on a port below 1024. */
+export function proxyFile({
+  home,
+  place,
+  version,
+  lowPorts,
+}: Pick<AppService, 'home' | 'place' | 'version'> & { lowPorts: boolean }): UnitFile {
+  const folder = proxyDirectory(home);
+  const command = [...proxyCommand(folder), '--stay'];
+  const environment = Object.entries(proxyEnvironment(folder)).map(([name, value]): Setting => ['Environment', word(`${name}=${value}`)]);
+  return {
+    unit: PROXY_UNIT,
+    text: unitText([
+      about('Greenroom: the proxy', { wants: [], after: [] }),
+      {
+        name: 'Service',
+        settings: [
+          ['Type', 'exec'],
+          ...identity(place),
+          ['WorkingDirectory', folder.replaceAll('%', '%%')],
+          ...environment,
+          ['ExecStart', commandLine(command)],
+          // Its workers end with it, in their own order.
+          ['KillMode', 'mixed'],
+          ...restarting(version, '100ms'),
+          ['LimitNOFILE', '65536'],
+          ['TasksMax', '256'],
+          ...confineProxy({ system: place.system, writable: [folder], needed: command, lowPorts }),
+        ],
+      },
+      installed(place),
+    ]),
+  };
+}
+
+function about(description: string, { wants, after }: { wants: readonly string[]; after: readonly string[] }): Section {
+  return {
+    name: 'Unit',
+    settings: [
+      ['Description', description.replaceAll('%', '%%')],
+      ['Wants', ['network-online.target', ...wants].join(' ')],
+      ['After', ['network-online.target', ...after].join(' ')],
+      // Never given up: whoever repairs what keeps it from starting is not to need a second command.
+      ['StartLimitIntervalSec', '0'],
+    ],
+  };
+}
+
+function installed({ system }: Place): Section {
+  return { name: 'Install', settings: [['WantedBy', system ? 'multi-user.target' : 'default.target']] };
+}
+
+function running({ app, home, place, version }: AppService, settingsFile: string): Setting[] {
+  const path = [...new Set([dirname(process.execPath), ...SYSTEM_PATH.split(delimiter)])].join(delimiter);
+  return [
+    ['Type', 'exec'],
+    ...identity(place),
+    ['WorkingDirectory', app.data.replaceAll('%', '%%')],
+    ['Environment', word(`GREENROOM_HOME=${home}`)],
+    ['Environment', word(`PATH=${path}`)],
+    ['EnvironmentFile', `-${settingsFile.replaceAll('%', '%%')}`],
+    ['KillMode', 'process'],
+    ...restarting(version, '2s'),
+    ['RestartPreventExitStatus', USELESS_TO_REPEAT],
+    // An instance that ran out of memory is started again by the orchestrator, which must not be stopped for it.
+    ['OOMPolicy', 'continue'],
+    ['LimitNOFILE', '65536'],
+  ];
+}
+
+function restarting(version: number, pause: string): Setting[] {
+  const growing: Setting[] =
+    version >= GROWING_PAUSE_VERSION
+      ? [
+          ['RestartSteps', '6'],
+          ['RestartMaxDelaySec', '60s'],
+        ]
+      : [];
+  return [['Restart', 'on-failure'], ['RestartSec', pause], ...growing];
+}
+
+/** A user's services run as that user without being told. */
+function identity({ system, owner }: Place): Setting[] {
+  return system ? [['User', owner.name]] : [];
+}
+
+function confinement({ app, contract, home, place, writable }: AppService): Setting[] {
+  const { kind } = contract.router;
+  const { command, configDir } = nginxSettings(contract.router);
+  const remote = app.repo.startsWith('/') ? [app.repo] : [];
+  // Builds, package managers and agents keep caches and sessions in their user's home.
+  const own = [place.owner.home, home, app.data, ...remote, '/tmp', '/var/tmp', ...writable];
+  const nginx = kind === 'nginx' ? [configDir, '/run', '/var/log/nginx', '/var/lib/nginx'] : [];
+  const confined: Confined = { system: place.system, root: place.owner.uid === 0, writable: [...own, ...nginx] };
+  return kind === 'nginx' && ['sudo', 'doas'].includes(basename(command[0] ?? '')) ? confineWithSudo(confined) : confineApps(confined);
+}
