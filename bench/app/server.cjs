@@ -1,6 +1,6 @@
 // The app that the benches deploy: no dependencies, so that what is measured is Greenroom. Everything the load client asks for, each answer
 // with the commit that gave it. `version.json` says how this version ends: with "naive" it has no SIGTERM handler, as most apps have none,
-// and whatever is still in flight when the signal comes is lost.
+// and whatever is still in flight when the signal comes is lost. With "crash_after_ms" it ends so long after each start.
 const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { createServer } = require('node:http');
@@ -47,6 +47,7 @@ visitors.on('upgrade', (request, socket) => {
 const internal = createServer((_, response) => response.end('ok\n'));
 visitors.listen(Number(process.env.PORT), '127.0.0.1', () => internal.listen(Number(process.env.INTERNAL_PORT), '127.0.0.1'));
 if (!version.naive) process.once('SIGTERM', stop);
+if (version.crash_after_ms) setTimeout(() => process.exit(1), version.crash_after_ms);
 
 function echo(request, response) {
   if (!ECHO_WHOLE) return request.pipe(response);

@@ -28,6 +28,7 @@ export interface Greenroom {
   client: GreenroomClient;
   home: string;
   data: string;
+  contractFile: string;
   /** Output of the orchestrator, of all its starts. */
   logFile: string;
   pid(): number;
@@ -40,7 +41,7 @@ export interface Greenroom {
   /** SIGTERM: stops the app and frees its ports. Answers the exit code. */
   stop(): Promise<number | null>;
   /** Runs the command line on this app. `onLine` is told each line of its output as it comes. */
-  cli(args: string[], onLine?: (line: string) => void): Promise<{ code: number | null; output: string }>;
+  cli(args: string[], onLine?: (line: string) => void): Promise<CliRun>;
 }
 
 /** Prepares a Greenroom of its own for one app; `start` runs it, by the command line, as a user would. */
@@ -72,6 +73,7 @@ export function prepareGreenroom({
     client,
     home,
     data,
+    contractFile,
     logFile,
     pid: () => child?.pid ?? 0,
     kill: async () => void (await end('SIGKILL')),
@@ -110,19 +112,32 @@ export function prepareGreenroom({
       clearTimeout(timer);
       return code;
     },
-    async cli(args, onLine = () => undefined) {
-      const run = spawn(process.execPath, [CLI, ...args, '--data', data], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-      const lines: string[] = [];
-      for (const stream of [run.stdout, run.stderr]) {
-        createInterface({ input: stream }).on('line', (line) => {
-          lines.push(line);
-          onLine(line);
-        });
-      }
-      const [code] = await once(run, 'close');
-      return { code: code as number | null, output: lines.join('\n') };
-    },
+    cli: (args, onLine) => runCli([...args, '--data', data], env, onLine),
   };
+}
+
+export interface CliRun {
+  code: number | null;
+  /** Lines of both outputs, as they came. */
+  output: string;
+}
+
+/** Runs the command line, as a user would. `onLine` is told each line of its output as it comes. */
+export async function runCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  onLine: (line: string) => void = () => undefined,
+): Promise<CliRun> {
+  const run = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  for (const stream of [run.stdout, run.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      onLine(line);
+    });
+  }
+  const [code] = await once(run, 'close');
+  return { code: code as number | null, output: lines.join('\n') };
 }
 
 const TAIL_LINES = 30;

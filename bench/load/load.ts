@@ -17,8 +17,8 @@ export const DEFAULT_PATHS: Record<LoadKind, string> = {
   ws: '/ws',
 };
 export interface LoadOptions {
-  /** `http://host:port`, without a path. */
-  url: string;
+  /** `http://host:port`, without a path; with several, each has all of `mix`, and failures name theirs. */
+  url: string | readonly string[];
   /** Clients of each kind; a kind left out has none. */
   mix: Partial<Record<LoadKind, number>>;
   /** Factor for all of `mix`; 1 when left out. */
@@ -53,11 +53,13 @@ export function startLoad(options: LoadOptions): Load {
   const stall = monitorEventLoopDelay({ resolution: 5 });
   stall.enable();
 
-  const clients = kinds.flatMap((kind) => {
+  const urls = [options.url].flat();
+  const pairs = urls.flatMap((url) => kinds.map((kind) => ({ url, kind })));
+  const clients = pairs.flatMap(({ url, kind }) => {
     const setting: ClientSetting = {
       kind,
-      url: new URL(options.paths?.[kind] ?? DEFAULT_PATHS[kind], options.url),
-      tally,
+      url: new URL(options.paths?.[kind] ?? DEFAULT_PATHS[kind], url),
+      tally: urls.length === 1 ? tally : { ...tally, failed: (of, error) => tally.failed(of, `${url}: ${error}`) },
       pauseMs: options.pause_ms ?? DEFAULT_PAUSE_MS,
       timeoutMs: options.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       stopping: stopping.signal,

@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { request } from 'node:http';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { benchRepo } from '../harness/bench-app.ts';
+import { MEMORY_MEASURES, type Memory, memoryOf, pidOfProxy } from '../harness/processes.ts';
 import type { Row } from './table.ts';
 import { type Bench, withGreenroom } from './with-greenroom.ts';
 
@@ -29,7 +27,7 @@ export async function measureMemory({ swaps, log }: { swaps: number; log: (line:
     }
     log(`  ${swaps} swaps: done`);
     const used = await sample(bench);
-    return MEASURES.flatMap((measure) => {
+    return MEMORY_MEASURES.flatMap((measure) => {
       const row = (what: string, measured: Memory[]): Row => ({
         what: `${what}, ${measure}`,
         unit: 'MB',
@@ -46,12 +44,8 @@ export async function measureMemory({ swaps, log }: { swaps: number; log: (line:
   });
 }
 
-const MEASURES = ['RSS', 'PSS'] as const;
-/** Megabytes. RSS counts shared pages, the Node binary's first, in each process; PSS splits them between those that map them. */
-type Memory = Record<(typeof MEASURES)[number], number>;
-
 async function sample({ greenroom }: Bench): Promise<{ orchestrator: Memory[]; proxy: Memory[] }> {
-  const proxyPid = await pidOfProxy(join(greenroom.home, 'proxy', 'proxy.sock'));
+  const proxyPid = await pidOfProxy(greenroom.home);
   const found: { orchestrator: Memory[]; proxy: Memory[] } = { orchestrator: [], proxy: [] };
   await delay(REST_MS);
   for (let index = 0; index < SAMPLES; index++) {
@@ -60,12 +54,6 @@ async function sample({ greenroom }: Bench): Promise<{ orchestrator: Memory[]; p
     await delay(SAMPLE_PAUSE_MS);
   }
   return found;
-}
-
-function memoryOf(pid: number): Memory {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const megabytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? Number.NaN) / 1024;
-  return { RSS: megabytes('Rss'), PSS: megabytes('Pss') };
 }
 
 async function bareServer(): Promise<Memory[]> {
@@ -80,16 +68,4 @@ async function bareServer(): Promise<Memory[]> {
     child.kill('SIGKILL');
     await exited;
   }
-}
-
-function pidOfProxy(socketPath: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: '/' }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.once('end', () => resolve((JSON.parse(Buffer.concat(chunks).toString()) as { pid: number }).pid));
-    });
-    asked.once('error', reject);
-    asked.end();
-  });
 }

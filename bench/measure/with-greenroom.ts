@@ -1,14 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { atRest } from '../harness/at-rest.ts';
 import { benchContract } from '../harness/bench-app.ts';
 import { cleanUpOnce } from '../harness/cleanup.ts';
 import { type Greenroom, prepareGreenroom, tail } from '../harness/greenroom.ts';
 import { endLeftovers } from '../harness/leftovers.ts';
 import { freePorts } from '../harness/ports.ts';
-
-const REST_LIMIT_MS = 60_000;
 
 export interface Bench {
   greenroom: Greenroom;
@@ -66,15 +64,4 @@ function benchOf(greenroom: Greenroom, repo: string): Bench {
       return found.duration_ms;
     },
   };
-}
-
-/** The old instance has retired: what comes next is measured alone. */
-async function atRest(greenroom: Greenroom): Promise<void> {
-  const deadline = performance.now() + REST_LIMIT_MS;
-  for (;;) {
-    const status = await greenroom.client.status();
-    if (status.attempt === null && !status.slots.some((slot) => slot.role === 'retiring')) return;
-    if (performance.now() > deadline) throw new Error(`not at rest within ${REST_LIMIT_MS} ms: ${JSON.stringify(status)}`);
-    await delay(10);
-  }
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DeploySuccess, DryRun, Refusal, RollbackSuccess, Status } from '../../packages/sdk/src/wire.ts';
+import type { DeploySuccess, DryRun, Refusal, RollbackSuccess } from '../../packages/sdk/src/wire.ts';
+import { atRest } from '../harness/at-rest.ts';
 import { benchContract, benchRepo } from '../harness/bench-app.ts';
 import { cleanUpOnce } from '../harness/cleanup.ts';
 import { type Greenroom, prepareGreenroom, tail } from '../harness/greenroom.ts';
@@ -110,7 +111,7 @@ async function swapAll(
     if ((index + 1) % PROGRESS_EVERY === 0) log(`${index + 1} of ${options.swaps} swaps, ${now.ok} requests right, ${now.failed} failed`);
     if (now.failed > 0 && run.problems.length === 0) run.problems.push(`requests failed first at swap ${index + 1} (${wanted})`);
   }
-  await settled(run);
+  await atRest(run.greenroom, SETTLE_LIMIT_MS);
   const finished = await load.stop();
   const verify = await greenroom.cli(['log', '--verify']);
   if (verify.code !== 0) run.problems.push(`"greenroom log --verify" exited with ${verify.code}: ${verify.output.trim()}`);
@@ -135,7 +136,7 @@ async function swapAll(
 
 /** One undisturbed deploy or rollback. The old instance is given time to retire first, so that only the swap itself is timed. */
 async function swap(run: Run, kind: Kind): Promise<void> {
-  await settled(run);
+  await atRest(run.greenroom, SETTLE_LIMIT_MS);
   run.load.expect('');
   const answer = await request(run, kind);
   if (answer.success) run.load.expect(answer.commit);
@@ -150,7 +151,7 @@ async function swapWithKill(run: Run, wanted: Kind): Promise<void> {
   run.load.expect('');
   if (when < 0.2) {
     await killAndStart(run);
-    await settled(run);
+    await atRest(run.greenroom, SETTLE_LIMIT_MS);
     const answer = await request(run, kind);
     if (!answer.success && answer.code !== 'no_previous_release')
       run.problems.push(`after a kill a ${kind} was refused with ${answer.code}: ${answer.error}`);
@@ -165,7 +166,7 @@ async function swapWithKill(run: Run, wanted: Kind): Promise<void> {
     await delay(run.random() * KILL_IN_DRAIN_WITHIN_MS);
     await killAndStart(run);
   }
-  const status = await settled(run);
+  const status = await atRest(run.greenroom, SETTLE_LIMIT_MS);
   run.load.expect(status.live_commit);
 }
 
@@ -190,18 +191,4 @@ async function request(run: Run, kind: Kind): Promise<DeploySuccess | RollbackSu
     kind === 'rollback' ? await client.rollback({ reason: 'bench' }) : await client.deploy({ commit: run.commits.shift() ?? '' });
   if (answer.success) run.took[kind].push(performance.now() - began);
   return answer;
-}
-
-/** Waits until nothing is being deployed or retired and the live release is healthy. */
-async function settled(run: Run): Promise<Status> {
-  const deadline = performance.now() + SETTLE_LIMIT_MS;
-  for (;;) {
-    const status = await run.greenroom.client.status();
-    const busy = status.attempt !== null || status.queue.length > 0 || status.slots.some((slot) => slot.role === 'retiring');
-    if (!busy && status.healthy) return status;
-    if (performance.now() > deadline) {
-      throw new Error(`not at rest within ${SETTLE_LIMIT_MS} ms: ${JSON.stringify(status)}\n${tail(run.greenroom.logFile)}`);
-    }
-    await delay(20);
-  }
 }
