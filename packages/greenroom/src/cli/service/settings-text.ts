@@ -3,7 +3,7 @@
 export function orchestratorSettings(app: string): string {
   return `${[
     `# Environment of the orchestrator of ${app}: NAME=value lines, read when its service starts. Not for the app, which has secrets.env.`,
-    '# GREENROOM_GIT_TOKEN=          a token for the repository',
+    '# GITHUB_TOKEN=                 for a repository on GitHub; GREENROOM_GIT_TOKEN= for another',
     '# GREENROOM_WEBHOOK_SECRET=     the secret of the webhook; docs/guides/github.md has the rest',
     '# GREENROOM_SMTP_URL=           for alerts by e-mail',
   ].join('\n')}\n`;
