@@ -131,7 +131,22 @@ interface Init {
 }
 
 async function start(enter: readonly string[], args: readonly string[]): Promise<Init> {
-  const unshare = ['unshare', '-m', '-p', '-u', '-i', '-n', '-C', '--fork', '--kill-child', join(import.meta.dirname, 'boot.sh'), ...args];
+  // It ends with this process, however that dies.
+  const unshare = [
+    'setpriv',
+    '--pdeathsig=KILL',
+    'unshare',
+    '-m',
+    '-p',
+    '-u',
+    '-i',
+    '-n',
+    '-C',
+    '--fork',
+    '--kill-child',
+    join(import.meta.dirname, 'boot.sh'),
+    ...args,
+  ];
   const child = spawn(
     'sh',
     ['-c', 'for procs; do shift; [ "$procs" = -- ] && break; echo $$ >"$procs"; done; exec "$@"', 'sh', ...enter, '--', ...unshare],
