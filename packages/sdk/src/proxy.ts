@@ -44,6 +44,17 @@ export interface ProxyRoute {
   host?: string;
   /** Prefix of the path, segment by segment, compared with the request's bytes as they come; not taken off. As `ProxyChat.path`. */
   path?: string;
+  /** Served by HTTPS with this certificate. All routes of a port have one, or none has. */
+  tls?: ProxyTls;
+  /** Requests are sent to this HTTPS port instead, by 308; those that a certificate authority makes to see who has the host are not. */
+  redirect?: number;
+}
+
+/** Absolute paths of PEM files, which are read again when they change. */
+export interface ProxyTls {
+  /** With its chain. */
+  certificate: string;
+  key: string;
 }
 
 /** Requests for this path and what is below it, on the public port, go to this Unix socket and never to the app. */

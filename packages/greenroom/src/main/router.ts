@@ -29,7 +29,7 @@ export function openRouter({ app, contract, layout, proxyDir, log }: RouterOptio
   const { kind, upstream } = router;
   switch (kind) {
     case 'embedded':
-      return createEmbeddedRouter({ ...common, trustedProxies, proxyDir });
+      return createEmbeddedRouter({ ...common, routes, trustedProxies, proxyDir });
     case 'caddy':
       return createCaddyRouter({ ...common, routes, trustedProxies, layout, upstream, admin: router.admin });
     case 'nginx':

@@ -12,6 +12,7 @@ import { conflictOf, ownPorts, refuseListen } from './port-conflicts.ts';
 import { type Answer, type Refused, refuse } from './refused.ts';
 import { createSharedPorts } from './shared-ports.ts';
 import type { RouteStore, SavedApp } from './store.ts';
+import { readPair } from './tls/read-pair.ts';
 import type { Traffic } from './traffic.ts';
 
 /** The registered apps. Changes take effect one after the other, in call order, and are on disk before they answer. */
@@ -40,7 +41,7 @@ export interface AppsOptions {
 
 export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps {
   const apps = new Map<string, App>();
-  const shared = createSharedPorts(traffic);
+  const shared = createSharedPorts(traffic, log);
   const serially = createQueue();
   const ending = new Set<Promise<void>>();
   let closing = false;
@@ -66,7 +67,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
     const known = apps.get(name);
     const routed = (body.routes ?? []).every(({ port }) => shared.holds(port));
     if (known?.listensOn(body) && routed) return { ok: true, value: await known.status() };
-    const conflict = conflictOf(apps, name, body);
+    const conflict = conflictOf(apps, name, body) ?? (await unusableCertificate(name, body));
     if (conflict) return conflict;
     const app = known ?? create(name, { ...body, target: null });
     const failed = await listenAndSave(app, body);
@@ -90,7 +91,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
     const all = apps.has(name) ? before : [...before, app];
     // What was shared and is to be its own has to be free for that.
     for (const port of ownPorts(body)) shared.release(port);
-    const undo: (() => Promise<unknown>)[] = [() => shared.restore(before, log)];
+    const undo: (() => Promise<unknown>)[] = [() => shared.restore(before)];
     const undoAll = async (): Promise<void> => {
       for (const each of undo.reverse()) await each();
     };
@@ -169,7 +170,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
         if (listening instanceof Error) log(`app "${name}" cannot listen yet: ${listening.message}`);
         else log(`app "${name}" restored on port ${app.port}, routed to ${app.target?.instance ?? 'nothing'}`);
       }
-      await shared.restore(apps.values(), log);
+      await shared.restore(apps.values());
     },
     register: (name, body) =>
       serially(async () => {
@@ -198,6 +199,14 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
       await Promise.all([...ending, ...[...apps.values()].map((app) => app.close()), shared.close()]);
     },
   };
+}
+
+async function unusableCertificate(name: string, { routes = [] }: ProxyAppBody): Promise<Refused | null> {
+  for (const { tls } of routes) {
+    const read = tls && (await readPair(tls));
+    if (read && !read.ok) return refuse(400, 'certificate_refused', `a route of app "${name}" cannot be served by HTTPS: ${read.error}`);
+  }
+  return null;
 }
 
 /** Runs jobs one after the other, in call order; a failed one does not stop the next. */

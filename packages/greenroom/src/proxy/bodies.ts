@@ -1,7 +1,7 @@
 /** Reads what came over the control socket or from disk, without trusting it. Written by hand: the proxy is kept free of dependencies. */
 import { isIP } from 'node:net';
 import { isAbsolute, normalize } from 'node:path';
-import type { ProxyAppBody, ProxyChat, ProxyDrainBody, ProxyPreview, ProxyRoute, ProxyTarget } from '@greenroom/sdk/proxy';
+import type { ProxyAppBody, ProxyChat, ProxyDrainBody, ProxyPreview, ProxyRoute, ProxyTarget, ProxyTls } from '@greenroom/sdk/proxy';
 import { isNetwork } from './trust.ts';
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; error: string };
@@ -73,6 +73,8 @@ function parseRoutes(json: unknown, taken: readonly unknown[]): Parsed<ProxyRout
     if (!route.ok) return route;
     const { port } = route.value;
     if (taken.includes(port)) return refuse(`routes[${index}].port`, port, "another port than the app's own");
+    if (routes.some((other) => other.port === port && isSecure(other) !== isSecure(route.value)))
+      return refuse(`routes[${index}].port`, port, 'a port whose routes all have "tls", or none has it');
     if (routes.some((other) => isSamePlace(other, route.value)))
       return refuse(`routes[${index}]`, each, 'another host, path or port than those of an earlier route');
     routes.push(route.value);
@@ -88,7 +90,33 @@ function parseRoute(json: unknown, at: string): Parsed<ProxyRoute> {
     return refuse(`${at}.host`, host, 'a host name in lower case such as "shop.example.com" or "*.example.com"');
   if (path !== undefined && (typeof path !== 'string' || path.length > 200 || !PATH.test(path)))
     return refuse(`${at}.path`, path, 'a path such as "/shop", without a "/" at its end');
-  return { ok: true, value: { port, ...(host === undefined ? {} : { host }), ...(path === undefined ? {} : { path }) } };
+  const tls = parseTls(json['tls'], `${at}.tls`);
+  if (!tls.ok) return tls;
+  const { redirect } = json;
+  if (redirect !== undefined && (!isPort(redirect) || tls.value)) return refuse(`${at}.redirect`, redirect, 'a port number, without "tls"');
+  const value: ProxyRoute = {
+    port,
+    ...(host === undefined ? {} : { host }),
+    ...(path === undefined ? {} : { path }),
+    ...(tls.value ? { tls: tls.value } : {}),
+    ...(redirect === undefined ? {} : { redirect }),
+  };
+  return { ok: true, value };
+}
+
+function parseTls(json: unknown, at: string): Parsed<ProxyTls | undefined> {
+  if (json === undefined) return { ok: true, value: undefined };
+  const { certificate, key } = isObject(json) ? json : {};
+  if (!isFile(certificate) || !isFile(key)) return refuse(at, json, 'an object with "certificate" and "key", absolute paths');
+  return { ok: true, value: { certificate, key } };
+}
+
+function isFile(value: unknown): value is string {
+  return typeof value === 'string' && isAbsolute(value) && value.length <= 4_096 && !value.includes('\0');
+}
+
+export function isSecure({ tls }: ProxyRoute): boolean {
+  return tls !== undefined;
 }
 
 export function isSamePlace(one: ProxyRoute, other: ProxyRoute): boolean {

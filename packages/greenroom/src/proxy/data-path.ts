@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Pair } from './tls/read-pair.ts';
 
 /**
  * What the rest of the proxy needs from whatever moves the bytes. Routes, counting and drains know only this interface, so that the
@@ -20,7 +21,15 @@ export interface DataPath {
  * Answers where a request goes, or what the proxy itself says to it; null answers 503. Asked each time that the request is to be sent, so it has to
  * be quick.
  */
-export type PickDestination = (asked: Asked) => Destination | Reply | null;
+export type PickDestination = (asked: Asked, by: Connection) => Destination | Reply | null;
+
+/** The connection that a request came on. */
+export interface Connection {
+  /** Encrypted. */
+  readonly secure: boolean;
+  /** The name that the client gave for that, in lower case; empty when it gave none. */
+  readonly tlsName: string;
+}
 
 /** A request, as far as it depends on it where it goes. */
 export interface Asked {
@@ -39,6 +48,10 @@ export type OnFailure = (status: number, asked: Asked) => void;
 export interface AppSide {
   readonly pick: PickDestination;
   readonly onFailure: OnFailure;
+  /** Whether connections are encrypted, asked for each; never when it is left out. */
+  readonly isSecure?: () => boolean;
+  /** The certificate for a name in lower case; for an empty one, when the client names none. Null when there is none that can be used. */
+  readonly pairFor?: (name: string) => Pair | null;
 }
 
 /** An answer of the proxy's own. */

@@ -1,7 +1,6 @@
 import type { AppSide, DataPath } from './data-path.ts';
 import { createLocalTraffic, type LocalTraffic } from './local-traffic.ts';
-import { createRouteTable } from './route-table.ts';
-import { sharedSide } from './shared-side.ts';
+import { createSharedSide } from './shared-side.ts';
 import type { Traffic } from './traffic.ts';
 
 /** The traffic of all apps, in this process. */
@@ -18,15 +17,15 @@ export function createLocalApps(dataPath: DataPath): Traffic {
       return { ...traffic, id, close: () => void apps.delete(id) };
     },
     async share(port, host, routes) {
-      let table = createRouteTable(routes);
-      const side = sharedSide(() => table, publicOf);
-      const listener = await dataPath.listen(port, host, side);
-      return {
-        close: (graceMs) => listener.close(graceMs),
-        async set(next) {
-          table = createRouteTable(next);
-        },
-      };
+      const { side, set, close } = createSharedSide(publicOf);
+      try {
+        await set(routes);
+        const listener = await dataPath.listen(port, host, side);
+        return { set, close: (graceMs) => listener.close(graceMs).finally(close) };
+      } catch (error) {
+        close();
+        throw error;
+      }
     },
   };
 }

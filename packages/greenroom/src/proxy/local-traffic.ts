@@ -26,7 +26,7 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
   const counts = new Map<string, InstanceCounts>();
   const failures = new Map<number, number>();
   const sides: Record<Side, AppSide> = {
-    public: { pick: (asked) => pickPublic({ live: current?.public ?? null, chat, shown }, asked), onFailure },
+    public: { pick: (asked, by) => pickPublic({ live: current?.public ?? null, chat, shown }, asked, by), onFailure },
     internal: { pick: () => current?.internal ?? null, onFailure },
   };
 

@@ -2,7 +2,7 @@
 import type { ProxyAppBody, ProxyRoute } from '@greenroom/sdk/proxy';
 import { portOwner } from '../port-owner.ts';
 import type { App } from './app.ts';
-import { isSamePlace } from './bodies.ts';
+import { isSamePlace, isSecure } from './bodies.ts';
 import { type Refused, refuse } from './refused.ts';
 
 export function conflictOf(apps: ReadonlyMap<string, App>, name: string, body: ProxyAppBody): Refused | null {
@@ -43,6 +43,13 @@ function conflictBetween(app: Party, other: Party): Refused | null {
     [...own, ...routePorts(app.body)].find((port) => others.includes(port)) ?? own.find((port) => routePorts(other.body).includes(port));
   if (shared !== undefined) {
     const parties = `port ${shared} is wanted by app "${app.name}", but app "${other.name}" has it`;
+    return refuse(409, 'port_in_use', `${parties}: give one of them another port in its contract`);
+  }
+  for (const route of app.body.routes ?? []) {
+    const theirs = other.body.routes?.find(({ port }) => port === route.port);
+    if (!theirs || isSecure(theirs) === isSecure(route)) continue;
+    const [wanted, had] = isSecure(route) ? ['HTTPS', 'plain HTTP'] : ['plain HTTP', 'HTTPS'];
+    const parties = `port ${route.port} is wanted by app "${app.name}" for ${wanted}, but app "${other.name}" is served there by ${had}`;
     return refuse(409, 'port_in_use', `${parties}: give one of them another port in its contract`);
   }
   const twin = app.body.routes?.find((route) => other.body.routes?.some((theirs) => isSamePlace(route, theirs)));

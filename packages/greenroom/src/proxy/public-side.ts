@@ -1,7 +1,7 @@
 /** Which of an app's three sides a request on its public port is for: the live instance, the chat, or an instance that somebody looks at before it goes live. */
 import { timingSafeEqual } from 'node:crypto';
 import type { ProxyAppBody } from '@greenroom/sdk/proxy';
-import type { Asked, Destination, Flight, Reply } from './data-path.ts';
+import type { Asked, Connection, Destination, Flight, Reply } from './data-path.ts';
 import { isAmbiguous, isBelow } from './route-table.ts';
 
 /** Followed by the public port: cookies of all apps of a host are sent to each of them, whatever their port. */
@@ -18,6 +18,8 @@ export interface ChatSide {
   path: string;
   /** Below it the proxy itself answers. */
   previews: string;
+  /** Where the app begins: at a path of its own where the chat is below one of its routes. */
+  home: string;
   cookie: string;
   destination: Destination;
 }
@@ -30,10 +32,13 @@ export interface Shown {
 /** What chat requests hold open is nobody's in flight: no drain waits for it, and no swap touches it. */
 const NOBODYS: Flight = { answered: () => undefined, stream: () => undefined, end: () => undefined };
 
-export function chatSide({ port, chat }: ProxyAppBody, trust: Pick<Destination, 'trusts'>): ChatSide | null {
+export function chatSide({ port, chat, routes = [] }: ProxyAppBody, trust: Pick<Destination, 'trusts'>): ChatSide | null {
   if (!chat) return null;
+  const above = routes.map(({ path = '' }) => path).filter((path) => isBelow(chat.path, path));
+  const home = above.reduce((longest, path) => (path.length > longest.length ? path : longest), '');
   return {
     path: chat.path,
+    home: `${home}/`,
     previews: `${chat.path}/preview/`,
     cookie: `${PREVIEW_COOKIE}${port}`,
     destination: {
@@ -49,9 +54,9 @@ export function chatSide({ port, chat }: ProxyAppBody, trust: Pick<Destination, 
   };
 }
 
-export function pickPublic({ live, chat, shown }: Sides, { path, cookies }: Asked): Destination | Reply | null {
+export function pickPublic({ live, chat, shown }: Sides, { path, cookies }: Asked, by: Connection): Destination | Reply | null {
   if (!chat) return live;
-  if (isBelow(path, chat.path)) return pickChat(chat, shown, path);
+  if (isBelow(path, chat.path)) return pickChat(chat, shown, path, by);
   const values = previewCookies(cookies, chat.cookie);
   if (!values) return live;
   if (shown && values.some((it) => matches(shown.token, it))) return { ...shown.destination, hiddenCookies: PREVIEW_COOKIE };
@@ -61,14 +66,14 @@ export function pickPublic({ live, chat, shown }: Sides, { path, cookies }: Aske
   return { ...live, hiddenCookies: PREVIEW_COOKIE, answerHeaders };
 }
 
-function pickChat(chat: ChatSide, shown: Shown | null, path: string): Destination | Reply {
+function pickChat(chat: ChatSide, shown: Shown | null, path: string, { secure }: Connection): Destination | Reply {
   const query = path.indexOf('?');
   const plain = query === -1 ? path : path.slice(0, query);
   if (isAmbiguous(plain.slice(chat.path.length))) return reply(400, 'Bad request: dots or slashes in disguise below the path of the chat.');
   if (!plain.startsWith(chat.previews)) return chat.destination;
   const token = plain.slice(chat.previews.length);
-  if (token === 'leave') return redirect(cookieOf(chat, '', '; Max-Age=0'));
-  if (shown && matches(shown.token, token)) return redirect(cookieOf(chat, token, ''));
+  if (token === 'leave') return redirect(cookieOf(chat, '', '; Max-Age=0'), chat);
+  if (shown && matches(shown.token, token)) return redirect(cookieOf(chat, token, secure ? '; Secure' : ''), chat);
   return reply(410, 'There is nothing to look at here any more: the deploy has been decided.');
 }
 
@@ -94,9 +99,9 @@ function matches(token: string, given: string): boolean {
 
 const cookieOf = ({ cookie }: ChatSide, value: string, more: string): string => `${cookie}=${value}; Path=/; HttpOnly; SameSite=Lax${more}`;
 
-/** To the app's first page. The address with the token is to be in no history, cache or `Referer`. */
-function redirect(cookie: string): Reply {
-  return { status: 303, headers: ['Location', '/', 'Set-Cookie', cookie, ...PRIVATE], body: '' };
+/** To the first page of what the app is served at. The address with the token is to be in no history, cache or `Referer`. */
+function redirect(cookie: string, { home }: ChatSide): Reply {
+  return { status: 303, headers: ['Location', home, 'Set-Cookie', cookie, ...PRIVATE], body: '' };
 }
 
 const PRIVATE = ['Cache-Control', 'no-store', 'Referrer-Policy', 'no-referrer'];

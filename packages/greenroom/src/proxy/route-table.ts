@@ -1,4 +1,4 @@
-import type { ProxyRoute } from '@greenroom/sdk/proxy';
+import type { ProxyRoute, ProxyTls } from '@greenroom/sdk/proxy';
 
 /** A route of a shared port, and whose it is. */
 export interface SharedRoute extends ProxyRoute {
@@ -10,6 +10,11 @@ export interface SharedRoute extends ProxyRoute {
 export interface RouteTable {
   /** `host` is a value of `Host`; `path` is without its query. */
   find(host: string, path: string): SharedRoute | null;
+  readonly isSecure: boolean;
+  /** All certificates. */
+  readonly certificates: readonly ProxyTls[];
+  /** The certificate for a name in lower case; empty for none. */
+  certificateFor(name: string): ProxyTls | undefined;
 }
 
 /** An exact host counts before `*.`, that before any host, and the longer path before the shorter. */
@@ -21,7 +26,12 @@ export function createRouteTable(routes: readonly SharedRoute[]): RouteTable {
   }
   for (const list of byHost.values()) list.sort((a, b) => lengthOf(b) - lengthOf(a));
   const find = (host: string, path: string): SharedRoute | null => firstOf(byHost.get(host), path);
+  const certificates = routes.flatMap(({ tls }) => tls ?? []);
+  const ofHost = (host: string): ProxyTls | undefined => byHost.get(host)?.find(({ tls }) => tls)?.tls;
   return {
+    certificates,
+    isSecure: certificates.length > 0,
+    certificateFor: (name) => ofHost(name) ?? ofHost(wildcardOf(name)) ?? ofHost(ANY) ?? certificates[0],
     find(asked, path) {
       // Nearly always it is written as in the contract, and served by one route.
       const direct = asked === '' ? null : find(asked, path);
@@ -48,7 +58,7 @@ export function hostName(host: string): string {
 }
 
 /** `*.example.com` for `shop.example.com`. */
-export function wildcardOf(host: string): string {
+function wildcardOf(host: string): string {
   const dot = host.indexOf('.');
   return dot === -1 ? ' ' : `*${host.slice(dot)}`;
 }

@@ -1,6 +1,7 @@
 import { type App, CLOSE_GRACE_MS } from './app.ts';
 import { listenEverywhere } from './listen.ts';
 import type { SharedRoute } from './route-table.ts';
+import { createCertificates } from './tls/certificates.ts';
 import type { SharedListener, Traffic } from './traffic.ts';
 
 /** The ports that apps are served on by host and path: each is held for as long as some app has a route there. */
@@ -15,13 +16,15 @@ export interface SharedPorts {
   /** The routes of these apps, and no others, count. */
   settle(apps: Iterable<App>): Promise<void>;
   /** Listens wherever these apps have routes; a port that cannot be had is logged and left out. */
-  restore(apps: Iterable<App>, log: (line: string) => void): Promise<void>;
+  restore(apps: Iterable<App>): Promise<void>;
   /** Frees the port, if it has it, at once. */
   release(port: number): void;
   close(): Promise<void>;
 }
 
-export function createSharedPorts(traffic: Traffic): SharedPorts {
+export function createSharedPorts(traffic: Traffic, log: (line: string) => void): SharedPorts {
+  // Whoever moves the bytes reads them too; here is said what there is to say of them.
+  const certificates = createCertificates(log);
   const ports = new Map<number, SharedListener>();
 
   async function open(port: number, routes: readonly SharedRoute[]): Promise<SharedListener> {
@@ -56,7 +59,8 @@ export function createSharedPorts(traffic: Traffic): SharedPorts {
       if (routes) told.push(listener.set(routes));
       else void give(port, CLOSE_GRACE_MS);
     }
-    await Promise.all(told);
+    const tls = [...wanted.values()].flat().flatMap((route) => route.tls ?? []);
+    await Promise.all([...told, certificates.use(tls)]);
   }
 
   async function give(port: number, graceMs: number): Promise<void> {
@@ -69,14 +73,17 @@ export function createSharedPorts(traffic: Traffic): SharedPorts {
     holds: (port) => ports.has(port),
     prepare,
     settle: (apps) => commit(routesByPort(apps)),
-    async restore(apps, log) {
-      for (const [port, routes] of routesByPort(apps)) {
+    async restore(apps) {
+      const wanted = routesByPort(apps);
+      for (const [port, routes] of wanted) {
         if (ports.has(port)) continue;
         await open(port, routes).catch((error: Error) => log(`the routes on port ${port} cannot be served yet: ${error.message}`));
       }
+      await commit(wanted);
     },
     release: (port) => void give(port, CLOSE_GRACE_MS),
     close: async () => {
+      certificates.close();
       await Promise.all([...ports.keys()].map((port) => give(port, CLOSE_GRACE_MS)));
     },
   };

@@ -342,7 +342,6 @@ test('fields of later versions and patterns are accepted with a note', () => {
     'run_as is accepted, but has no effect in this version.',
     'shared_paths: "*.db" is taken literally; patterns are not supported.',
   ]);
-  assert.deepEqual(notes({ routes: [{ port: 80 }] }), ['routes is accepted, but has no effect in this version with the embedded proxy.']);
   assert.deepEqual(notes({ routes: [{ port: 80, prot: 1 }], trusted_proxies: ['10.0.0.1'], router: { kind: 'nginx', kid: 1 } }), [
     'router.kid is not a field and is ignored; did you mean router.kind?',
   ]);

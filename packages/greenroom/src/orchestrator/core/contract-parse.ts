@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Contract } from './contract.ts';
-import { contractSchema, INACTIVE_EMBEDDED_FIELDS, INACTIVE_FIELDS } from './contract.ts';
+import { contractSchema, INACTIVE_FIELDS } from './contract.ts';
 import { nearestName } from './contract-names.ts';
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt, problemsOf } from './contract-problems.ts';
@@ -22,17 +22,14 @@ export function parseContract(json: unknown): ParsedContract {
   const parsed = contractSchema.safeParse(json);
   const problems = [...problemsOf(parsed.error?.issues ?? [], json), ...(isObject(json) ? crossFieldProblems(json) : [])];
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
-  return { ok: true, contract: parsed.data, notes: isObject(json) ? notesOn(json, parsed.data) : [] };
+  return { ok: true, contract: parsed.data, notes: isObject(json) ? notesOn(json) : [] };
 }
 
-function notesOn(json: Record<string, unknown>, { router }: Contract): string[] {
+function notesOn(json: Record<string, unknown>): string[] {
   const inactive = INACTIVE_FIELDS.filter((field) => Object.hasOwn(json, field));
   return [
     ...unknownFields(json, contractSchema, ''),
     ...inactive.map((field) => `${field} is accepted, but has no effect in this version.`),
-    ...(router.kind === 'embedded' ? INACTIVE_EMBEDDED_FIELDS : [])
-      .filter((field) => Array.isArray(json[field]) && json[field].length > 0)
-      .map((field) => `${field} is accepted, but has no effect in this version with the embedded proxy.`),
     ...['protected_paths', 'setup_inputs', 'shared_paths'].flatMap((field) => patternNotes(field, json[field])),
   ];
 }

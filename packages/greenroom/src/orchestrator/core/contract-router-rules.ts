@@ -70,6 +70,8 @@ function routeProblem(
     const hint = 'Caddy gets the certificates of its host names itself.';
     return problemAt([...at, 'tls'], route['tls'], 'left out with Caddy', hint);
   }
+  const redirect = redirectProblem(contract, kind, route, at);
+  if (redirect) return redirect;
   for (const field of ['port', 'internal_port'] as const) {
     if (place.port !== contract[field]) continue;
     const hint = field === 'port' ? 'With routes, port listens on 127.0.0.1 only.' : 'It is never reachable from outside.';
@@ -79,6 +81,17 @@ function routeProblem(
     return problemAt([...at, 'port'], place.port, 'a port whose routes all have tls, or none has it');
   if (earlier.some((other) => other.port === place.port && other.host === place.host && other.path === place.path))
     return problemAt(at, route, 'another host, path or port than those of an earlier route');
+  return undefined;
+}
+
+function redirectProblem(contract: Fields, kind: unknown, route: Fields, at: PropertyKey[]): ContractProblem | undefined {
+  const { redirect } = route;
+  if (typeof redirect !== 'boolean') return undefined;
+  if (kind !== 'embedded') return problemAt([...at, 'redirect'], redirect, 'left out, unless router.kind is "embedded"');
+  const all = Array.isArray(contract['routes']) ? contract['routes'].filter(isObject) : [];
+  const hasSecure = all.some(({ tls, host }) => isObject(tls) && (host === undefined || host === route['host']));
+  if (route['tls'] !== undefined || (redirect && !hasSecure))
+    return problemAt([...at, 'redirect'], redirect, 'left out, unless the route has no tls and another one of its host has');
   return undefined;
 }
 

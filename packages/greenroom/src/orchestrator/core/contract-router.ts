@@ -63,6 +63,12 @@ export const routeList = list(
         )
         .optional()
         .describe('HTTPS with this certificate. Caddy gets its certificates itself.'),
+      redirect: z
+        .boolean({ error: 'true or false' })
+        .optional()
+        .describe(
+          'Embedded proxy only: whether visitors are sent to the HTTPS of the same host instead (308). When left out, on port 80 if there is a route with `tls` for it.',
+        ),
     },
     { error: 'an object with "host", "path" or "port"' },
   ),
@@ -80,6 +86,19 @@ export const trustedProxies = list(
 
 export type Route = z.output<typeof routeList>[number];
 
+/** The HTTPS port that visitors of a plain route are sent to; undefined when they are served where they are. */
+export function redirectPort(route: Route, routes: readonly Route[]): number | undefined {
+  if (route.tls || !(route.redirect ?? portOf(route) === HTTP_PORT)) return undefined;
+  const secure = routes.find(({ tls, host, path }) => tls && [undefined, route.host].includes(host) && covers(path, route.path));
+  return secure && portOf(secure);
+}
+
+const HTTP_PORT = 80;
+
+function covers(path: string | undefined, other = ''): boolean {
+  return path === undefined || other === path || other.startsWith(`${path}/`);
+}
+
 /** The port that a route is served on, by this kind of proxy: Caddy serves a host by HTTPS unless told otherwise. */
 export function portBehind(kind: (typeof ROUTER_KINDS)[number], route: Pick<Route, 'host' | 'port' | 'tls'>): number {
   return kind === 'caddy' && route.host !== undefined ? (route.port ?? 443) : portOf(route);
@@ -92,5 +111,5 @@ export function nginxSettings({ config_dir, command }: z.output<typeof routerSet
 
 /** The port that a route is served on by the embedded proxy and by nginx. */
 export function portOf({ port, tls }: Pick<Route, 'port' | 'tls'>): number {
-  return port ?? (tls ? 443 : 80);
+  return port ?? (tls ? 443 : HTTP_PORT);
 }

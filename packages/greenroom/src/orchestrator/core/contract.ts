@@ -332,6 +332,3 @@ export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
 export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'schema_status_endpoint'];
-
-/** Fields that the embedded proxy does not act on yet, though Caddy and nginx do. */
-export const INACTIVE_EMBEDDED_FIELDS: readonly (keyof Contract)[] = ['routes'];

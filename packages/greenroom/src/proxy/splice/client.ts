@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Destination, OnFailure, PickDestination } from '../data-path.ts';
+import type { Connection, Destination, OnFailure, PickDestination } from '../data-path.ts';
 import type { AppConnections } from './app-connections.ts';
 import { CR, HT, LF, SP } from './bytes.ts';
 import { CHUNK_STATE, type ChunkScanner, createChunkScanner, gather } from './chunks.ts';
@@ -42,8 +42,11 @@ export interface ClientContext {
 }
 
 /** One connection of a client: takes its requests one after the other, and gives each to an exchange. */
-export class Client {
+export class Client implements Connection {
   readonly socket: Socket;
+  readonly secure: boolean;
+  readonly tlsName: string;
+  readonly #raw: Socket;
   readonly context: ClientContext;
   state: ClientState = CLIENT_STATE.idle;
   /** When whatever is waited for is late, in milliseconds of `performance.now()`; Infinity when nothing is waited for here. */
@@ -72,8 +75,12 @@ export class Client {
   #forwarded = '';
   #forwardedHost = '';
 
-  constructor(socket: Socket, context: ClientContext) {
+  /** `raw` is what is below an encrypted connection. */
+  constructor(socket: Socket, context: ClientContext, raw: Socket = socket) {
     this.socket = socket;
+    this.#raw = raw;
+    this.secure = raw !== socket;
+    this.tlsName = nameOf(socket);
     this.context = context;
     this.deadline = performance.now() + context.limits.headTimeoutMs;
   }
@@ -117,7 +124,7 @@ export class Client {
   /** Where the client connected to, for requests without `Host`. */
   get localHost(): string {
     const address = withoutMapping(this.socket.localAddress ?? 'localhost');
-    return `${address.includes(':') ? `[${address}]` : address}:${this.socket.localPort ?? 80}`;
+    return `${address.includes(':') ? `[${address}]` : address}:${this.socket.localPort ?? (this.secure ? 443 : 80)}`;
   }
 
   /** The lines that say who asked, and for what host. `forged` is what the request says of that itself, which counts from somebody who is trusted. */
@@ -130,7 +137,11 @@ export class Client {
   }
 
   #visitor(host: string): Visitor {
-    return { address: withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, ''), proto: 'http', host };
+    return {
+      address: withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, ''),
+      proto: this.secure ? 'https' : 'http',
+      host,
+    };
   }
 
   /** Gives up what is late; called now and then, with the time. */
@@ -218,7 +229,7 @@ export class Client {
 
   /** Ends the connection where it is. An answer that is not complete must not look as if it were. */
   cut(): void {
-    if (this.#exchange?.endsByClose) this.socket.resetAndDestroy();
+    if (this.#exchange?.endsByClose) this.#raw.resetAndDestroy();
     else this.socket.destroy();
   }
 
@@ -377,6 +388,11 @@ export class Client {
     if (this.#pipelined) this.end();
     else this.refuse(status, detail);
   }
+}
+
+/** The name that a client gave for its encrypted connection. */
+function nameOf(socket: Socket & { servername?: unknown }): string {
+  return typeof socket.servername === 'string' ? socket.servername.toLowerCase() : '';
 }
 
 /** What is wrong already with the part of a head that is here; looked at from the bytes on that are new. Empty when more may make it one. */

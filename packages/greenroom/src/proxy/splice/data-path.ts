@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import type { AppSide, DataPath, Listener, Service } from '../data-path.ts';
+import { createDoor, type Door } from '../tls/door.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
 import { Client } from './client.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
@@ -19,10 +20,11 @@ export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   };
 }
 
-function serveConnections({ pick, onFailure }: AppSide, apps: AppConnections, limits: Limits): Service {
+function serveConnections(side: AppSide, apps: AppConnections, limits: Limits): Service {
   const clients = new Set<Client>();
   let closing = false;
   let onLastClosed: () => void = () => undefined;
+  const { pick, onFailure, isSecure = () => false, pairFor = () => null } = side;
   const context = { pick, onFailure, apps, limits, closing: () => closing };
   // One look at all of them now and then costs less than a timer for each.
   const shortest = Math.min(
@@ -38,17 +40,28 @@ function serveConnections({ pick, onFailure }: AppSide, apps: AppConnections, li
     for (const client of clients) client.check(now);
   }, interval).unref();
 
+  let door: Door | null = null;
+  const openDoor = (): Door =>
+    createDoor({ pairFor, handshakeTimeoutMs: limits.headTimeoutMs, protocols: ['http/1.1'], onConnection: serve });
+
+  function serve(socket: Socket, raw: Socket): void {
+    const client = new Client(socket, context, raw);
+    clients.add(client);
+    wire(socket, client);
+    socket.once('close', () => {
+      clients.delete(client);
+      if (clients.size === 0) onLastClosed();
+    });
+  }
+
   return {
     accept(socket) {
       // What another process accepted does not know of it.
       socket.allowHalfOpen = true;
-      const client = new Client(socket, context);
-      clients.add(client);
-      wire(socket, client);
-      socket.once('close', () => {
-        clients.delete(client);
-        if (clients.size === 0) onLastClosed();
-      });
+      if (isSecure()) {
+        door ??= openDoor();
+        door.accept(socket);
+      } else serve(socket, socket);
     },
     close: (graceMs) =>
       new Promise((resolve) => {
@@ -61,6 +74,7 @@ function serveConnections({ pick, onFailure }: AppSide, apps: AppConnections, li
           clearInterval(check);
           resolve();
         };
+        door?.close();
         if (clients.size === 0) onLastClosed();
         for (const client of clients) client.endIfIdle();
       }),

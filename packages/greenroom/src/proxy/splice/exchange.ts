@@ -61,7 +61,7 @@ export class Exchange implements AppUser {
   }
 
   start(): void {
-    const picked = this.#client.context.pick(this.#request);
+    const picked = this.#client.context.pick(this.#request, this.#client);
     this.#attempts += 1;
     if (picked === null) this.#fail(503);
     else if ('status' in picked) this.#reply(picked);
@@ -343,7 +343,7 @@ export class Exchange implements AppUser {
   #repeatOrFail({ connected, reused }: AppConnection): void {
     if (this.#over || this.#client.socket.destroyed) return;
     const failed = this.#destination;
-    const next = this.#client.context.pick(this.#request);
+    const next = this.#client.context.pick(this.#request, this.#client);
     const moved = next !== null && !('status' in next) && !isSameAddress(next, failed);
     const safe = !connected || (this.#repeatable && !this.#interim);
     if (safe && this.#attempts < MAX_ATTEMPTS && (moved || (connected && reused))) {

@@ -3,16 +3,15 @@ import type { Socket } from 'node:net';
 import { CLOSE_GRACE_MS } from '../app.ts';
 import type { AppSide, Service } from '../data-path.ts';
 import { createLocalTraffic, type LocalTraffic } from '../local-traffic.ts';
-import { createRouteTable, type RouteTable } from '../route-table.ts';
-import { sharedSide } from '../shared-side.ts';
+import { createSharedSide, type SharedSide } from '../shared-side.ts';
 import { createSpliceDataPath } from '../splice/data-path.ts';
 import type { Limits } from '../splice/limits.ts';
-import type { Order, Origin, Reply } from './messages.ts';
+import type { Order, Orders, Origin, Reply } from './messages.ts';
 
 const dataPath = createSpliceDataPath(JSON.parse(process.argv[2] ?? '{}') as Partial<Limits>);
 const apps = new Map<number, LocalTraffic>();
 /** Which app a request is for, by listener, where apps share one. */
-const shared = new Map<number, RouteTable>();
+const shared = new Map<number, SharedSide>();
 /** By listener. */
 const services = new Map<number, Service>();
 /** By the id of their order. */
@@ -34,9 +33,7 @@ async function perform(order: Order, socket: Socket | undefined): Promise<unknow
     case 'set':
       return set(order.app, order);
     case 'share':
-      if (order.routes) shared.set(order.listener, createRouteTable(order.routes));
-      else shared.delete(order.listener);
-      return null;
+      return share(order.listener, order.routes);
     case 'take':
       if (socket) take(socket, order);
       return null;
@@ -72,6 +69,18 @@ async function set(app: number, { routes }: Extract<Order, { order: 'set' }>): P
   return null;
 }
 
+async function share(listener: number, routes: Orders['share']['of']['routes']): Promise<null> {
+  const known = shared.get(listener) ?? createSharedSide(publicOf);
+  if (routes) {
+    shared.set(listener, known);
+    await known.set(routes);
+  } else {
+    shared.delete(listener);
+    known.close();
+  }
+  return null;
+}
+
 function publicOf(app: number): AppSide | undefined {
   return apps.get(app)?.sides.public;
 }
@@ -87,7 +96,7 @@ function serviceOf(origin: Origin): Service | undefined {
   const { listener } = origin;
   const known = services.get(listener);
   if (known) return known;
-  const side = origin.side === 'shared' ? sharedSide(() => shared.get(listener), publicOf) : apps.get(origin.app)?.sides[origin.side];
+  const side = origin.side === 'shared' ? shared.get(listener)?.side : apps.get(origin.app)?.sides[origin.side];
   const service = side && dataPath.serve(side);
   if (service) services.set(listener, service);
   return service;

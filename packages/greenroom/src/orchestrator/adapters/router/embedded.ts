@@ -12,7 +12,7 @@ import {
   type ProxyStatus,
   type ProxyTarget,
 } from '@greenroom/sdk/proxy';
-import { portOf, type Route } from '../../core/contract-router.ts';
+import { portOf, type Route, redirectPort } from '../../core/contract-router.ts';
 import type { Histogram } from '../../core/measures.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { DrainReport, Log, Router, RouteTarget, TrafficReport } from '../../ports.ts';
@@ -251,8 +251,15 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
 
 function bodyOf({ port, internalPort, chat, routes = [], trustedProxies = [] }: EmbeddedRouterOptions): ProxyAppBody {
   const served = routes.map((route): ProxyRoute => {
-    const { host, path } = route;
-    return { port: portOf(route), ...(host === undefined ? {} : { host }), ...(path === undefined ? {} : { path }) };
+    const { host, path, tls } = route;
+    const redirect = redirectPort(route, routes);
+    return {
+      port: portOf(route),
+      ...(host === undefined ? {} : { host }),
+      ...(path === undefined ? {} : { path }),
+      ...(tls ? { tls } : {}),
+      ...(redirect === undefined ? {} : { redirect }),
+    };
   });
   return {
     port,
