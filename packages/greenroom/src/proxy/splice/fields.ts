@@ -165,20 +165,19 @@ export interface ConnectionWords {
   close: boolean;
   keepAlive: boolean;
   upgrade: boolean;
-  /** Other headers that are of this hop only, in lower case. */
-  names: readonly string[];
+  /** Other headers that are of this hop only, in lower case. A set: a head can name thousands, and have as many lines to compare them with. Null for none. */
+  names: Set<string> | null;
 }
 
-export const newConnectionWords = (): ConnectionWords => ({ close: false, keepAlive: false, upgrade: false, names: NO_NAMES });
+export const newConnectionWords = (): ConnectionWords => ({ close: false, keepAlive: false, upgrade: false, names: null });
 
 export function resetConnectionWords(words: ConnectionWords): void {
   words.close = false;
   words.keepAlive = false;
   words.upgrade = false;
-  words.names = NO_NAMES;
+  words.names = null;
 }
 
-const NO_NAMES: readonly string[] = [];
 const KEEP_ALIVE = lower('keep-alive');
 const CLOSE = lower('close');
 
@@ -196,16 +195,19 @@ function readConnectionList(value: string, into: ConnectionWords): void {
     if (word === 'close') into.close = true;
     else if (word === 'keep-alive') into.keepAlive = true;
     else if (word === 'upgrade') into.upgrade = true;
-    if (!CONNECTION_WORDS.has(word) && !NEVER_DROPPED.has(word)) into.names = [...into.names, word];
+    if (!CONNECTION_WORDS.has(word) && !NEVER_DROPPED.has(word)) {
+      into.names ??= new Set();
+      into.names.add(word);
+    }
   }
 }
 
 /** Drops the lines of the named headers from a block of header lines. */
-export function withoutNames(block: string, names: readonly string[]): string {
-  if (names.length === 0) return block;
+export function withoutNames(block: string, names: ReadonlySet<string> | null): string {
+  if (names === null) return block;
   let kept = '';
   for (const line of block.split('\r\n')) {
-    if (line !== '' && !names.includes(line.slice(0, line.indexOf(':')).toLowerCase())) kept += `${line}\r\n`;
+    if (line !== '' && !names.has(line.slice(0, line.indexOf(':')).toLowerCase())) kept += `${line}\r\n`;
   }
   return kept;
 }
