@@ -11,7 +11,7 @@ import { createApps } from './apps.ts';
 import { type Control, serveControl } from './control.ts';
 import { createLocalApps } from './local-apps.ts';
 import { takeLock } from './lock.ts';
-import { parseWorkers, readSettings, type Settings } from './settings.ts';
+import { DEFAULT_SETTINGS, parseWorkers, readSettings, type Settings } from './settings.ts';
 import { createSpliceDataPath } from './splice/data-path.ts';
 import type { Limits } from './splice/limits.ts';
 import { createRouteStore } from './store.ts';
@@ -22,6 +22,8 @@ import { createSpreadTraffic } from './workers/spread-traffic.ts';
 const VERSION = '0.1.0';
 /** A proxy that nobody registers with (whoever started it died) does not stay for ever. */
 const UNUSED_EXIT_MS = 60_000;
+/** Whatever does not end by then ends with the process: whoever told it to end waits for it. */
+const STOP_LIMIT_MS = 15_000;
 /** Between looks whether the proxy that runs has ended. */
 const TURN_INTERVAL_MS = 100;
 const inJournald = writesToJournald(2);
@@ -76,6 +78,7 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
     if (stopping) return;
     stopping = true;
     log(`ending: ${reason}`);
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
     const ended = Promise.all([control?.close(), apps.close()]);
     lock?.release();
     await ended;
@@ -97,8 +100,9 @@ async function settingsWanted(dir: string, given: string | undefined): Promise<S
   }
   const settings = await readSettings(dir);
   if (!settings.ok) log(`${settings.error}; going on with the defaults`);
-  const { workers, limits } = settings.ok ? settings.value : { workers: 1, limits: {} };
-  return { workers: parsed?.value ?? workers, limits };
+  const found = settings.ok ? settings.value : DEFAULT_SETTINGS;
+  if (found.unknown.length > 0) log(`settings.json: ${found.unknown.map((name) => JSON.stringify(name)).join(', ')} means nothing here`);
+  return { ...found, workers: parsed?.value ?? found.workers };
 }
 
 /** The kernel gives the lock back however the other one ends. */

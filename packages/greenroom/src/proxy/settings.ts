@@ -24,9 +24,12 @@ export interface Settings {
   workers: number;
   /** Those that are not the defaults. */
   limits: Partial<Limits>;
+  /** Names in the file that mean nothing here: of another version, or mistaken. */
+  unknown: string[];
 }
 
-const DEFAULTS: Settings = { workers: 1, limits: {} };
+export const DEFAULT_SETTINGS: Settings = { workers: 1, limits: {}, unknown: [] };
+const NAMES = ['workers', 'limits'];
 
 /** The settings, with the defaults for what is not there. */
 export async function readSettings(directory: string): Promise<Parsed<Settings>> {
@@ -35,12 +38,14 @@ export async function readSettings(directory: string): Promise<Parsed<Settings>>
   try {
     const json: unknown = JSON.parse(await readFile(file, 'utf8'));
     if (!isObject(json)) return refuse('must be an object such as {"workers": 2}');
-    const { workers = DEFAULTS.workers, limits = {} } = json;
+    const { workers = DEFAULT_SETTINGS.workers, limits = {} } = json;
     const [count, read] = [parseWorkers(workers), parseLimits(limits)];
     if (!count.ok) return refuse(count.error);
-    return read.ok ? { ok: true, value: { workers: count.value, limits: read.value } } : refuse(read.error);
+    if (!read.ok) return refuse(read.error);
+    const unknown = [...unknownNames(json, NAMES), ...unknownNames(limits as object, Object.keys(LIMITS)).map((name) => `limits.${name}`)];
+    return { ok: true, value: { workers: count.value, limits: read.value, unknown } };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ok: true, value: DEFAULTS };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { ok: true, value: DEFAULT_SETTINGS };
     return refuse(`cannot be read: ${(error as Error).message}`);
   }
 }
@@ -63,6 +68,10 @@ function parseLimits(json: unknown): Parsed<Partial<Limits>> {
     limits[limit] = value;
   }
   return { ok: true, value: limits };
+}
+
+function unknownNames(json: object, known: readonly string[]): string[] {
+  return Object.keys(json).filter((name) => !known.includes(name));
 }
 
 function isObject(json: unknown): json is Record<string, unknown> {

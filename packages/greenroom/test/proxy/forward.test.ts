@@ -5,6 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import test from 'node:test';
 import { fetchOnce, rawExchange, startApp, startProxyRig, targetOf, until } from './rig.ts';
+import { startSplice } from './splice-rig.ts';
 
 const CLOSE = 'Connection: close\r\n';
 
@@ -32,6 +33,21 @@ test('the app is told who asked, and what the client says about it is dropped', 
   assert.equal(headers.forwarded, 'for=127.0.0.1;host="shop.example:8080";proto=http');
   for (const name of ['x-forwarded-port', 'x-forwarded-prefix', 'x-real-ip', 'x_forwarded_for', 'content_length']) {
     assert.equal(headers[name], undefined, name);
+  }
+});
+
+test('the app is told before it reads what the client says: it may stop reading headers after so many', async (t) => {
+  let seen = '';
+  const { port } = await startSplice(t, (socket, text) => {
+    seen = text;
+    if (text.endsWith('\r\n\r\n')) socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+  });
+  for (const client of [`Host: a\r\n${'a:\r\n'.repeat(2_000)}`, `${'a:\r\n'.repeat(1_000)}Host: a\r\n`]) {
+    seen = '';
+    await rawExchange(port, `GET / HTTP/1.1\r\n${client}${CLOSE}\r\n`);
+    const own = [...seen.matchAll(/^(?:X-Forwarded-\w+|Forwarded):/gm)];
+    assert.equal(own.length, 4);
+    assert.ok(own.every(({ index }) => index < seen.indexOf('\r\na:')));
   }
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import test from 'node:test';
 import { until } from './rig.ts';
 import { connectRaw, startSplice } from './splice-rig.ts';
@@ -7,6 +8,8 @@ const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const LAST = 'GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const EXPECT = 'POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n';
+/** More than the system holds for an app that does not read. */
+const LARGE_UPLOAD = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n${'x'.repeat(20_000_000)}`;
 const requestsIn = (text: string): number => text.split('\r\n\r\n').length - 1;
 
 for (const [name, bytes] of Object.entries({
@@ -161,6 +164,39 @@ test('an upload that stops is cut, though its answer came early', async (t) => {
   await client.sees(/ok$/);
   await client.ended;
   await until(() => open() === 0);
+});
+
+test('an app that takes no more of an upload, and does not answer, is given up', async (t) => {
+  const { port, open } = await startSplice(t, (socket) => void socket.pause(), { stallTimeoutMs: 300 });
+  const client = connectRaw(t, port, LARGE_UPLOAD);
+  await client.sees(/^HTTP\/1\.1 504 /);
+  await until(() => open() === 0);
+});
+
+test('an app that answers, keeps its connection and takes no more of the upload is not waited for', async (t) => {
+  const serve = (socket: Socket): void => {
+    socket.pause();
+    socket.write(OK);
+  };
+  const { port, open } = await startSplice(t, serve, { stallTimeoutMs: 300 });
+  const client = connectRaw(t, port, LARGE_UPLOAD);
+  await client.sees(/ok$/);
+  await client.ended;
+  await until(() => open() === 0);
+});
+
+test('an app may answer for longer than it may leave an upload alone', async (t) => {
+  const serve = (socket: Socket): void => {
+    socket.pause();
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nfirst');
+  };
+  const { port, connections } = await startSplice(t, serve, { stallTimeoutMs: 200 });
+  const client = connectRaw(t, port, LARGE_UPLOAD);
+  await client.sees(/first$/);
+  const idle = connectRaw(t, port, LARGE_UPLOAD.slice(0, 60));
+  await idle.ended;
+  connections[0]?.write('end');
+  await client.sees(/firstend$/);
 });
 
 test('an answer that does not begin in time is 504, where there is such a limit', async (t) => {

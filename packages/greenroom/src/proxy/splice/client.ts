@@ -158,7 +158,7 @@ export class Client implements Connection {
   /** What was waited for is late. */
   #onDeadline(): void {
     if (this.state === CLIENT_STATE.head) this.refuse(408);
-    else if (this.#awaited === AWAITED.answer) this.#giveUp();
+    else if (this.#awaited === AWAITED.answer || (this.#awaited & AWAITED.taker) !== 0) this.#giveUp();
     else this.cut();
   }
 
@@ -171,8 +171,10 @@ export class Client implements Connection {
 
   /** Somebody has this long to do their part; counted anew each time. */
   waitFor(what: number, timeoutMs: number = this.context.limits.stallTimeoutMs): void {
+    const by = performance.now() + timeoutMs;
+    // Nothing else puts off when the answer is late.
+    this.deadline = what !== AWAITED.answer && this.#awaited & AWAITED.answer ? Math.min(this.deadline, by) : by;
     this.#awaited |= what;
-    this.deadline = performance.now() + timeoutMs;
   }
 
   settled(what: number): void {

@@ -86,20 +86,21 @@ export class Exchange implements AppUser {
 
   sendBody(bytes: Buffer): void {
     this.#holdsBack = false;
-    if (this.#connection && !this.#connection.socket.write(bytes)) this.takesBody = false;
+    if (this.#connection && !this.#connection.socket.write(bytes)) this.#waitForApp();
   }
 
   /** Bytes of a chunked body; with its trailers, maybe none, when they are the last ones. */
   sendChunk(bytes: Buffer, trailers: string | null): void {
     this.#holdsBack = false;
     if (bytes.length === 0 && trailers === null) return;
-    if (this.#connection && !writeChunk(this.#connection.socket, '', bytes, trailers)) this.takesBody = false;
+    if (this.#connection && !writeChunk(this.#connection.socket, '', bytes, trailers)) this.#waitForApp();
   }
 
   /** The body was given whole. */
   endBody(): void {
     this.#bodyOver = true;
     this.requestWhole = this.#connection !== null;
+    this.#client.settled(AWAITED.taker);
     this.#expectAnswer();
     this.#endIfOver();
   }
@@ -111,7 +112,7 @@ export class Exchange implements AppUser {
     return !this.answered;
   }
 
-  /** There is no time left for the app to begin its answer. */
+  /** There is no time left for the app to take the request, or to begin its answer. */
   onAnswerLate(): void {
     this.#dropConnection();
     this.#endFlight();
@@ -135,6 +136,7 @@ export class Exchange implements AppUser {
 
   onDrain(): void {
     this.takesBody = true;
+    this.#client.settled(AWAITED.taker);
     this.#client.take();
   }
 
@@ -260,7 +262,7 @@ export class Exchange implements AppUser {
     const answer = new Answer(head, this.#request);
     this.#answer = answer;
     this.#flight?.answered(head.status);
-    this.#client.settled(AWAITED.answer);
+    this.#client.settled(AWAITED.answer | AWAITED.taker);
     this.#keepsClient =
       this.#request.keepAlive && answer.framing !== 'until-close' && !this.#mayFollowNoBody() && !this.#client.context.closing();
     // EventSource asks again by itself, and only ever by GET. What is streamed in answer to a POST (a language model's words) is asked for once.
@@ -285,6 +287,12 @@ export class Exchange implements AppUser {
     else if (answer.broken) this.#cutOff();
   }
 
+  /** While it answers, an app may leave the rest of the request for as long as it likes. */
+  #waitForApp(): void {
+    this.takesBody = false;
+    if (!this.#answer || this.#answerWhole) this.#client.waitFor(AWAITED.taker);
+  }
+
   #waitForClient(): void {
     this.#connection?.socket.pause();
     this.#client.waitFor(AWAITED.reader);
@@ -299,6 +307,7 @@ export class Exchange implements AppUser {
     this.#answerWhole = true;
     if (this.#mayFollowNoBody()) this.#bodyOver = true;
     if (this.#bodyOver || this.#answer?.head.keepAlive) {
+      if (!this.#bodyOver && !this.takesBody) this.#waitForApp();
       this.#endIfOver();
       return;
     }
@@ -366,7 +375,7 @@ export class Exchange implements AppUser {
   /** Answers for the app. */
   #reply(reply: Reply): void {
     const { keepAlive, minor, method } = this.#request;
-    this.#client.settled(AWAITED.answer);
+    this.#client.settled(AWAITED.answer | AWAITED.taker);
     if (!keepAlive || minor === 0 || this.#mayFollowNoBody() || this.#client.context.closing()) this.#keepsClient = false;
     this.#answerWhole = true;
     this.#client.socket.write(encodeReply(reply, { withBody: method !== 'HEAD', close: !this.#keepsClient }));
@@ -381,6 +390,7 @@ export class Exchange implements AppUser {
       return;
     }
     this.takesBody = true;
+    this.#client.settled(AWAITED.taker);
     this.#client.take();
   }
 

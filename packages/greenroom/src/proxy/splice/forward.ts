@@ -6,6 +6,8 @@ import { CHUNKED_BODY, type RequestHead } from './request-head.ts';
 
 /** Methods that usually have a body: one without says so. */
 const USUALLY_WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+/** Some servers take a thousand lines and drop the others without a word: behind so many, nobody would read who asked. Bytes; a line has at least four. */
+const MAX_IN_FRONT = 2_000;
 
 /**
  * The head of a request as the app gets it. What was said about forwarding is said anew, so that an app may believe it: it is what the proxy saw, or
@@ -19,7 +21,8 @@ export function requestBytes(request: RequestHead, client: Client, { hiddenCooki
   let head = `${method} ${path} HTTP/1.1\r\n`;
   // HTTP/1.0 may leave it out; the app is spoken to in HTTP/1.1, which may not.
   if (request.host === '') head += `Host: ${host}\r\n`;
-  head += fields + client.forwarded(host, trusts, request.forged);
+  const forwarded = client.forwarded(host, trusts, request.forged);
+  head += fields.length > MAX_IN_FRONT ? forwarded + fields : fields + forwarded;
   if (body === CHUNKED_BODY) head += 'Transfer-Encoding: chunked\r\n';
   else if (!saysLength && USUALLY_WITH_BODY.has(method)) head += 'Content-Length: 0\r\n';
   if (upgrade !== '') head += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;

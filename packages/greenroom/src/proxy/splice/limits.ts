@@ -6,7 +6,10 @@ export interface Limits {
   headTimeoutMs: number;
   /** Between two requests. Longer than the idle limit of common clients and load balancers, so that it is they who close. */
   idleTimeoutMs: number;
-  /** Without a byte moving although one side waits for the other to take or give some: a client that stopped in the middle of its upload, or reading. */
+  /**
+   * Without a byte moving although one side waits for the other to take or give some: a client that stopped in the middle of its upload, or reading; an
+   * app that takes no more of an upload, and does not answer either.
+   */
   stallTimeoutMs: number;
   /** From the request's last byte to the first of the answer; 0 for any time. */
   answerTimeoutMs: number;
@@ -37,4 +40,6 @@ export const AWAITED = {
   reader: 2,
   /** The app: begin to answer. */
   answer: 4,
+  /** The app: take more of a body. */
+  taker: 8,
 } as const;
