@@ -186,6 +186,7 @@ test('who speaks no TLS, or stops in the middle of it, disturbs nobody', async (
     .resume();
   t.after(() => silent.destroy());
   await once(silent, 'connect');
+  const cut = once(silent, 'close');
   const half = connectPlain(port, '127.0.0.1').on('error', () => undefined);
   half.write(Buffer.from([0x16, 0x03, 0x01, 0x02]));
   half.destroy();
@@ -197,7 +198,7 @@ test('who speaks no TLS, or stops in the middle of it, disturbs nobody', async (
   assert.match(Buffer.concat(chunks).toString(), /shop$/);
   assert.equal((await fetchSecure(port, 'shop.example')).body, 'shop');
   await rig.control('DELETE', '/apps/shop');
-  await once(silent, 'close');
+  await cut;
   await assert.rejects(fetchSecure(port, 'shop.example'));
 });
 
