@@ -9,6 +9,7 @@
  * | `PUT /apps/:app/target` `ProxyTarget \| null` | switches the route: every request read after the answer goes to the new target. Saved before it answers |
  * | `PUT /apps/:app/preview` `ProxyPreview \| null` | shows another instance to whoever opens `<chat path>/preview/<token>`, or to nobody. Saved before it answers |
  * | `POST /apps/:app/drain` `ProxyDrainBody` | answers `ProxyDrainResult` once the instance has nothing in flight, or its limits ran out |
+ * | `POST /upgrade` `ProxyUpgradeBody` | lets a new process take over the ports, and answers `ProxyUpgraded`; 409 `upgrade_failed` when that did not come up: then nothing has changed |
  * | `DELETE /apps/:app` | frees the ports; the proxy exits when no app is left |
  *
  * Errors are `{ code, error }` with a 4xx or 5xx status.
@@ -87,6 +88,19 @@ export interface ProxyDrainResult {
   closed_streams: number;
   /** Requests still in flight when the time ran out. */
   abandoned_requests: number;
+}
+
+/** Which installation takes over; by default the proxy's own. */
+export interface ProxyUpgradeBody {
+  /** Its proxy's program: absolute path of a file of the proxy's user or root. */
+  main?: string;
+  /** The Node that runs it, as `main`. */
+  node?: string;
+}
+
+export interface ProxyUpgraded {
+  pid: number;
+  version: string;
 }
 
 export interface ProxyInFlight {

@@ -27,6 +27,8 @@ export interface App {
   listensOn(body: ProxyAppBody): boolean;
   /** Listens where the body says; addresses it already has stay open throughout. Answers a function that gives back what is no longer wanted, and one that undoes. */
   listen(body: ProxyAppBody): Promise<{ commit: () => void; undo: () => Promise<void> }>;
+  /** All that its requests are to meet, without its own ports: they are another process's by now. */
+  follow(app: SavedApp): Promise<void>;
   /** Resolves when every request read from then on goes there. */
   route(target: ProxyTarget | null): Promise<void>;
   /** As `route`, for whoever has the token. */
@@ -108,6 +110,7 @@ export function createApp(name: string, initial: SavedApp, traffic: AppTraffic):
     listensOn: (wanted) =>
       publicSide?.port === wanted.port && internalSide?.port === wanted.internal_port && isDeepStrictEqual(bodyOf(saved), bodyOf(wanted)),
     listen,
+    follow: (next) => change(next),
     route: (target) => change({ ...saved, target }),
     show: (preview) => change({ ...bodyOf(saved), target: saved.target, ...(preview ? { preview } : {}) }),
     drain: (body, signal) => traffic.drain(body, signal),

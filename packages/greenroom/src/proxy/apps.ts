@@ -8,6 +8,8 @@ import type {
   ProxyTarget,
 } from '@greenroom/sdk/proxy';
 import { type App, createApp } from './app.ts';
+import type { Predecessor } from './hand-over/predecessor.ts';
+import { addUp } from './in-flight.ts';
 import { conflictOf, ownPorts, refuseListen } from './port-conflicts.ts';
 import { type Answer, type Refused, refuse } from './refused.ts';
 import { createSharedPorts } from './shared-ports.ts';
@@ -27,6 +29,12 @@ export interface Apps {
   status(): Promise<ProxyAppStatus[]>;
   stats(): Promise<ProxyAppStats[]>;
   count(): number;
+  /** Runs a job while nothing changes: what is asked for meanwhile waits. */
+  hold<T>(job: () => Promise<T>): Promise<T>;
+  /** Another process is the proxy from now on: changes are refused, but for those that it tells of. */
+  handedOver(): void;
+  /** What is still in flight here is to meet these apps as they are now, and is ended where they are gone. Nothing is saved, and no port is touched. */
+  follow(apps: ReadonlyMap<string, SavedApp>): Promise<void>;
   /** Frees all ports; resolves when what was in flight ended or was cut. */
   close(): Promise<void>;
 }
@@ -34,17 +42,20 @@ export interface Apps {
 export interface AppsOptions {
   traffic: Traffic;
   store: RouteStore;
+  /** The proxy that this one took over from. */
+  predecessor: Predecessor | null;
   log: (line: string) => void;
   /** Called once when no app is left: the last one was deregistered, or the only one could not be registered. Null: stays for the next app. */
   onEmpty: (() => void) | null;
 }
 
-export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps {
+export function createApps({ traffic, store, predecessor, log, onEmpty }: AppsOptions): Apps {
   const apps = new Map<string, App>();
   const shared = createSharedPorts(traffic, log);
   const serially = createQueue();
   const ending = new Set<Promise<void>>();
   let closing = false;
+  let handedOver = false;
 
   const create = (name: string, saved: SavedApp): App => createApp(name, saved, traffic.create(name, saved));
 
@@ -109,6 +120,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
       }
       await sharing.commit();
       listening.commit();
+      await tellPredecessor();
       return null;
     } catch (error) {
       await undoAll();
@@ -121,7 +133,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
     if (!app) return unknownApp(name);
     const failed = await saveWith(name, () => ({ target }));
     if (failed) return failed;
-    await app.route(target);
+    await Promise.all([app.route(target), tellPredecessor()]);
     log(`app "${name}" routed to ${target ? `instance ${target.instance} at ${target.host}:${target.port}` : 'nothing'}`);
     return { ok: true, value: await app.status() };
   }
@@ -132,7 +144,7 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
     if (shown === null && !app.saved().preview) return { ok: true, value: await app.status() };
     const failed = await saveWith(name, () => ({ preview: shown }));
     if (failed) return failed;
-    await app.show(shown);
+    await Promise.all([app.show(shown), tellPredecessor()]);
     log(
       `app "${name}" ${shown ? `shows instance ${shown.target.instance} to whoever was given its address` : 'shows no preview any more'}`,
     );
@@ -146,11 +158,31 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
     if (failed) return failed;
     apps.delete(name);
     await shared.settle(apps.values());
+    await tellPredecessor();
     const ended = app.close().finally(() => ending.delete(ended));
     ending.add(ended);
     log(`app "${name}" deregistered`);
     endIfEmpty();
     return { ok: true, value: {} };
+  }
+
+  async function tellPredecessor(): Promise<void> {
+    await predecessor?.follow(new Map([...apps].map(([name, app]) => [name, app.saved()])));
+  }
+
+  /** One change after the other, for as long as this process is the proxy. */
+  function change<T>(job: () => Promise<Answer<T>>): Promise<Answer<T>> {
+    return serially(async () => (handedOver ? refuse(503, 'shutting_down', 'another process is the proxy now: ask again') : await job()));
+  }
+
+  async function drain(app: App, body: ProxyDrainBody, signal: AbortSignal): Promise<ProxyDrainResult> {
+    const [here, before] = await Promise.all([app.drain(body, signal), predecessor?.drain(app.name, body, signal)]);
+    if (!before) return here;
+    return {
+      drained: here.drained && before.drained,
+      closed_streams: here.closed_streams + before.closed_streams,
+      abandoned_requests: here.abandoned_requests + before.abandoned_requests,
+    };
   }
 
   function endIfEmpty(): void {
@@ -173,27 +205,47 @@ export function createApps({ traffic, store, log, onEmpty }: AppsOptions): Apps 
       await shared.restore(apps.values());
     },
     register: (name, body) =>
-      serially(async () => {
+      change(async () => {
         const answer = await register(name, body);
         // A proxy that was started for this app alone has nothing to stay for.
         if (!answer.ok) endIfEmpty();
         return answer;
       }),
-    preview: (name, shown) => serially(() => preview(name, shown)),
-    switchTo: (name, target) => serially(() => switchTo(name, target)),
-    deregister: (name) => serially(() => deregister(name)),
+    preview: (name, shown) => change(() => preview(name, shown)),
+    switchTo: (name, target) => change(() => switchTo(name, target)),
+    deregister: (name) => change(() => deregister(name)),
     async drain(name, body, signal) {
       const app = apps.get(name);
       if (!app) return unknownApp(name);
-      const value = await app.drain(body, signal);
+      const value = await drain(app, body, signal);
       log(
         `app "${name}" instance ${body.instance} ${value.drained ? 'drained' : 'not drained'}: ${value.closed_streams} streams closed, ${value.abandoned_requests} requests given up`,
       );
       return { ok: true, value };
     },
-    status: () => Promise.all([...apps.values()].map((app) => app.status())),
+    async status() {
+      const [here, before] = await Promise.all([Promise.all([...apps.values()].map((app) => app.status())), predecessor?.inFlight()]);
+      return here.map((it) => ({ ...it, in_flight: addUp([...it.in_flight, ...(before?.[it.app] ?? [])]) }));
+    },
     stats: () => Promise.all([...apps.values()].map((app) => app.stats())),
     count: () => apps.size,
+    hold: (job) => serially(job),
+    handedOver() {
+      handedOver = true;
+    },
+    async follow(now) {
+      const told: Promise<unknown>[] = [];
+      for (const [name, app] of apps) {
+        const routes = now.get(name);
+        if (routes) told.push(app.follow(routes));
+        else {
+          apps.delete(name);
+          void app.close();
+        }
+      }
+      told.push(shared.follow(apps.values()), tellPredecessor());
+      await Promise.all(told);
+    },
     async close() {
       closing = true;
       await Promise.all([...ending, ...[...apps.values()].map((app) => app.close()), shared.close()]);

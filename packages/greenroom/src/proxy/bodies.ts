@@ -1,7 +1,16 @@
 /** Reads what came over the control socket or from disk, without trusting it. Written by hand: the proxy is kept free of dependencies. */
 import { isIP } from 'node:net';
 import { isAbsolute, normalize } from 'node:path';
-import type { ProxyAppBody, ProxyChat, ProxyDrainBody, ProxyPreview, ProxyRoute, ProxyTarget, ProxyTls } from '@greenroom/sdk/proxy';
+import type {
+  ProxyAppBody,
+  ProxyChat,
+  ProxyDrainBody,
+  ProxyPreview,
+  ProxyRoute,
+  ProxyTarget,
+  ProxyTls,
+  ProxyUpgradeBody,
+} from '@greenroom/sdk/proxy';
 import { isNetwork } from './trust.ts';
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; error: string };
@@ -156,6 +165,14 @@ export function parseDrainBody(json: unknown): Parsed<ProxyDrainBody> {
   return { ok: true, value: { instance, timeout_ms, stream_timeout_ms } };
 }
 
+export function parseUpgrade(json: unknown): Parsed<ProxyUpgradeBody> {
+  if (!isObject(json)) return refuse('body', json, 'an object');
+  const { main, node } = json;
+  if (main !== undefined && !isAbsolutePath(main)) return refuse('main', main, 'an absolute path, or left out');
+  if (node !== undefined && !isAbsolutePath(node)) return refuse('node', node, 'an absolute path, or left out');
+  return { ok: true, value: { ...(main === undefined ? {} : { main }), ...(node === undefined ? {} : { node }) } };
+}
+
 function refuse(path: string, value: unknown, allowed: string): { ok: false; error: string } {
   return { ok: false, error: `"${path}" is ${JSON.stringify(value) ?? 'missing'}, but must be ${allowed}` };
 }
@@ -170,6 +187,10 @@ function isPort(value: unknown): value is number {
 
 function isDuration(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIMER_MS;
+}
+
+function isAbsolutePath(value: unknown): value is string {
+  return typeof value === 'string' && isAbsolute(value) && !value.includes('\0');
 }
 
 function isName(value: unknown): value is string {

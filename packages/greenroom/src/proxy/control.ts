@@ -1,14 +1,16 @@
+import { renameSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProxyStats, ProxyStatus } from '@greenroom/sdk/proxy';
+import { dirname, join } from 'node:path';
+import type { ProxyStats, ProxyStatus, ProxyUpgradeBody, ProxyUpgraded } from '@greenroom/sdk/proxy';
 import type { Apps } from './apps.ts';
-import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget } from './bodies.ts';
+import { type Parsed, parseAppBody, parseDrainBody, parsePreview, parseTarget, parseUpgrade } from './bodies.ts';
 import { http } from './node-http.ts';
 import type { Answer } from './refused.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
 export interface Control {
-  /** Stops taking calls and removes the socket, at once; resolves when the calls being answered are answered. */
+  /** Stops taking calls, at once; resolves when the calls being answered are answered. The socket's file is left to whoever has its name by now. */
   close(): Promise<void>;
 }
 
@@ -17,6 +19,8 @@ export interface About {
   version: string;
   /** How many processes move requests now. */
   workers: () => number;
+  /** Lets a successor take over: of the installation that is named, or of its own. */
+  upgrade: (body: ProxyUpgradeBody) => Promise<Answer<ProxyUpgraded>>;
 }
 
 /** Serves the control interface (`@greenroom/sdk/proxy`) on a Unix socket that only the proxy's own user can open. */
@@ -40,8 +44,12 @@ export function serveControl(socket: string, apps: Apps, about: About): Promise<
     server.once('error', reject);
     // The mode must hold from the first moment: a chmod after listen would come too late.
     const previousMask = process.umask(0o177);
-    server.listen(socket, () => {
+    // What it is bound to is removed with it, so that must not be the name by which it is found: a successor may have that already.
+    const own = join(dirname(socket), 'next.sock');
+    rmSync(own, { force: true });
+    server.listen(own, () => {
       server.off('error', reject);
+      renameSync(own, socket);
       resolve({ close });
     });
     process.umask(previousMask);
@@ -66,6 +74,10 @@ async function dispatch(request: IncomingMessage, response: ServerResponse, apps
   }
   if (method === 'GET' && root === 'stats' && encoded === undefined) {
     return { ok: true, value: { apps: await apps.stats() } satisfies ProxyStats };
+  }
+  if (method === 'POST' && root === 'upgrade' && encoded === undefined) {
+    const body = await readJson(request);
+    return body.ok ? withBody(parseUpgrade(body.value), about.upgrade) : body;
   }
   const name = encoded && decode(encoded);
   if (root !== 'apps' || !name || rest.length > 0) return notFound(request);

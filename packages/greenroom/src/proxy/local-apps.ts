@@ -16,6 +16,7 @@ export function createLocalApps(dataPath: DataPath): Traffic {
       apps.set(id, traffic);
       return { ...traffic, id, close: () => void apps.delete(id) };
     },
+    retire: () => dataPath.retire(),
     async share(port, host, routes) {
       const { side, set, close } = createSharedSide(publicOf);
       try {

@@ -15,6 +15,8 @@ export interface SharedPorts {
   prepare(app: App, all: readonly App[]): Promise<{ commit: () => Promise<void>; undo: () => Promise<void> }>;
   /** The routes of these apps, and no others, count. */
   settle(apps: Iterable<App>): Promise<void>;
+  /** As `settle`, but keeps every port. */
+  follow(apps: Iterable<App>): Promise<void>;
   /** Listens wherever these apps have routes; a port that cannot be had is logged and left out. */
   restore(apps: Iterable<App>): Promise<void>;
   /** Frees the port, if it has it, at once. */
@@ -73,6 +75,10 @@ export function createSharedPorts(traffic: Traffic, log: (line: string) => void)
     holds: (port) => ports.has(port),
     prepare,
     settle: (apps) => commit(routesByPort(apps)),
+    async follow(apps) {
+      const wanted = routesByPort(apps);
+      await Promise.all([...ports].map(([port, listener]) => listener.set(wanted.get(port) ?? [])));
+    },
     async restore(apps) {
       const wanted = routesByPort(apps);
       for (const [port, routes] of wanted) {

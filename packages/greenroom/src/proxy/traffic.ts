@@ -33,4 +33,6 @@ export interface Traffic {
   create(app: string, initial: SavedApp): AppTraffic;
   /** As `AppTraffic.listen`. */
   share(port: number, host: string, routes: readonly SharedRoute[]): Promise<SharedListener>;
+  /** As `DataPath.retire`. */
+  retire(): Promise<void>;
 }

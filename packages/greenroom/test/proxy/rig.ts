@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 import type { ProxyDrainResult, ProxyStatus, ProxyTarget } from '@greenroom/sdk/proxy';
 import { freePort } from '../../../../bench/harness/ports.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'proxy', 'main.ts');
+export const MAIN: string = join(import.meta.dirname, '..', '..', 'src', 'proxy', 'main.ts');
 
 export interface ProxyRig {
   dir: string;

@@ -2,6 +2,7 @@ import { buildCommand } from '@stricli/core';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { requireAllAlone, STARTS_AT_ONCE, withAll } from '../apps/all.ts';
 import { type Upgraded, upgradeApp } from '../apps/upgrade-app.ts';
+import { upgradeProxy } from '../apps/upgrade-proxy.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { duration } from '../format.ts';
@@ -11,10 +12,12 @@ import { json } from '../terminal.ts';
 interface UpgradeFlags extends AppFlags {
   readonly all: boolean;
   readonly now: boolean;
+  readonly proxy: boolean;
 }
 
 export const upgrade = buildCommand<UpgradeFlags, [], Cli>({
   func: action(async (cli: Cli, flags: UpgradeFlags) => {
+    if (flags.proxy) return await proxyAlone(cli, flags);
     if (!flags.all) return await upgradeOne(cli, flags);
     requireAllAlone({ ...flags }, ['app', 'data']);
     return await upgradeAll(cli, flags);
@@ -22,6 +25,7 @@ export const upgrade = buildCommand<UpgradeFlags, [], Cli>({
   parameters: {
     flags: {
       all: { kind: 'boolean', default: false, withNegated: false, brief: 'Every app of this machine whose orchestrator runs' },
+      proxy: { kind: 'boolean', default: false, withNegated: false, brief: "The machine's proxy, instead of an orchestrator" },
       now: { kind: 'boolean', default: false, withNegated: false, brief: 'End a deploy that is under way, instead of waiting for it' },
       ...appFlags,
     },
@@ -36,6 +40,7 @@ export const upgrade = buildCommand<UpgradeFlags, [], Cli>({
       [
         ['greenroom upgrade', 'the app of this folder'],
         ['greenroom upgrade --all', 'every app of this machine'],
+        ['greenroom upgrade --proxy', 'the proxy of this machine: no connection is lost or cut'],
       ],
     ),
   },
@@ -68,6 +73,16 @@ async function upgradeAll(cli: Cli, flags: UpgradeFlags): Promise<Exit> {
     },
     ({ app }) => says(done.get(app)),
   );
+}
+
+async function proxyAlone(cli: Cli, flags: UpgradeFlags): Promise<Exit> {
+  const other = flags.all || flags.app !== undefined || flags.data !== undefined;
+  if (other) throw new CliError(EXIT.usage, 'usage', '--proxy is for the proxy that all apps share: give it alone.');
+  const { from, to, pid } = await upgradeProxy(cli.home);
+  if (flags.json) cli.say(json({ success: true, from, to, pid }));
+  else
+    cli.say(`${cli.paint('green', '✓')} proxy ${from} was replaced by ${to} (process ${pid}); the old one ends with what it has in flight`);
+  return EXIT.ok;
 }
 
 function says(upgraded: Upgraded | undefined): string {

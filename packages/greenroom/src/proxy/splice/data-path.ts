@@ -1,31 +1,45 @@
 import { createServer, type Socket } from 'node:net';
 import type { AppSide, DataPath, Listener, Service } from '../data-path.ts';
+import { listenOn } from '../listening.ts';
 import { createDoor, type Door } from '../tls/door.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
 import { Client } from './client.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 
 const LIMITS_CHECK_INTERVAL_MS = 1_000;
-export const BACKLOG = 1024;
 
 /** The data path on sockets: it parses what frames and addresses a message and passes the rest as it is, without building requests and responses. */
 export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   const apps = createAppConnections();
   const whole = { ...DEFAULT_LIMITS, ...limits };
-  const serve: DataPath['serve'] = (side) => serveConnections(side, apps, whole);
+  const life: Life = { retiring: false, open: 0, onNone: () => undefined };
+  const serve: DataPath['serve'] = (side) => serveConnections(side, apps, whole, life);
   return {
     listen: (port, host, side) => listen(port, host, serve(side)),
     serve,
     forget: (host, port) => apps.forget(host, port),
+    retire: () =>
+      new Promise((resolve) => {
+        life.retiring = true;
+        life.onNone = resolve;
+        if (life.open === 0) resolve();
+      }),
   };
 }
 
-function serveConnections(side: AppSide, apps: AppConnections, limits: Limits): Service {
+/** Of all connections of a data path. */
+interface Life {
+  retiring: boolean;
+  open: number;
+  onNone: () => void;
+}
+
+function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, life: Life): Service {
   const clients = new Set<Client>();
   let closing = false;
   let onLastClosed: () => void = () => undefined;
   const { pick, onFailure, isSecure = () => false, pairFor = () => null } = side;
-  const context = { pick, onFailure, apps, limits, closing: () => closing };
+  const context = { pick, onFailure, apps, limits, closing: () => closing || life.retiring };
   // One look at all of them now and then costs less than a timer for each.
   const shortest = Math.min(
     limits.headTimeoutMs,
@@ -58,6 +72,11 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits): 
     accept(socket) {
       // What another process accepted does not know of it.
       socket.allowHalfOpen = true;
+      life.open += 1;
+      socket.once('close', () => {
+        life.open -= 1;
+        if (life.open === 0) life.onNone();
+      });
       if (isSecure()) {
         door ??= openDoor();
         door.accept(socket);
@@ -90,22 +109,17 @@ function wire(socket: Socket, client: Client): void {
   socket.once('close', () => client.onClose());
 }
 
-function listen(port: number, host: string, service: Service): Promise<Listener> {
+async function listen(port: number, host: string, service: Service): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, service.accept);
   const close: Listener['close'] = async (graceMs) => {
     const freed = new Promise((resolve) => server.close(resolve));
     await Promise.all([freed, service.close(graceMs)]);
   };
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      void service.close(0);
-      reject(error);
-    });
-    server.listen({ port, host, backlog: BACKLOG }, () => {
-      server.removeAllListeners('error');
-      // Such as no file descriptor left for the next connection: those that are open go on.
-      server.on('error', () => undefined);
-      resolve({ close });
-    });
-  });
+  try {
+    await listenOn(server, port, host);
+  } catch (error) {
+    await service.close(0);
+    throw error;
+  }
+  return { close };
 }

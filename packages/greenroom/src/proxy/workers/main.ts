@@ -54,6 +54,9 @@ async function perform(order: Order, socket: Socket | undefined): Promise<unknow
       return (await apps.get(order.app)?.inFlight()) ?? [];
     case 'stats':
       return (await apps.get(order.app)?.stats()) ?? { instances: [], failures: [] };
+    case 'retire':
+      await dataPath.retire();
+      return null;
     case 'ping':
       return null;
     default:

@@ -22,6 +22,8 @@ export interface Orders {
   /** Nobody waits for a drain's answer any more. */
   abort: { of: { drain: number }; answer: null };
   in_flight: { of: { app: number }; answer: ProxyInFlight[] };
+  /** Ends connections as `DataPath.retire`. Answered when none is left. */
+  retire: { of: object; answer: null };
   stats: { of: { app: number }; answer: TrafficStats };
   ping: { of: object; answer: null };
 }

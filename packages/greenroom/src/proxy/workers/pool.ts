@@ -28,6 +28,8 @@ export interface Connection {
 export interface WorkerPool {
   /** How many take connections. */
   ready(): number;
+  /** Connections that no worker has been found for yet. */
+  waiting(): number;
   /** Tells all what an app's requests are to meet; null for nothing any more. Resolves when no worker acts on anything else. */
   set(app: number, routes: SavedApp | null): Promise<void>;
   /** As `set`, for the routes of a listener that apps share. */
@@ -130,6 +132,7 @@ export function createWorkerPool(size: number, limits: Partial<Limits>, log: (li
   }
 
   return {
+    waiting: () => waiting.length,
     ready: () => [...workers].filter((worker) => worker.ready()).length,
     async set(app, routes) {
       if (routes) apps.set(app, routes);

@@ -1,11 +1,14 @@
 import { createServer } from 'node:net';
-import type { ProxyInFlight } from '@greenroom/sdk/proxy';
 import { addStats, createKeeper } from '../counts.ts';
 import type { Listener } from '../data-path.ts';
-import { BACKLOG } from '../splice/data-path.ts';
+import { addUp } from '../in-flight.ts';
+import { listenOn } from '../listening.ts';
 import type { Traffic } from '../traffic.ts';
 import type { Origin } from './messages.ts';
 import type { WorkerPool } from './pool.ts';
+
+/** Between two looks at whether connections still wait for a worker. */
+const WAITING_LOOK_MS = 20;
 
 /**
  * Apps whose requests workers move. The ports are this process's own, so that they outlive any worker; connections are accepted here, and handed over
@@ -46,6 +49,13 @@ export function createSpreadTraffic(pool: WorkerPool): Traffic {
         close: () => void pool.set(app, null),
       };
     },
+    async retire() {
+      do {
+        // What waits for a worker is handed over later than the order would be.
+        while (pool.waiting() > 0) await new Promise((resolve) => setTimeout(resolve, WAITING_LOOK_MS));
+        await pool.askAll('retire', {});
+      } while (pool.waiting() > 0);
+    },
     async share(port, host, routes) {
       lastListener += 1;
       const listener = lastListener;
@@ -75,7 +85,7 @@ interface ListenOptions {
   host: string;
 }
 
-function listen({ pool, origin, port, host }: ListenOptions): Promise<Listener> {
+async function listen({ pool, origin, port, host }: ListenOptions): Promise<Listener> {
   let open = true;
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
@@ -86,24 +96,8 @@ function listen({ pool, origin, port, host }: ListenOptions): Promise<Listener> 
     server.close();
     await pool.askAll('close', { listener: origin.listener, grace_ms: graceMs });
   };
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, backlog: BACKLOG }, () => {
-      server.off('error', reject);
-      // Such as no file descriptor left for the next connection: those that are open go on.
-      server.on('error', () => undefined);
-      resolve({ close });
-    });
-  });
-}
-
-function addUp(counts: readonly ProxyInFlight[]): ProxyInFlight[] {
-  const sums = new Map<string, ProxyInFlight>();
-  for (const { instance, requests, streams } of counts) {
-    const before = sums.get(instance);
-    sums.set(instance, { instance, requests: (before?.requests ?? 0) + requests, streams: (before?.streams ?? 0) + streams });
-  }
-  return [...sums.values()];
+  await listenOn(server, port, host);
+  return { close };
 }
 
 function sum<T>(all: readonly T[], count: (one: T) => number | undefined): number {

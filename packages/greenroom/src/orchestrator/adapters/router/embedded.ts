@@ -18,7 +18,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import type { DrainReport, Log, Router, RouteTarget, TrafficReport } from '../../ports.ts';
 import { endHungProxy } from './hung-proxy.ts';
 import { callProxy, ProxyUnreachable, watchProxy } from './proxy-client.ts';
-import { startProxy } from './proxy-process.ts';
+import { proxyAnswers, startProxy } from './proxy-process.ts';
 import { RouterError } from './router-error.ts';
 
 /** How long a call is repeated while the proxy is being started again. */
@@ -99,12 +99,16 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   function onProxyGone(): void {
     stopWatching = null;
     if (!registered) return;
-    log('the proxy ended unexpectedly; starting it again', { level: 'warn' });
-    void revive();
+    void proxyAnswers(proxyDir).then((replaced) => {
+      if (!registered) return;
+      if (replaced) log('another proxy has taken over');
+      else log('the proxy ended unexpectedly; starting it again', { level: 'warn' });
+      void revive(!replaced);
+    });
   }
 
   /** Starts the proxy again after its end, however often it takes. */
-  function revive(): Promise<void> {
+  function revive(ended = true): Promise<void> {
     reviving ??= (async () => {
       for (let pauseMs = RETRY_INTERVAL_MS; registered; pauseMs = Math.min(pauseMs * 2, CALL_DEADLINE_MS)) {
         const failure = await connect().then(
@@ -114,7 +118,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
         if (!failure) {
           if (!registered) return;
           await assertRoute();
-          log('the proxy runs again');
+          if (ended) log('the proxy runs again');
           return;
         }
         log(`the proxy could not be started again: ${failure.message}`, { level: 'error' });

@@ -24,7 +24,7 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
   let child: Awaited<ReturnType<typeof spawnProxy>> | null = null;
   let nextSpawn = 0;
   const service = process.env[PROXY_SERVICE_VARIABLE];
-  while (!(await answers(proxyDir))) {
+  while (!(await proxyAnswers(proxyDir))) {
     if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
     if (Date.now() > deadline)
       throw new Error(`the proxy in ${proxyDir} does not answer; see ${service ? `its service, ${service}` : logFile}`);
@@ -78,11 +78,12 @@ export function proxyEnvironment(proxyDir: string): { NODE_COMPILE_CACHE: string
 }
 
 /** The proxy's entry, `.ts` in the repository and `.js` when packed. */
-function proxyMain(): string {
+export function proxyMain(): string {
   return join(import.meta.dirname, '..', '..', '..', 'proxy', `main${extname(import.meta.filename)}`);
 }
 
-async function answers(proxyDir: string): Promise<boolean> {
+/** Whether somebody serves the control socket. */
+export async function proxyAnswers(proxyDir: string): Promise<boolean> {
   const stop = await watchProxy(proxyDir, () => undefined).catch(() => null);
   stop?.();
   return stop !== null;
