@@ -1,5 +1,7 @@
 import { createServer, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { AppSide, DataPath, Listener, Service } from '../data-path.ts';
+import { createSessions, type Sessions } from '../h2/sessions.ts';
 import { listenOn } from '../listening.ts';
 import { createDoor, type Door } from '../tls/door.ts';
 import { type AppConnections, createAppConnections } from './app-connections.ts';
@@ -55,8 +57,25 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
   }, interval).unref();
 
   let door: Door | null = null;
-  const openDoor = (): Door =>
-    createDoor({ pairFor, handshakeTimeoutMs: limits.headTimeoutMs, protocols: ['http/1.1'], onConnection: serve });
+  let sessions: Sessions | null = null;
+
+  function openDoor(): Door {
+    const protocols = ['h2', 'http/1.1'];
+    return createDoor({ pairFor, handshakeTimeoutMs: limits.headTimeoutMs, protocols, onConnection });
+  }
+
+  function onConnection(socket: TLSSocket, raw: Socket): void {
+    if (socket.alpnProtocol !== 'h2') {
+      serve(socket, raw);
+      return;
+    }
+    sessions ??= createSessions({ limits, onRequest: serve, onClosed: settle });
+    sessions.accept(socket);
+  }
+
+  function settle(): void {
+    if (clients.size === 0 && (sessions?.count() ?? 0) === 0) onLastClosed();
+  }
 
   function serve(socket: Socket, raw: Socket): void {
     const client = new Client(socket, context, raw);
@@ -64,7 +83,7 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
     wire(socket, client);
     socket.once('close', () => {
       clients.delete(client);
-      if (clients.size === 0) onLastClosed();
+      settle();
     });
   }
 
@@ -87,6 +106,7 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
         closing = true;
         const cut = setTimeout(() => {
           for (const client of clients) client.cut();
+          sessions?.cut();
         }, graceMs);
         onLastClosed = () => {
           clearTimeout(cut);
@@ -94,7 +114,8 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
           resolve();
         };
         door?.close();
-        if (clients.size === 0) onLastClosed();
+        sessions?.close();
+        settle();
         for (const client of clients) client.endIfIdle();
       }),
   };

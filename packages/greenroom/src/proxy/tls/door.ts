@@ -50,6 +50,8 @@ export function createDoor({ pairFor, handshakeTimeoutMs, protocols, onConnectio
         clearTimeout(late);
         agreeing.delete(raw);
         socket.off('error', onError);
+        // As a TLS server does for its own; HTTP/2 waits for it.
+        Object.assign(socket, { secureConnecting: false });
         onConnection(socket, raw);
       });
     },
