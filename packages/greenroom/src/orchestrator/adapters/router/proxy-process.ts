@@ -1,9 +1,15 @@
 import { spawn } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Lock, takeLock } from '../lock.ts';
 import { watchProxy } from './proxy-client.ts';
 
 const POLL_INTERVAL_MS = 10;
+/** While somebody else starts one: fifty that look every few milliseconds would take the processor that it needs. */
+const WAITING_POLL_INTERVAL_MS = 50;
+/** One who starts it may hang: after this long the others start one as well, and the proxy's own lock decides. */
+const PATIENCE_MS = 1_500;
 /** Between tries to start a proxy while another one holds the lock but does not answer (it is starting, or ending). */
 const RESPAWN_INTERVAL_MS = 150;
 const LOG_TAIL_CHARACTERS = 600;
@@ -16,23 +22,36 @@ const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 /**
  * Makes sure that a proxy answers in the folder: connects, or starts one in a session of its own, which outlives its starter. Several may do
- * so at the same time; the proxy's lock lets one live. Throws a sentence when none answers by the deadline (milliseconds since the epoch).
+ * so at the same time, as all orchestrators of a machine do when the proxy was killed: one starts it, the others wait for it. Throws a
+ * sentence when none answers by the deadline (milliseconds since the epoch).
  */
 export async function startProxy(proxyDir: string, deadline: number): Promise<void> {
   await mkdir(proxyDir, { recursive: true, mode: 0o700 });
   const logFile = join(proxyDir, 'proxy.log');
+  const impatientAt = Date.now() + PATIENCE_MS;
   let child: Awaited<ReturnType<typeof spawnProxy>> | null = null;
+  let turn: Lock | null = null;
   let nextSpawn = 0;
   const service = process.env[PROXY_SERVICE_VARIABLE];
-  while (!(await proxyAnswers(proxyDir))) {
-    if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
-    if (Date.now() > deadline)
-      throw new Error(`the proxy in ${proxyDir} does not answer; see ${service ? `its service, ${service}` : logFile}`);
-    if (!service && Date.now() >= nextSpawn && (!child || child.ended())) {
-      child = await spawnProxy(proxyDir, logFile);
-      nextSpawn = Date.now() + RESPAWN_INTERVAL_MS;
+  try {
+    while (!(await proxyAnswers(proxyDir))) {
+      if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
+      if (Date.now() > deadline)
+        throw new Error(`the proxy in ${proxyDir} does not answer; see ${service ? `its service, ${service}` : logFile}`);
+      if (!service && !turn) {
+        turn = takeLock(join(proxyDir, 'start.lock'));
+        // Whoever had it may have given it back because a proxy answers.
+        if (turn) continue;
+      }
+      const mine = !service && (turn !== null || Date.now() > impatientAt);
+      if (mine && Date.now() >= nextSpawn && (!child || child.ended())) {
+        child = await spawnProxy(proxyDir, logFile);
+        nextSpawn = Date.now() + RESPAWN_INTERVAL_MS;
+      }
+      await sleep(mine ? POLL_INTERVAL_MS : WAITING_POLL_INTERVAL_MS);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
+  } finally {
+    turn?.release();
   }
 }
 
