@@ -28,6 +28,8 @@ export interface ManyReport {
   beside: Phase;
   /** The same while one of the others is in a crash loop and one has a contract that is refused. */
   broken: Phase;
+  /** When each app answered again after a kill -9 of the proxy, milliseconds. */
+  recovered: number[];
   stopAllMs: number;
   startAllMs: number;
   /** What should not have happened, in sentences. */
@@ -54,6 +56,8 @@ export function describeMany(report: ManyReport): string {
     phaseRow('the same, 1 in a crash loop, 1 with a bad contract', broken, alone),
     '',
     `First start and deploy of ${report.apps - 1} apps: ${seconds(report.startMs)}. \`stop --all\`: ${seconds(report.stopAllMs)}; \`start --all\`: ${seconds(report.startAllMs)}.`,
+    '',
+    `After kill -9 of the proxy the first app answered again in ${seconds(Math.min(...report.recovered))}, the last in ${seconds(Math.max(...report.recovered))}.`,
     '',
     ...report.problems.map((problem) => `- PROBLEM: ${problem}`),
     report.ok ? 'No request failed, and `greenroom apps` told every state as it was.' : 'NOT ok',

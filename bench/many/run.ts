@@ -5,8 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { atRest } from '../harness/at-rest.ts';
 import { cleanUpOnce } from '../harness/cleanup.ts';
 import { endLeftovers } from '../harness/leftovers.ts';
+import { pidOfProxy } from '../harness/processes.ts';
+import { answeredAgain } from '../kills/answered.ts';
 import { startLoad } from '../load/load.ts';
 import type { LoadReport } from '../load/tally.ts';
+import { killFamily } from '../proxy/program.ts';
 import { measureCosts } from './costs.ts';
 import { deploy, FEWEST_APPS, type Machine, type ManyApp, prepareMachine, ROLES } from './machine.ts';
 import type { ManyReport, Swap } from './report.ts';
@@ -27,6 +30,7 @@ export interface ManyOptions {
 const LOAD = { mix: { get: 1, 'get-new': 1 }, pause_ms: 500 } as const;
 const CRASHES_WANTED = 2;
 const CRASH_LIMIT_MS = 30_000;
+const TRUTH_LIMIT_MS = 10_000;
 const LOOK_PAUSE_MS = 20;
 
 /** Runs many apps, breaks two, and reports what that costs the others. Everything it starts is gone when it answers. */
@@ -74,6 +78,9 @@ async function measure(
   log(`${swaps} swaps of one app while all serve`);
   const beside = await underLoad(apps, swapSome);
 
+  log('kill -9 of the proxy');
+  const recovered = await killProxy(machine);
+
   log('one app in a crash loop, one with a bad contract');
   const whole = apps.filter((app) => app !== crashing && app !== bad);
   const broken = await underLoad(whole, async () => {
@@ -87,14 +94,14 @@ async function measure(
     // It crashes, is started again, and crashes: both are true, each in its turn.
     return name === crashing.name ? ['live', 'unhealthy'] : ['live'];
   };
-  problems.push(...(await untruths(machine, expected)));
+  problems.push(...(await untruths(machine, 'with two broken', expected)));
 
   log('stop --all and start --all');
   const stop = await timedCommand(machine, ['stop', '--all'], 0, problems);
-  problems.push(...(await untruths(machine, () => ['stopped'])));
+  problems.push(...(await untruths(machine, 'after "stop --all"', () => ['stopped'])));
   // One has a contract that is refused: the others start, and the command says so by its exit code.
   const start = await timedCommand(machine, ['start', '--all'], 1, problems);
-  problems.push(...(await untruths(machine, expected)));
+  problems.push(...(await untruths(machine, 'after "start --all"', expected)));
   await timedCommand(machine, ['stop', '--all'], 0, problems);
   problems.push(...(await endLeftovers(root)).map((process) => `left running after "stop --all": ${process}`));
 
@@ -102,7 +109,19 @@ async function measure(
     if (load.failed > 0) problems.push(`${load.failed} requests failed (${when}): ${JSON.stringify(load.failures.slice(0, 3))}`);
     if (load.ok === 0) problems.push(`no request was answered (${when})`);
   }
-  return { ok: problems.length === 0, apps: count, startMs, costs, alone, beside, broken, stopAllMs: stop, startAllMs: start, problems };
+  return {
+    ok: problems.length === 0,
+    apps: count,
+    startMs,
+    costs,
+    alone,
+    beside,
+    broken,
+    recovered,
+    stopAllMs: stop,
+    startAllMs: start,
+    problems,
+  };
 }
 
 function appOf(apps: readonly ManyApp[], index: number): ManyApp {
@@ -118,6 +137,15 @@ async function underLoad(apps: readonly ManyApp[], work: () => Promise<Swap[]>):
   } finally {
     await load.stop();
   }
+}
+
+/** All orchestrators see it at once. Answers when each app answered again after the kill, in milliseconds. */
+async function killProxy({ home, apps }: Machine): Promise<number[]> {
+  const pid = await pidOfProxy(home);
+  const live = await Promise.all(apps.map(async ({ greenroom }) => (await greenroom.client.status()).live_commit));
+  const began = performance.now();
+  killFamily(pid);
+  return await Promise.all(apps.map(({ url }, index) => answeredAgain({ url, commit: live[index] ?? '', began })));
 }
 
 async function timeSwaps(app: ManyApp, commits: readonly string[]): Promise<Swap[]> {
@@ -153,8 +181,17 @@ async function refuseBadContract(machine: Machine, { name, greenroom }: ManyApp)
     : [`a start with a bad contract exited with ${code} and said: ${output}`];
 }
 
-/** What `greenroom apps` says of each app, where it is something else. */
-async function untruths(machine: Machine, expected: (name: string) => readonly string[]): Promise<string[]> {
+/** What `greenroom apps` says of each app, where it is still something else after a while: an instance that was just started may not be probed yet. */
+async function untruths(machine: Machine, when: string, expected: (name: string) => readonly string[]): Promise<string[]> {
+  const deadline = performance.now() + TRUTH_LIMIT_MS;
+  for (;;) {
+    const found = await untruthsNow(machine, expected);
+    if (found.length === 0 || performance.now() > deadline) return found.map((untruth) => `${when}, ${untruth}`);
+    await delay(LOOK_PAUSE_MS);
+  }
+}
+
+async function untruthsNow(machine: Machine, expected: (name: string) => readonly string[]): Promise<string[]> {
   const { code, output } = await machine.command(['apps', '--json']);
   if (code !== 0) return [`"greenroom apps" exited with ${code}: ${output}`];
   const { apps } = JSON.parse(output) as { apps: { name: string; state: string; note: string }[] };

@@ -68,7 +68,8 @@ export function startProgram(
   };
 }
 
-function killFamily(root: number): void {
+/** kill -9 of a process and all that descend from it. */
+export function killFamily(root: number): void {
   for (const pid of familyOf(root)) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startProgram } from '../proxy/program.ts';
+import { killFamily, type Program, startProgram } from '../proxy/program.ts';
 
 export const ROUTERS = ['embedded', 'caddy', 'nginx'] as const;
 export type RouterKind = (typeof ROUTERS)[number];
@@ -12,6 +12,10 @@ export type Upstream = (typeof UPSTREAMS)[number];
 export interface FrontProxy {
   /** Fields of the contract that lead there. */
   contract: Record<string, unknown>;
+  /** kill -9 of all its processes, as a service manager ends what is left of a service. None for the embedded proxy, which is not the bench's. */
+  kill(): Promise<void>;
+  /** After `kill`: starts it again with the same command, as a service manager would; answers at once. */
+  revive(): void;
   stop(): Promise<void>;
 }
 
@@ -20,7 +24,7 @@ const POLL_MS = 10;
 
 /** Starts the proxy with its files below the folder, and answers when it can be told what to do. The embedded one is Greenroom's own to start. */
 export async function startFrontProxy(kind: RouterKind, upstream: Upstream, root: string): Promise<FrontProxy> {
-  if (kind === 'embedded') return { contract: {}, stop: async () => undefined };
+  if (kind === 'embedded') return { contract: {}, kill: async () => undefined, revive: () => undefined, stop: async () => undefined };
   const folder = join(root, kind);
   mkdirSync(folder, { recursive: true });
   return kind === 'caddy' ? await startCaddy(folder, upstream) : await startNginx(folder, upstream);
@@ -30,9 +34,9 @@ async function startCaddy(folder: string, upstream: Upstream): Promise<FrontProx
   const [socket, file] = [join(folder, 'admin.sock'), join(folder, 'caddy.json')];
   writeFileSync(file, JSON.stringify({ admin: { listen: `unix/${socket}`, config: { persist: false } } }));
   const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-  const stop = await start(folder, ['caddy', 'run', '--config', file], env, () => existsSync(socket));
+  const running = await start(folder, ['caddy', 'run', '--config', file], env, () => existsSync(socket));
   // Caddy throws away what is left of a request once its answer has begun, deploy or not: here the app answers later.
-  return { contract: { router: { kind: 'caddy', admin: `unix/${socket}`, upstream }, env: { BENCH_ECHO: 'whole' } }, stop };
+  return { contract: { router: { kind: 'caddy', admin: `unix/${socket}`, upstream }, env: { BENCH_ECHO: 'whole' } }, ...running };
 }
 
 async function startNginx(folder: string, upstream: Upstream): Promise<FrontProxy> {
@@ -46,17 +50,29 @@ http { access_log off; ${temporary} include ${configDir}/*.conf; }
 `,
   );
   const command = ['nginx', '-p', folder, '-c', file, '-e', join(folder, 'error.log')];
-  const stop = await start(folder, command, {}, () => existsSync(pid));
-  return { contract: { router: { kind: 'nginx', config_dir: configDir, command, upstream } }, stop };
+  const running = await start(folder, command, {}, () => existsSync(pid));
+  return { contract: { router: { kind: 'nginx', config_dir: configDir, command, upstream } }, ...running };
 }
 
-async function start(folder: string, command: string[], env: Record<string, string>, ready: () => boolean): Promise<() => Promise<void>> {
-  const program = startProgram({ root: folder, signal: new AbortController().signal }, command, { cores: [], env });
+type Running = Pick<FrontProxy, 'kill' | 'revive' | 'stop'>;
+
+async function start(folder: string, command: string[], env: Record<string, string>, ready: () => boolean): Promise<Running> {
+  const run = (): Program => startProgram({ root: folder, signal: new AbortController().signal }, command, { cores: [], env });
+  let program = run();
   const deadline = performance.now() + READY_LIMIT_MS;
   while (!ready()) {
     if (program.hasEnded() || performance.now() > deadline)
       throw new Error(`${command[0]} did not start: ${program.said() || 'it said nothing'}`);
     await delay(POLL_MS);
   }
-  return program.stop;
+  return {
+    async kill() {
+      killFamily(program.pid);
+      await program.exited;
+    },
+    revive() {
+      program = run();
+    },
+    stop: () => program.stop(),
+  };
 }
