@@ -1,5 +1,6 @@
 /** The orchestrator's composition root: the only file that sees every part. */
 import { mkdir, rm } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
@@ -216,6 +217,8 @@ async function serve(
     throw error;
   });
   say(readySentence(options, contract, runner));
+  // Node writes its compile cache on a clean exit only, and this runs for months: the next start, of any app, takes half the processor time.
+  flushCompileCache();
 
   const asked = await stopAsked;
   say(asked.detach ? 'Stopping; the app stays up.' : 'Stopping: no new deploys, draining the app.');
