@@ -13,6 +13,8 @@ import { endProcesses, findFiles, findProcesses, RUN_VARIABLE, type Run } from '
 
 const TEST_FILES = ['packages/*/test/**/*.test.ts', 'bench/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'scripts/test/**/*.test.ts'];
 const DEFAULT_TEST_TIMEOUT_MS = 120_000;
+/** Tests wait for processes a good part of their time: three at once keep two cores busy. */
+const MIN_CONCURRENCY = 3;
 /** A test file that leaves a handle open never ends; the whole run must. */
 const RUN_TIMEOUT_MS = 30 * 60_000;
 /** Processes that were told to stop at the very end of a test may take this long to be gone. */
@@ -67,7 +69,7 @@ async function runTests(): Promise<number> {
   const args = [
     '--test',
     ...(given('--test-timeout') ? [] : [`--test-timeout=${DEFAULT_TEST_TIMEOUT_MS}`]),
-    ...(given('--test-concurrency') ? [] : [`--test-concurrency=${Math.max(2, availableParallelism())}`]),
+    ...(given('--test-concurrency') ? [] : [`--test-concurrency=${Math.max(MIN_CONCURRENCY, availableParallelism())}`]),
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(import.meta.dirname, 'lib', 'count-reporter.ts')}`,
