@@ -19,7 +19,10 @@ import type { Traffic } from './traffic.ts';
 
 /** The registered apps. Changes take effect one after the other, in call order, and are on disk before they answer. */
 export interface Apps {
-  /** Takes up what was saved. A port that cannot be had is logged; the app's next registration tries it again. */
+  /**
+   * Takes up what was saved. A port that cannot be had is logged; the app's next registration tries it again. Rejects, before it has any port, when the
+   * predecessor serves a certificate that cannot be read any more.
+   */
   restore(): Promise<void>;
   register(name: string, body: ProxyAppBody): Promise<Answer<ProxyAppStatus>>;
   switchTo(name: string, target: ProxyTarget | null): Promise<Answer<ProxyAppStatus>>;
@@ -195,6 +198,10 @@ export function createApps({ traffic, store, predecessor, log, onEmpty }: AppsOp
     async restore() {
       const { apps: saved, damaged } = await store.load();
       if (damaged) log(`the saved routes cannot be understood and are put aside as ${damaged}; apps have to register again`);
+      for (const [name, app] of predecessor ? saved : []) {
+        const unusable = await unusableCertificate(name, app);
+        if (unusable) throw new Error(unusable.error);
+      }
       for (const [name, app] of saved) {
         const created = create(name, app);
         apps.set(name, created);

@@ -16,8 +16,8 @@ export interface DataPath {
   /** Closes idle connections to an address that is no longer routed to. Connections in use are closed when they become idle. */
   forget(host: string, port: number): void;
   /**
-   * Ends every connection after the request that it is about, or the next one: none is closed under a client that may be just sending. Streams and tunnels go
-   * on. Resolves when no connection is left. To be called when no more come.
+   * Ends every connection after the request that it is about, or the next one: none is closed under a client that may be just sending, and was not told that
+   * the last answer was the last one. Streams and tunnels go on. Resolves when no connection is left. To be called when no more come.
    */
   retire(): Promise<void>;
 }

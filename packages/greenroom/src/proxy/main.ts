@@ -106,7 +106,10 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
     // It is to serve from the first moment; when the old one has had enough of waiting, it says so by ending this one.
     while (pool && pool.ready() < workers) await sleep(WORKERS_LOOK_MS);
     await from.prepared();
-    await apps.restore();
+    await apps.restore().catch((error: Error) => {
+      from.failed(error.message);
+      throw error;
+    });
     control = await serveControl(socket, apps, about);
     await from.serving();
     lock = takeInTurn(directory);

@@ -14,6 +14,11 @@ export interface Sessions {
   count(): number;
   /** Says that no more requests are taken; each ends with its last request. */
   close(): void;
+  /**
+   * As `close`, for those with a request that is not answered yet; the others, and those still to come, take their next request first. So none is ended under
+   * a client that may be just sending.
+   */
+  retire(): void;
   cut(): void;
 }
 
@@ -26,14 +31,16 @@ export interface SessionsOptions {
 export function createSessions({ limits, onRequest, onClosed }: SessionsOptions): Sessions {
   // Loaded where it is wanted only: it takes time and memory.
   const http2 = process.getBuiltinModule('node:http2');
-  const sessions = new Set<ServerHttp2Session>();
+  /** With their requests under way. */
+  const sessions = new Map<ServerHttp2Session, Set<ServerHttp2Stream>>();
+  let retiring = false;
 
   function accept(carrier: Socket): void {
-    let open = 0;
     const session = http2.performServerHandshake(carrier, {
       settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: limits.headBytes, enablePush: false },
     });
-    sessions.add(session);
+    const streams = new Set<ServerHttp2Stream>();
+    sessions.set(session, streams);
     session.on('error', () => session.destroy());
     session.once('close', () => {
       carrier.destroy();
@@ -41,14 +48,14 @@ export function createSessions({ limits, onRequest, onClosed }: SessionsOptions)
       onClosed();
     });
     session.setTimeout(limits.idleTimeoutMs, () => {
-      if (open === 0) session.close();
+      if (streams.size === 0) session.close();
     });
     session.on('stream', (stream: ServerHttp2Stream, _headers: object, flags: number, raw: string[]) => {
-      open += 1;
+      streams.add(stream);
+      // With all that came at once with it.
+      if (retiring) setImmediate(() => session.close());
       stream.on('error', () => undefined);
-      stream.once('close', () => {
-        open -= 1;
-      });
+      stream.once('close', () => streams.delete(stream));
       const socket = streamSocket(stream, raw, (flags & END_STREAM) === 0, carrier);
       if (socket) onRequest(socket, carrier);
     });
@@ -58,10 +65,14 @@ export function createSessions({ limits, onRequest, onClosed }: SessionsOptions)
     accept,
     count: () => sessions.size,
     close() {
-      for (const session of sessions) session.close();
+      for (const session of sessions.keys()) session.close();
+    },
+    retire() {
+      retiring = true;
+      for (const [session, streams] of sessions) if ([...streams].some((stream) => !stream.writableEnded)) session.close();
     },
     cut() {
-      for (const session of sessions) session.destroy();
+      for (const session of sessions.keys()) session.destroy();
     },
   };
 }

@@ -37,8 +37,10 @@ export interface ClientContext {
   onFailure: OnFailure;
   apps: AppConnections;
   limits: Limits;
-  /** The listener is being closed: no request after the present one. */
+  /** The listener is being closed, or its successor has it: an answer that begins now tells the client that it is the last. */
   closing(): boolean;
+  /** It is being closed: no request after the present one, whatever the client was told. */
+  closed(): boolean;
 }
 
 /** One connection of a client: takes its requests one after the other, and gives each to an exchange. */
@@ -207,7 +209,7 @@ export class Client implements Connection {
     this.#awaited = 0;
     this.#overBy = Number.POSITIVE_INFINITY;
     if (this.socket.destroyed) return;
-    if (!keep || this.context.closing() || (this.halfClosed && this.#held.length === 0)) {
+    if (!keep || this.context.closed() || (this.halfClosed && this.#held.length === 0)) {
       this.end();
       return;
     }

@@ -14,7 +14,7 @@ const LIMITS_CHECK_INTERVAL_MS = 1_000;
 export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
   const apps = createAppConnections();
   const whole = { ...DEFAULT_LIMITS, ...limits };
-  const life: Life = { retiring: false, open: 0, onNone: () => undefined };
+  const life: Life = { retiring: false, open: 0, sessions: new Set(), onNone: () => undefined };
   const serve: DataPath['serve'] = (side) => serveConnections(side, apps, whole, life);
   return {
     listen: (port, host, side) => listen(port, host, serve(side)),
@@ -24,6 +24,7 @@ export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
       new Promise((resolve) => {
         life.retiring = true;
         life.onNone = resolve;
+        for (const each of life.sessions) each.retire();
         if (life.open === 0) resolve();
       }),
   };
@@ -33,6 +34,7 @@ export function createSpliceDataPath(limits: Partial<Limits> = {}): DataPath {
 interface Life {
   retiring: boolean;
   open: number;
+  sessions: Set<Sessions>;
   onNone: () => void;
 }
 
@@ -41,7 +43,7 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
   let closing = false;
   let onLastClosed: () => void = () => undefined;
   const { pick, onFailure, isSecure = () => false, pairFor = () => null } = side;
-  const context = { pick, onFailure, apps, limits, closing: () => closing || life.retiring };
+  const context = { pick, onFailure, apps, limits, closing: () => closing || life.retiring, closed: () => closing };
   // One look at all of them now and then costs less than a timer for each.
   const shortest = Math.min(
     limits.headTimeoutMs,
@@ -69,8 +71,15 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
       serve(socket, raw);
       return;
     }
-    sessions ??= createSessions({ limits, onRequest: serve, onClosed: settle });
+    sessions ??= openSessions();
     sessions.accept(socket);
+  }
+
+  function openSessions(): Sessions {
+    const opened = createSessions({ limits, onRequest: serve, onClosed: settle });
+    if (life.retiring) opened.retire();
+    life.sessions.add(opened);
+    return opened;
   }
 
   function settle(): void {
@@ -111,6 +120,7 @@ function serveConnections(side: AppSide, apps: AppConnections, limits: Limits, l
         onLastClosed = () => {
           clearTimeout(cut);
           clearInterval(check);
+          if (sessions) life.sessions.delete(sessions);
           resolve();
         };
         door?.close();

@@ -59,10 +59,10 @@ export function createSpreadTraffic(pool: WorkerPool): Traffic {
     async share(port, host, routes) {
       lastListener += 1;
       const listener = lastListener;
-      const told = pool.share(listener, routes);
       try {
+        // First: connections may come at once, and want their certificates.
+        await pool.share(listener, routes);
         const { close } = await listen({ pool, origin: { listener, side: 'shared' }, port, host });
-        await told;
         return {
           set: (next) => pool.share(listener, next),
           close: async (graceMs) => {

@@ -125,6 +125,7 @@ export function run({ client: pieces, app, eager }: Script, reached?: Reached): 
     onFailure: () => undefined,
     limits: DEFAULT_LIMITS,
     closing: () => false,
+    closed: () => false,
     apps: {
       lend: (_destination, _fresh, user) => {
         const appWire = new Wire();
