@@ -49,6 +49,9 @@ const INSTALL_ONLY = '--install-only';
 /** Words of `--needs` that are folders of npm packages instead of programs: large, and only for some tests. */
 const EXTRA_FOLDERS = { agents: 'test/agents' };
 
+/** Debian packages that are not named after their program. */
+const DEBIAN_PACKAGES = { ip: 'iproute2' };
+
 class SetupError extends Error {}
 
 main(process.argv.slice(2));
@@ -238,7 +241,8 @@ function isOptional(need) {
 
 function installPrograms(programs) {
   if (programs.length === 0) return;
-  const advice = `Install ${programs.join(' and ')} (on Debian: apt-get install ${programs.join(' ')}) and run this again.`;
+  const packages = programs.map((program) => DEBIAN_PACKAGES[program] ?? program);
+  const advice = `Install ${programs.join(' and ')} (on Debian: apt-get install ${packages.join(' ')}) and run this again.`;
   if (process.getuid?.() !== 0 || !isExecutable('/usr/bin/apt-get')) throw new SetupError(`${programs.join(' and ')} not found. ${advice}`);
   say(`${programs.join(' and ')} not found; installing with apt-get`);
   const log = openSync(LOG_FILE, 'w');
@@ -246,7 +250,7 @@ function installPrograms(programs) {
   const wait = ['-o', 'DPkg::Lock::Timeout=300'];
   // The lists may be usable although a refresh failed, so only the installation decides.
   spawnSync('apt-get', [...wait, 'update'], options);
-  const result = spawnSync('apt-get', [...wait, 'install', '--yes', '--no-install-recommends', ...programs], options);
+  const result = spawnSync('apt-get', [...wait, 'install', '--yes', '--no-install-recommends', ...packages], options);
   closeSync(log);
   if (result.status !== 0)
     throw new SetupError(`apt-get could not install ${programs.join(' and ')}; its output is in .tools/setup.log. ${advice}`);
