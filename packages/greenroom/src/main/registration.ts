@@ -45,13 +45,24 @@ export function portConflicts(
   return findPortConflicts(home, { name, data, api_port: apiPort, ...portsOf(contract) });
 }
 
+/** Health can come back without an event, so what is unhealthy is looked at again. */
+const LOOK_AGAIN_MS = 5_000;
+
 /** Keeps the entry true while the app runs. Answers a function that stops it. */
 export function keepRegistered(registration: Registration, runner: Runner, service: Pick<Service, 'healthy'>): () => void {
+  let again: NodeJS.Timeout | undefined;
   const look = async (): Promise<Seen> => {
     const healthy = await service.healthy();
     const { live } = runner.state();
-    return { state: healthy ? 'live' : live ? 'unhealthy' : 'idle', live_commit: live?.commit ?? '' };
+    const state = healthy ? 'live' : live ? 'unhealthy' : 'idle';
+    clearTimeout(again);
+    if (state === 'unhealthy') again = setTimeout(() => registration.changed(look), LOOK_AGAIN_MS).unref();
+    return { state, live_commit: live?.commit ?? '' };
   };
   registration.changed(look);
-  return runner.subscribe(() => registration.changed(look));
+  const unsubscribe = runner.subscribe(() => registration.changed(look));
+  return () => {
+    clearTimeout(again);
+    unsubscribe();
+  };
 }

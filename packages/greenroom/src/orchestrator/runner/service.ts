@@ -6,15 +6,13 @@ import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { Request, State } from '../core/state.ts';
-import type { Clock, GateOverride, Instances, Prober, Repo, Slots } from '../ports.ts';
+import type { Clock, GateOverride, Instance, Instances, Prober, Repo, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 import { type FollowLogs, followLogs, type LogPiece } from './follow-logs.ts';
+import { createLiveHealth } from './live-health.ts';
 import type { Previews } from './preview.ts';
 
 export const STATUS_DEPLOYS = 10;
-const HEALTH_TIMEOUT_MS = 1_000;
-/** Answers of the health endpoint are reused for this long, so that many readers of the status cost one look. */
-const HEALTH_FRESH_MS = 250;
 /** Of the lines of one answer together. */
 const LOGS_MAX_BYTES = 256 * 1024;
 
@@ -95,16 +93,11 @@ export function createService({
   agentBusy,
 }: ServiceOptions): Service {
   const { clock, instances, prober, repo, slots } = ports;
-  let health: { instance: string; at: number; answer: Promise<string> } | null = null;
+  const healthy = createLiveHealth({ live: liveInstance, prober, clock });
 
-  async function healthy(): Promise<boolean> {
+  function liveInstance(): Instance | undefined {
     const { live } = runner.state();
-    const instance = live?.instance ? instances.get(live.instance) : undefined;
-    if (!instance) return false;
-    if (health?.instance !== instance.instance || clock.now() - health.at > HEALTH_FRESH_MS) {
-      health = { instance: instance.instance, at: clock.now(), answer: prober.check(instance, HEALTH_TIMEOUT_MS) };
-    }
-    return (await health.answer) === '' && runner.state().live?.instance === instance.instance;
+    return live?.instance ? instances.get(live.instance) : undefined;
   }
 
   async function ask(asked: Ask): Promise<{ id: string; outcome: Promise<Outcome> }> {
