@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import type { Flight, Listener } from '../../src/proxy/data-path.ts';
+import type { AppSide, Flight, Listener } from '../../src/proxy/data-path.ts';
 import { createSpliceDataPath } from '../../src/proxy/splice/data-path.ts';
 import type { Limits } from '../../src/proxy/splice/limits.ts';
 import { freePort, until } from './rig.ts';
@@ -24,6 +24,7 @@ export async function startSplice(
   t: TestContext,
   serve: (socket: Socket, text: string, connection: number) => void,
   limits: Partial<Limits> = {},
+  secure: Pick<AppSide, 'isSecure' | 'pairFor'> = {},
 ): Promise<SpliceRig> {
   const connections: Socket[] = [];
   const app = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -56,7 +57,8 @@ export async function startSplice(
     };
   };
   const destination = { instance: 'i1', host: '127.0.0.1', port: appPort, begin };
-  const listener = await createSpliceDataPath(limits).listen(port, '127.0.0.1', { pick: () => destination, onFailure: () => undefined });
+  const side: AppSide = { pick: () => destination, onFailure: () => undefined, ...secure };
+  const listener = await createSpliceDataPath(limits).listen(port, '127.0.0.1', side);
   t.after(async () => {
     await listener.close(0);
     for (const socket of connections) socket.destroy();
