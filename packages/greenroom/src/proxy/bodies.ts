@@ -129,7 +129,12 @@ export function isSecure({ tls }: ProxyRoute): boolean {
 }
 
 export function isSamePlace(one: ProxyRoute, other: ProxyRoute): boolean {
-  return one.port === other.port && one.host === other.host && one.path === other.path;
+  return isSameDoor(one, other) && one.path === other.path;
+}
+
+/** One certificate is for both. */
+export function isSameDoor(one: ProxyRoute, other: ProxyRoute): boolean {
+  return one.port === other.port && one.host === other.host;
 }
 
 export function parsePreview(json: unknown): Parsed<ProxyPreview | null> {

@@ -1,8 +1,9 @@
 /** Why an app cannot have the ports and routes that it wants, with both parties named. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ProxyAppBody, ProxyRoute } from '@greenroom/sdk/proxy';
 import { portOwner } from '../port-owner.ts';
 import type { App } from './app.ts';
-import { isSamePlace, isSecure } from './bodies.ts';
+import { isSameDoor, isSamePlace, isSecure } from './bodies.ts';
 import { type Refused, refuse } from './refused.ts';
 
 export function conflictOf(apps: ReadonlyMap<string, App>, name: string, body: ProxyAppBody): Refused | null {
@@ -52,10 +53,27 @@ function conflictBetween(app: Party, other: Party): Refused | null {
     const parties = `port ${route.port} is wanted by app "${app.name}" for ${wanted}, but app "${other.name}" is served there by ${had}`;
     return refuse(409, 'port_in_use', `${parties}: give one of them another port in its contract`);
   }
+  const torn = certificatesOfOneHost(app, other);
+  if (torn) return torn;
   const twin = app.body.routes?.find((route) => other.body.routes?.some((theirs) => isSamePlace(route, theirs)));
   if (!twin) return null;
   const parties = `${placeOf(twin)} is wanted by app "${app.name}", but app "${other.name}" has it`;
   return refuse(409, 'route_taken', `${parties}: give one of them another host or path in its contract`);
+}
+
+/** Of two certificates for one host visitors would get the one that was there first, whichever that is. */
+function certificatesOfOneHost(app: Party, other: Party): Refused | null {
+  for (const route of app.body.routes ?? []) {
+    const theirs = other.body.routes?.find((it) => isSameDoor(it, route) && it.tls && route.tls && !isDeepStrictEqual(it.tls, route.tls));
+    if (!theirs?.tls || !route.tls) continue;
+    const parties = `${placeOf({ ...route, path: '' })} is wanted by app "${app.name}" with the certificate ${route.tls.certificate} and the key ${route.tls.key}, but app "${other.name}" has it with ${theirs.tls.certificate} and ${theirs.tls.key}`;
+    return refuse(
+      409,
+      'route_taken',
+      `${parties}: name the same files in both contracts, and stop one of the apps while you change the other`,
+    );
+  }
+  return null;
 }
 
 function placeOf({ host = 'every host', path = '', port }: ProxyRoute): string {

@@ -226,6 +226,17 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     ],
   ],
   [
+    'two certificates for one host',
+    {
+      routes: [
+        { host: 'a', tls: { certificate: '/c.pem', key: '/k.pem' } },
+        { host: 'a', path: '/b', tls: { certificate: '/d.pem', key: '/k.pem' } },
+        { host: 'b', tls: { certificate: '/d.pem', key: '/k.pem' } },
+      ],
+    },
+    ['routes.1.tls: an object is not allowed; the files of the earlier route of this host. A host has one certificate, whatever the path.'],
+  ],
+  [
     'a file name that ends a line of nginx.conf',
     { routes: [{ tls: { certificate: '/etc/a;b', key: '/etc/../k' } }] },
     [

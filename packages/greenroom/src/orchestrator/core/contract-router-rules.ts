@@ -39,7 +39,7 @@ interface RoutePlace {
   host: string;
   path: string;
   port: number;
-  tls: boolean;
+  tls: { certificate: string; key: string } | undefined;
 }
 
 function placeOf(kind: unknown, { host, path, port, tls }: Fields): RoutePlace {
@@ -54,7 +54,7 @@ function placeOf(kind: unknown, { host, path, port, tls }: Fields): RoutePlace {
       port: typeof port === 'number' ? port : undefined,
       tls: files,
     }),
-    tls: files !== undefined,
+    tls: files,
   };
 }
 
@@ -77,11 +77,23 @@ function routeProblem(
     const hint = field === 'port' ? 'With routes, port listens on 127.0.0.1 only.' : 'It is never reachable from outside.';
     return problemAt([...at, 'port'], place.port, `another port than ${field}`, hint);
   }
-  if (earlier.some((other) => other.port === place.port && other.tls !== place.tls))
+  if (earlier.some((other) => other.port === place.port && (other.tls === undefined) !== (place.tls === undefined)))
     return problemAt([...at, 'port'], place.port, 'a port whose routes all have tls, or none has it');
-  if (earlier.some((other) => other.port === place.port && other.host === place.host && other.path === place.path))
+  const ofHost = earlier.filter((other) => other.port === place.port && other.host === place.host);
+  if (ofHost.some((other) => other.path === place.path))
     return problemAt(at, route, 'another host, path or port than those of an earlier route');
+  if (ofHost.some((other) => !isSamePair(other.tls, place.tls)))
+    return problemAt(
+      [...at, 'tls'],
+      route['tls'],
+      'the files of the earlier route of this host',
+      'A host has one certificate, whatever the path.',
+    );
   return undefined;
+}
+
+function isSamePair(one: RoutePlace['tls'], other: RoutePlace['tls']): boolean {
+  return one?.certificate === other?.certificate && one?.key === other?.key;
 }
 
 function redirectProblem(contract: Fields, kind: unknown, route: Fields, at: PropertyKey[]): ContractProblem | undefined {

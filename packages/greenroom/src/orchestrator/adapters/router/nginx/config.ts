@@ -56,7 +56,13 @@ function header({ app, port, internalPort, routes, upstream }: NginxSetting): st
   return headerLine({
     app,
     ports: internalPort > 0 ? [port, internalPort] : [port],
-    routes: routes.map((route) => ({ port: portOf(route), host: route.host ?? '', path: route.path ?? '', tls: route.tls !== undefined })),
+    routes: routes.map((route) => ({
+      port: portOf(route),
+      host: route.host ?? '',
+      path: route.path ?? '',
+      tls: route.tls !== undefined,
+      ...(route.tls ? { certificate: route.tls.certificate } : {}),
+    })),
     target: upstream.by === 'port' ? upstream.target : null,
     recent: upstream.by === 'port' ? upstream.recent : {},
   });

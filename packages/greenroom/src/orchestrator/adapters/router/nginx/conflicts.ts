@@ -33,6 +33,12 @@ function conflictWithApps({ app, port, internalPort, routes }: NginxSetting, oth
           'route_taken',
           `the route ${name} of app "${app}" has ${tls ? '' : 'no '}tls, but app "${other.app}" has routes on that port that differ`,
         );
+      const theirs = same.find((it) => it.host === host && it.certificate !== undefined)?.certificate;
+      if (tls && theirs !== undefined && theirs !== tls.certificate)
+        return new RouterError(
+          'route_taken',
+          `the route ${name} of app "${app}" has the certificate ${tls.certificate}, but app "${other.app}" has that host with ${theirs}: name the same files in both contracts`,
+        );
     }
   }
   return null;

@@ -24,8 +24,8 @@ export interface Header {
   app: string;
   /** On which nothing of another app may be. */
   ports: number[];
-  /** `shop.example.com:80/shop`, and whether it is HTTPS. */
-  routes: { port: number; host: string; path: string; tls: boolean }[];
+  /** `shop.example.com:80/shop`, and whether it is HTTPS; the certificate's file too, but in files of earlier versions. */
+  routes: { port: number; host: string; path: string; tls: boolean; certificate?: string }[];
   target: RouteTarget | null;
   /** Ports of the instances that were live last, for their drains. */
   recent: Readonly<Record<string, number>>;
