@@ -34,6 +34,8 @@ export interface Connection {
   readonly secure: boolean;
   /** The name that the client gave for that, in lower case; empty when it gave none. */
   readonly tlsName: string;
+  /** How the visitor came: what `forged` says when whoever connected is trusted, else as this connection is. */
+  proto(forged: string, trusts: Destination['trusts']): 'http' | 'https';
 }
 
 /** A request, as far as it depends on it where it goes. */
@@ -44,6 +46,8 @@ export interface Asked {
   readonly host: string;
   /** Values of `Cookie` as they came. */
   readonly cookies: readonly string[];
+  /** Lines in which the client says something of forwarding, each with its CRLF; most requests have none. */
+  readonly forged: string;
 }
 
 /** Told of each request that the proxy answers itself because nobody else does, with 502, 503 or 504. A destination that is `silent` is no failure. */
@@ -53,6 +57,8 @@ export type OnFailure = (status: number, asked: Asked) => void;
 export interface AppSide {
   readonly pick: PickDestination;
   readonly onFailure: OnFailure;
+  /** Whose word about visitors counts for the app, as for a destination. */
+  readonly trusts?: Destination['trusts'];
   /** Whether connections are encrypted, asked for each; never when it is left out. */
   readonly isSecure?: () => boolean;
   /** The certificate for a name in lower case; for an empty one, when the client names none. Null when there is none that can be used. */

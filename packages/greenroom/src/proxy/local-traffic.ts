@@ -26,7 +26,11 @@ export function createLocalTraffic(initial: SavedApp, dataPath: DataPath): Local
   const counts = new Map<string, InstanceCounts>();
   const failures = new Map<number, number>();
   const sides: Record<Side, AppSide> = {
-    public: { pick: (asked, by) => pickPublic({ live: current?.public ?? null, chat, shown }, asked, by), onFailure },
+    public: {
+      pick: (asked, by) => pickPublic({ live: current?.public ?? null, chat, shown }, asked, by),
+      onFailure,
+      trusts: (address) => trust.trusts?.(address) ?? false,
+    },
     internal: { pick: () => current?.internal ?? null, onFailure },
   };
 

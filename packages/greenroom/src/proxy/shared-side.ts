@@ -27,8 +27,12 @@ export function createSharedSide(publicOf: (app: number) => AppSide | undefined)
     if (!route) return NOWHERE;
     const path = withoutQuery(asked.path);
     if (route.path !== undefined && isAmbiguous(path.slice(route.path.length))) return AMBIGUOUS;
-    if (route.redirect !== undefined && asked.host !== '' && !isBelow(path, AUTHORITY_PATH)) return redirect(route.redirect, asked);
-    return publicOf(route.app)?.pick(asked, by) ?? null;
+    const app = publicOf(route.app);
+    // A proxy in front that ends HTTPS itself would be sent here again and again.
+    const isPlain = by.proto(asked.forged, app?.trusts) === 'http';
+    if (route.redirect !== undefined && isPlain && asked.host !== '' && !isBelow(path, AUTHORITY_PATH))
+      return redirect(route.redirect, asked);
+    return app?.pick(asked, by) ?? null;
   }
 
   /** A connection for one app's host carries requests for another's: a browser does so where one certificate is for both. */

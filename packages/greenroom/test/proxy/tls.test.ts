@@ -6,7 +6,7 @@ import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
-import type { ProxyAppBody, ProxyTls } from '@greenroom/sdk/proxy';
+import type { ProxyAppBody, ProxyStatus, ProxyTls } from '@greenroom/sdk/proxy';
 import WebSocket, { type ClientOptions, WebSocketServer } from 'ws';
 import { writeCertificate } from './certificates.ts';
 import { type Fetched, fetchOnce, freePort, type ProxyRig, startApp, startProxyRig, targetOf, until } from './rig.ts';
@@ -215,4 +215,25 @@ test('a plain route leads to HTTPS, but for the certificate authority', async (t
   const asked = await fetchOnce(plain, '/.well-known/acme-challenge/x', { headers: { Host: 'shop.example' } });
   assert.equal(asked.body, 'shop');
   assert.equal((await fetchOnce(plain, '/', { headers: { Host: 'other.example' } })).status, 404);
+  // A proxy in front that ends HTTPS asks by plain HTTP, and would send its visitors round in a circle.
+  const before = { headers: { Host: 'shop.example', 'X-Forwarded-Proto': 'https' } };
+  assert.equal((await fetchOnce(plain, '/', before)).status, 308, 'anybody can say so');
+  const { apps } = (await rig.control<Pick<ProxyStatus, 'apps'>>('GET', '/')).body;
+  const { port: own, port_host, routes } = apps.find(({ app }) => app === 'shop') ?? {};
+  assert.equal((await rig.control('PUT', '/apps/shop', { port: own, port_host, routes, trusted_proxies: ['127.0.0.1'] })).status, 200);
+  assert.equal((await fetchOnce(plain, '/', before)).body, 'shop');
+  assert.equal((await fetchOnce(plain, '/', { headers: { ...before.headers, 'X-Forwarded-Proto': 'http' } })).status, 308);
+});
+
+test('two apps with two certificates for one host are told of each other', async (t) => {
+  const rig = await startProxyRig(t);
+  const port = await freePort();
+  const certificateIn = (folder: string): ProxyTls => filesOf(writeCertificate(join(rig.dir, folder), ['shop.example']));
+  const [one, other] = [certificateIn('one'), certificateIn('other')];
+  await register(t, rig, 'shop', [{ port, host: 'shop.example', tls: one }]);
+  const admin = (tls: ProxyTls): object => ({ routes: [{ port, host: 'shop.example', path: '/admin', tls }] });
+  const refused = await rig.control<{ code: string; error: string }>('PUT', '/apps/admin', { ...admin(other), port: await freePort() });
+  assert.deepEqual([refused.status, refused.body.code], [409, 'route_taken']);
+  for (const part of ['"admin"', '"shop"', one.certificate, other.certificate]) assert.ok(refused.body.error.includes(part), part);
+  assert.equal((await rig.control('PUT', '/apps/admin', { ...admin(one), port: await freePort() })).status, 200);
 });

@@ -138,6 +138,11 @@ export class Client implements Connection {
     return this.#forwarded;
   }
 
+  proto(forged: string, trusts: Destination['trusts']): Visitor['proto'] {
+    const visitor = this.#visitor('');
+    return trusts && forged !== '' ? asTold(visitor, forged, trusts).proto : visitor.proto;
+  }
+
   #visitor(host: string): Visitor {
     return {
       address: withoutMapping(this.socket.remoteAddress ?? 'unknown').replace(/%.*$/, ''),
