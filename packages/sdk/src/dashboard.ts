@@ -54,8 +54,13 @@ export interface DashboardApp {
   reach: 'asking' | 'up' | 'away';
   /** Why it is away, as a sentence; empty otherwise. */
   problem: string;
-  /** How its orchestrator ended, as the registry has it: empty while it runs, and when that is not known. `detached`: the app runs on without it. */
-  ended: '' | 'never_started' | 'stopped' | 'detached' | 'crashed';
+  /**
+   * How its orchestrator ended, as the registry has it: empty while it runs, and when that is not known. `detached`: the app runs on without it; `stale`: there
+   * is nothing left that could be started.
+   */
+  ended: '' | 'never_started' | 'stopped' | 'detached' | 'crashed' | 'stale';
+  /** What the registry says beside that, as a phrase, such as why its last start failed; empty when nothing, and while it runs. */
+  note: string;
   /** As last heard, also while it is away; null when it was never heard. */
   status: Status | null;
   /** When it was heard; empty when it never was. */

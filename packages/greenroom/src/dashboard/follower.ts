@@ -20,6 +20,7 @@ export interface FleetEntry {
   socket: string;
   addresses: string[];
   ended: DashboardApp['ended'];
+  note: string;
 }
 
 export interface Follower {
@@ -40,11 +41,11 @@ export interface FollowOptions {
 
 /** Follows one app's orchestrator, over its restarts. What was known stays known while it is away. */
 export function followApp({ entry, changed, log }: FollowOptions): Follower {
-  const { name, data, repo, socket, addresses, ended: end } = entry;
+  const { name, data, repo, socket, addresses, ended: end, note } = entry;
   const client = createClient({ socket });
   const ended = new AbortController();
   const { signal } = ended;
-  let app: DashboardApp = { name, data, repo, addresses, ended: end, reach: 'asking', problem: '', status: null, seen_at: '' };
+  let app: DashboardApp = { name, data, repo, addresses, ended: end, note, reach: 'asking', problem: '', status: null, seen_at: '' };
   let looking: NodeJS.Timeout | undefined;
   let soon = false;
   let connected = false;
@@ -111,7 +112,7 @@ export function followApp({ entry, changed, log }: FollowOptions): Follower {
     entry,
     client,
     app: () => app,
-    update: (now) => set({ repo: now.repo, addresses: now.addresses, ended: now.ended }),
+    update: (now) => set({ repo: now.repo, addresses: now.addresses, ended: now.ended, note: now.note }),
     async close() {
       ended.abort();
       clearTimeout(looking);

@@ -50,11 +50,16 @@ export async function observeApps(home: string, options: ObserveOptions = {}): P
 
 /** The same of one. */
 export async function observeApp(app: RegisteredApp, { timeoutMs = DEFAULT_OBSERVE_TIMEOUT_MS }: ObserveOptions = {}): Promise<AppView> {
+  const view = await viewUnasked(app);
+  const status = view.pid === null ? null : await ask(app, timeoutMs);
+  return status ? askedView(app, status, view.pid) : view;
+}
+
+/** The same as far as it can be told without the app's orchestrator; `pid` says whether that runs. */
+export async function viewUnasked(app: RegisteredApp): Promise<AppView> {
   const whyStale = await staleness(app);
   if (whyStale) return { ...lastView(app), state: 'stale', healthy: false, note: whyStale };
   const running = await orchestratorOf(app);
-  const status = running ? await ask(app, timeoutMs) : null;
-  if (status) return askedView(app, status, running);
   return running ? silentView(app, running) : endedView(app);
 }
 
@@ -85,12 +90,11 @@ async function ask(app: RegisteredApp, timeoutMs: number): Promise<Status | null
   return status?.app === app.name ? status : null;
 }
 
-function askedView(app: RegisteredApp, status: Status, running: ProcessIdentity | undefined): AppView {
+function askedView(app: RegisteredApp, status: Status, pid: number | null): AppView {
   const { live_commit, healthy, last_deploy_time, version, restart } = status;
   const note = restart ? `restart ${restart.attempt}: the instance ${restart.last_exit}` : '';
   const state = healthy ? 'live' : live_commit ? 'unhealthy' : 'idle';
   const addresses = app.last?.addresses ?? [`http://localhost:${status.port}/`];
-  const pid = running?.pid ?? null;
   return { app, state, live_commit, healthy, since: last_deploy_time, addresses, pid, version, source: 'orchestrator', note, status };
 }
 

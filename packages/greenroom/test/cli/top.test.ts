@@ -18,6 +18,7 @@ function app(name: string, changes: Partial<DashboardApp> = {}): DashboardApp {
     repo: '/r',
     addresses: [],
     ended: '',
+    note: '',
     reach: 'up',
     problem: '',
     status: status({ app: name }),

@@ -96,7 +96,7 @@ test('calls go to the orchestrator in the name of the user, and a rollback only 
 });
 
 function entry(name: string, socket: string): FleetEntry {
-  return { name, data: '/nowhere', repo: '/nowhere', socket, addresses: [], ended: '' };
+  return { name, data: '/nowhere', repo: '/nowhere', socket, addresses: [], ended: '', note: '' };
 }
 
 function appOf(it: ServerSentEvent | undefined): DashboardApp | undefined {

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { registeredApps } from '../../src/cli/dashboard/registered.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { ownIdentity, type ProcessIdentity, readBootId } from '../../src/proc.ts';
 import { type LastKnown, type RegisteredApp, registerApp } from '../../src/registry/index.ts';
@@ -140,4 +141,25 @@ test('stale: the data directory is gone, is none, or belongs to another app by n
   assert.equal((await view('file')).state, 'stale');
   assert.match((await view('before')).note, /belongs to "after" now/);
   assert.equal((await view('after')).state, 'stopped');
+});
+
+test('the dashboard is told the same of apps whose orchestrator does not run', async (t) => {
+  const { app, runs, home } = await fresh(t);
+  const gone = { ...ownIdentity(), start_ticks: 1 };
+  await runs(await app('up', { state: 'live' }), ownIdentity());
+  await app('never');
+  await app('stopped', { state: 'stopped', orchestrator: null, problem: 'port 80 is taken' });
+  await app('detached', { state: 'detached', orchestrator: null });
+  await app('crashed', { state: 'live', orchestrator: gone });
+  const { data } = await app('stale', { state: 'stopped', orchestrator: null });
+  await rm(data, { recursive: true });
+  const { apps } = await registeredApps(home)();
+  assert.deepEqual(Object.fromEntries(apps.map(({ name, ended, note }) => [name, [ended, note]])), {
+    up: ['', ''],
+    never: ['never_started', 'never started'],
+    stopped: ['stopped', 'could not start: port 80 is taken'],
+    detached: ['detached', ''],
+    crashed: ['crashed', `its orchestrator (process ${process.pid}) ended without a word`],
+    stale: ['stale', `its data directory ${data} is gone`],
+  });
 });

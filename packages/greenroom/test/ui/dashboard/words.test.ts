@@ -16,6 +16,7 @@ function app(changes: Partial<DashboardApp> = {}): DashboardApp {
     repo: '/r',
     addresses: [],
     ended: '',
+    note: '',
     reach: 'up',
     problem: '',
     status: known,
@@ -63,8 +64,20 @@ test('what needs attention is said in sentences that nobody else wrote the marks
   );
   assert.equal(wordOf(trouble).word, 'Unhealthy');
   assert.deepEqual(
-    (['', 'never_started', 'stopped', 'detached', 'crashed'] as const).map((ended) => wordOf(app({ reach: 'away', ended })).tone),
-    ['bad', 'done', 'done', 'bad', 'bad'],
+    (['', 'never_started', 'stopped', 'detached', 'crashed', 'stale'] as const).map((ended) => wordOf(app({ reach: 'away', ended })).tone),
+    ['bad', 'done', 'done', 'bad', 'bad', 'bad'],
+  );
+  const gone = attentionOf(app({ reach: 'away', ended: 'stale', note: 'its data directory /d is gone' }));
+  assert.deepEqual(gone, [
+    {
+      tone: 'bad',
+      text: 'There is nothing left to start: its data directory /d is gone. Take it off the list with "greenroom apps forget shop".',
+    },
+  ]);
+  const failed = attentionOf(app({ reach: 'away', ended: 'stopped', note: 'could not start: port 80 is taken\u202E.' }));
+  assert.deepEqual(
+    failed.map(({ text }) => text),
+    ['It could not start: port 80 is taken‹U+202E›.'],
   );
 });
 

@@ -11,6 +11,7 @@ const ENDED: Record<DashboardApp['ended'], string> = {
   stopped: 'Stopped',
   detached: 'Running alone',
   crashed: 'Crashed',
+  stale: 'Gone',
 };
 
 /** How an app is, in a word or two. */
@@ -32,6 +33,12 @@ export function attentionOf(app: DashboardApp): { tone: 'bad' | 'wait'; text: st
       tone: 'bad',
       text: 'Its orchestrator ended without a word. The app itself may serve on; "greenroom start" takes it over again.',
     });
+  else if (reach === 'away' && ended === 'stale')
+    found.push({
+      tone: 'bad',
+      text: `There is nothing left to start: ${inertLine(app.note)}. Take it off the list with "greenroom apps forget ${app.name}".`,
+    });
+  else if (reach === 'away' && ended === 'stopped' && app.note) found.push({ tone: 'bad', text: `It ${inertLine(app.note)}` });
   else if (reach === 'away' && app.problem) found.push({ tone: 'wait', text: app.problem });
   if (!status || reach === 'away') return found;
   const { freeze, restart, journal, consecutive_failures: failures } = status;
