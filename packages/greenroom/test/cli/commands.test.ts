@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { appendFile, copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -160,12 +160,17 @@ test('doctor says what to do about each problem, and changes its mind when it is
   const { port } = holder.address() as { port: number };
   const contract = { start_command: 'x', port, health_endpoint: '/', secrets_inject: ['SHOP_KEY'] };
   await writeFile(machine.app.contract, JSON.stringify(contract));
+  const settings = join(machine.home, 'proxy', 'settings.json');
+  await mkdir(join(machine.home, 'proxy'), { recursive: true });
+  await writeFile(settings, '{"workers": 0}');
   const ill = await machine.greenroom(['doctor']);
   assert.equal(ill.code, 1, ill.stdout);
+  assert.match(ill.stdout, /✗ proxy settings .*settings\.json: "workers" is 0, but must be .*\n +→ .*greenroom upgrade --proxy/);
   assert.match(ill.stdout, /✗ repository .*cannot be read/);
   assert.match(ill.stdout, new RegExp(`✗ port +${port} \\(public\\) is in use by another program\\n +→ Find it`));
   assert.match(ill.stdout, /! secrets +no value for SHOP_KEY\n +→ .*secrets\.env/);
   await new Promise((resolve) => holder.close(resolve));
+  await rm(settings);
   for (const args of [
     ['init', '-q', '-b', 'main'],
     ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty', '-m', 'one'],

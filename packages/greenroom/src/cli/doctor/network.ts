@@ -2,6 +2,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import { proxyDirectory } from '../../home.ts';
+import { readSettings } from '../../proxy/settings.ts';
 import { listenProblem } from '../choose.ts';
 import type { Finding, Patient } from './examine.ts';
 
@@ -47,22 +48,38 @@ async function portsHeld({
   return held ? [held.port, held.internal_port] : [];
 }
 
+export async function checkEmbeddedProxy(patient: Patient): Promise<Finding[]> {
+  return [await checkProxyProcess(patient), ...(await checkProxySettings(patient.home))];
+}
+
+/** What the operator has set for the machine's proxy, in its folder. */
+async function checkProxySettings(home: string): Promise<Finding[]> {
+  const check = 'proxy settings';
+  const settings = await readSettings(proxyDirectory(home));
+  const remedy = 'Correct it, then: greenroom upgrade --proxy. A proxy that is started before goes on with the defaults.';
+  if (!settings.ok) return [{ check, level: 'fail', says: settings.error, remedy }];
+  const unknown = settings.value.unknown.map((name) => JSON.stringify(name)).join(', ');
+  return unknown === ''
+    ? []
+    : [{ check, level: 'warn', says: `${unknown} in settings.json means nothing here`, remedy: 'Correct or remove it.' }];
+}
+
 /** The proxy runs when an orchestrator does; otherwise the next start brings it up. */
-export async function checkEmbeddedProxy({ app, home, running }: Patient): Promise<Finding[]> {
+async function checkProxyProcess({ app, home, running }: Patient): Promise<Finding> {
   const check = 'proxy';
   const status = await proxyStatus(home);
-  if (!running)
-    return [{ check, level: 'ok', says: status ? `running (process ${status.pid})` : `not needed: "${app.name}" is not running` }];
+  if (!running) return { check, level: 'ok', says: status ? nameOf(status) : `not needed: "${app.name}" is not running` };
   const remedy = `Restart the orchestrator: greenroom stop --app ${app.name} --detach-app, then greenroom start --app ${app.name}`;
   if (!status)
-    return [{ check, level: 'fail', says: 'the orchestrator runs, but the proxy does not answer: the app cannot be reached', remedy }];
+    return { check, level: 'fail', says: 'the orchestrator runs, but the proxy does not answer: the app cannot be reached', remedy };
   const entry = status.apps.find((candidate) => isRouteOf(app.name, candidate.app));
-  if (!entry) return [{ check, level: 'fail', says: `running (process ${status.pid}), but it does not know "${app.name}"`, remedy }];
-  if (!entry.target)
-    return [{ check, level: 'warn', says: `running (process ${status.pid}), nothing is live`, remedy: 'Deploy: greenroom deploy' }];
-  return [
-    { check, level: 'ok', says: `running (process ${status.pid}), routes ${entry.port} to ${entry.target.host}:${entry.target.port}` },
-  ];
+  if (!entry) return { check, level: 'fail', says: `${nameOf(status)}, but it does not know "${app.name}"`, remedy };
+  if (!entry.target) return { check, level: 'warn', says: `${nameOf(status)}, nothing is live`, remedy: 'Deploy: greenroom deploy' };
+  return { check, level: 'ok', says: `${nameOf(status)}, routes ${entry.port} to ${entry.target.host}:${entry.target.port}` };
+}
+
+function nameOf({ pid, workers }: ProxyStatus): string {
+  return workers > 1 ? `running (process ${pid}, ${workers} workers)` : `running (process ${pid})`;
 }
 
 /** The proxy knows an app by its name with a mark of its data directory behind it. */
