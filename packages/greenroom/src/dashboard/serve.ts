@@ -9,7 +9,6 @@ import { createFleet, type FleetOptions } from './fleet.ts';
 import { createSessions } from './sessions.ts';
 
 export { CannotListenError } from '../listen.ts';
-export { createLinkToken, LINK_MINUTES } from './sessions.ts';
 
 export interface DashboardOptions extends FleetOptions {
   port: number;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { DashboardLogin } from '@greenroom/sdk/dashboard';
-import { createLinkToken, serveDashboard } from '../../src/dashboard/serve.ts';
-import { createSessions, LINK_MINUTES } from '../../src/dashboard/sessions.ts';
+import { serveDashboard } from '../../src/dashboard/serve.ts';
+import { createLinkToken, createSessions, LINK_MINUTES } from '../../src/dashboard/sessions.ts';
 import { openAssets } from '../../src/ui-files.ts';
 import { type Answer, ask } from '../e2e/ask.ts';
 

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import type { ChatUser } from '@greenroom/sdk/chat';
 import { baseEnvironment, type FoundAgent, findAgent } from '../../agent/launch.ts';
 import { type ReapOptions, reap } from '../../agent/reap.ts';
 import type { Workspace } from '../../agent/runner/ports.ts';
@@ -95,12 +94,6 @@ function ownProgram({ file, args }: StartCommand): StartCommand {
   if (file !== OWN_PROGRAM) return { file, args };
   const [program = file, ...first] = greenroomCommand();
   return { file: program, args: [...first, ...args] };
-}
-
-/** Whoever sits at the terminal. */
-export function terminalUser(env: NodeJS.ProcessEnv): ChatUser {
-  const name = env['USER'] ?? env['LOGNAME'] ?? 'operator';
-  return { id: `terminal:${name}`, name };
 }
 
 async function openAgentTranscript(layout: Layout): Promise<Transcript> {

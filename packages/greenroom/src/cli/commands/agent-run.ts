@@ -1,11 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { buildCommand } from '@stricli/core';
-import { createInstructions } from '../../agent/instructions.ts';
-import { runTurn } from '../../agent/runner.ts';
-import { createTools } from '../../agent/tools.ts';
 import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
 import { ownIdentity } from '../../proc.ts';
-import { agentSetup } from '../agent/setup.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { findTarget } from '../target.ts';
@@ -14,6 +10,7 @@ import { findTarget } from '../target.ts';
 export const agentRun = buildCommand<AppFlags, [], Cli>({
   func: action(async (cli: Cli, flags: AppFlags) => {
     const stop = listenForStop();
+    const { agentSetup } = await import('../agent/setup.ts');
     const setup = await agentSetup(cli, await findTarget(cli, flags));
     const { layout, settings, contract } = setup;
     const log = (message: string): void => cli.say(`${new Date().toISOString()} ${message}`);
@@ -21,6 +18,9 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
     try {
       if (!transcript.running() && transcript.queued().length === 0) return EXIT.ok;
       await mkdir(layout.run, { recursive: true });
+      const { createInstructions } = await import('../../agent/instructions.ts');
+      const { runTurn } = await import('../../agent/runner.ts');
+      const { createTools } = await import('../../agent/tools.ts');
       const { values, missing } = await createSecrets({ layout, env: cli.env }).read(settings.secrets);
       if (missing.length > 0) log(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value.`);
       await runTurn({

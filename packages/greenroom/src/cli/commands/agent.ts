@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { ChatConversation } from '@greenroom/sdk/chat';
+import type { ChatConversation, ChatUser } from '@greenroom/sdk/chat';
 import { buildCommand } from '@stricli/core';
 import { mayBeginTurn } from '../../agent/limits.ts';
 import type { Transcript, Turn } from '../../agent/transcript.ts';
-import { followTurn } from '../agent/follow.ts';
-import { type AgentSetup, agentSetup, terminalUser } from '../agent/setup.ts';
+import type { AgentSetup } from '../agent/setup.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { findTarget } from '../target.ts';
@@ -24,6 +23,7 @@ export const agent = buildCommand<AgentFlags, [message?: string], Cli>({
     if ([message !== undefined, flags.cancel, flags.continue].filter(Boolean).length !== 1) {
       throw new CliError(EXIT.usage, 'usage', 'Say what the agent shall do, as one argument in quotes; or give --cancel or --continue.');
     }
+    const { agentSetup } = await import('../agent/setup.ts');
     const setup = await agentSetup(cli, await findTarget(cli, flags));
     const transcript = await setup.open();
     try {
@@ -76,7 +76,8 @@ async function post(cli: Cli, setup: AgentSetup, transcript: Transcript, flags: 
   const problem = await setup.startRunner();
   if (problem)
     throw new CliError(EXIT.failed, 'not_started', `${problem} The message waits; the next one, or "greenroom chat", starts it again.`);
-  if (!flags.detach)
+  if (!flags.detach) {
+    const { followTurn } = await import('../agent/follow.ts');
     return await followTurn(
       cli,
       setup,
@@ -84,6 +85,7 @@ async function post(cli: Cli, setup: AgentSetup, transcript: Transcript, flags: 
       { conversation: conversation.id, turn: posted.turn, seq: posted.seq, by: user.name },
       flags.json,
     );
+  }
   if (flags.json) cli.say(json({ success: true, conversation: conversation.id, turn: posted.turn, seq: posted.seq }));
   else cli.say(`The agent has the message. See: greenroom conversations ${conversation.id}`);
   return EXIT.ok;
@@ -116,6 +118,12 @@ function cancel(cli: Cli, transcript: Transcript, flags: AgentFlags): Exit {
   if (flags.json) cli.say(json({ success: true, conversation: running.conversation, turn: running.id }));
   else cli.say(`Asked the agent to stop: ${plain(running.text)}`);
   return EXIT.ok;
+}
+
+/** Whoever sits at the terminal. */
+function terminalUser(env: NodeJS.ProcessEnv): ChatUser {
+  const name = env['USER'] ?? env['LOGNAME'] ?? 'operator';
+  return { id: `terminal:${name}`, name };
 }
 
 function said(input: string): string {

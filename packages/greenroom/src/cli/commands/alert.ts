@@ -1,6 +1,4 @@
 import { buildCommand, buildRouteMap } from '@stricli/core';
-import { testTargets } from '../../orchestrator/adapters/alerts/test-targets.ts';
-import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
 import { action, type Cli, CliError, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
@@ -11,9 +9,11 @@ import { json, plain } from '../terminal.ts';
 const test = buildCommand<AppFlags, [], Cli>({
   func: action(async (cli: Cli, flags: AppFlags) => {
     const { app, layout } = await findTarget(cli, flags);
+    const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
     const read = await readContract(app.contract);
     if (!read.ok) throw new CliError(EXIT.failed, 'invalid_contract', read.sentences.join('\n'));
     const secrets = createSecrets({ layout, env: cli.env });
+    const { testTargets } = await import('../../orchestrator/adapters/alerts/test-targets.ts');
     const targets = await testTargets({ app: app.name, contract: read.contract, secrets });
     if (targets.length === 0) {
       throw new CliError(

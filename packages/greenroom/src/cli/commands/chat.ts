@@ -1,6 +1,6 @@
 import { buildCommand } from '@stricli/core';
 import { holdSockets } from '../chat/hold.ts';
-import { runChat, type ServiceFlags } from '../chat/service.ts';
+import type { ServiceFlags } from '../chat/service.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description, port, text } from '../flags.ts';
 import { findTarget } from '../target.ts';
@@ -13,6 +13,7 @@ export const chat = buildCommand<ChatFlags, [], Cli>({
     const target = await findTarget(cli, flags);
     const held = await holdSockets(target.layout, flags.mounted);
     try {
+      const { runChat } = await import('../chat/service.ts');
       await runChat(cli, target, flags, held, stop);
     } finally {
       await held.release();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_DASHBOARD_PORT } from '@greenroom/sdk/dashboard';
 import { buildCommand } from '@stricli/core';
-import { CannotListenError, createLinkToken, LINK_MINUTES, serveDashboard } from '../../dashboard/serve.ts';
+import { createLinkToken, LINK_MINUTES } from '../../dashboard/sessions.ts';
 import { openAssets } from '../../ui-files.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { openInBrowser } from '../dashboard/browser.ts';
@@ -60,6 +60,7 @@ async function serve(cli: Cli, flags: DashboardFlags): Promise<Exit> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve());
   const secret = randomBytes(32).toString('base64url');
   const log = (message: string): void => cli.warn(`${new Date().toISOString().slice(11, 19)} ${message}`);
+  const { CannotListenError, serveDashboard } = await import('../../dashboard/serve.ts');
   const service = await serveDashboard({
     port: flags.port ?? DEFAULT_DASHBOARD_PORT,
     secret,

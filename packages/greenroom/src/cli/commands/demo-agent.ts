@@ -1,10 +1,10 @@
 import { buildCommand } from '@stricli/core';
-import { runDemoAgent } from '../../agent/demo.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { description } from '../flags.ts';
 
 export const demoAgent = buildCommand<Record<never, never>, [], Cli>({
   func: action(async (cli: Cli) => {
+    const { runDemoAgent } = await import('../../agent/demo.ts');
     await runDemoAgent(cli.env);
     return EXIT.ok;
   }),

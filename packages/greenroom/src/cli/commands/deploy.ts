@@ -1,6 +1,5 @@
 import { type DeployBody, TRIGGERS, type Trigger } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
-import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { action, type Cli, CliError, EXIT, traceOf } from '../context.ts';
 import { type AppFlags, appFlags, description, text } from '../flags.ts';
 import { git } from '../git.ts';
@@ -67,6 +66,7 @@ export const deploy = buildCommand<DeployFlags, [commit?: string], Cli>({
 });
 
 async function humanBranch({ app }: Target): Promise<string> {
+  const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
   const read = await readContract(app.contract);
   if (!read.ok)
     throw new CliError(

@@ -1,6 +1,5 @@
 import { buildCommand } from '@stricli/core';
 import { action, type Cli, EXIT } from '../context.ts';
-import { examine } from '../doctor/examine.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
 import { json, plain } from '../terminal.ts';
 
@@ -8,6 +7,7 @@ const MARKS = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'
 
 export const doctor = buildCommand<AppFlags, [], Cli>({
   func: action(async (cli: Cli, flags: AppFlags) => {
+    const { examine } = await import('../doctor/examine.ts');
     const findings = await examine(cli, flags);
     const fails = findings.filter((finding) => finding.level === 'fail').length;
     const warnings = findings.filter((finding) => finding.level === 'warn').length;

@@ -2,9 +2,7 @@ import { mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { buildCommand } from '@stricli/core';
 import { appDirectory } from '../../home.ts';
-import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { writeDurably } from '../../orchestrator/adapters/durable.ts';
-import { CONTRACT_SCHEMA_FILE, contractSchemaText } from '../../orchestrator/core/contract-schema.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp, registerApp } from '../../registry/index.ts';
 import { freeApiPort, freeName, slug } from '../choose.ts';
@@ -162,9 +160,11 @@ interface WrittenContract {
 
 async function writeContract(cli: Cli, file: string, directory: string, flags: InitFlags): Promise<WrittenContract> {
   if ((await exists(file)) && !flags.force) {
+    const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
     const read = await readContract(file);
     return { written: false, kept: read.ok ? '' : read.sentences.join('\n'), unknowns: [], explanations: [] };
   }
+  const { CONTRACT_SCHEMA_FILE, contractSchemaText } = await import('../../orchestrator/core/contract-schema.ts');
   const { detectApp, initialContract } = await import('../../init/index.ts');
   const { contract, unknowns, explanations } = initialContract(await detectApp(directory, { takenPorts: await takenPorts(cli.home) }), {
     ...(flags.port === undefined ? {} : { port: flags.port }),
@@ -183,6 +183,7 @@ function quoted(path: string): string {
 
 /** Ports that the machine's apps have in their contracts, whether they run now or not. Contracts that cannot be read have none. */
 async function takenPorts(home: string): Promise<number[]> {
+  const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
   const { apps } = await listApps(home);
   const contracts = await Promise.all(apps.map((app) => readContract(app.contract)));
   return contracts.flatMap((read) => (read.ok ? [read.contract.port, read.contract.internal_port ?? []].flat() : []));

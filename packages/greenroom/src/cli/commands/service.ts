@@ -2,7 +2,7 @@ import { isAbsolute, normalize } from 'node:path';
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import { action, type Cli } from '../context.ts';
 import { appFlags, description, wholeNumber } from '../flags.ts';
-import { type InstallFlags, install as installService } from '../service/install.ts';
+import type { InstallFlags } from '../service/install.ts';
 import { ready as serviceReady } from '../service/ready.ts';
 import { type RemoveFlags, remove as removeService } from '../service/remove.ts';
 import { type StatusFlags, status as serviceStatus } from '../service/status.ts';
@@ -13,7 +13,7 @@ const placeFlags = {
 } as const;
 
 const install = buildCommand<InstallFlags, [], Cli>({
-  func: action(async (cli: Cli, flags: InstallFlags) => await installService(cli, flags)),
+  func: action(async (cli: Cli, flags: InstallFlags) => await (await import('../service/install.ts')).install(cli, flags)),
   parameters: {
     flags: {
       ...placeFlags,

@@ -12,7 +12,7 @@ import { endLeftovers } from '../../../../../bench/harness/leftovers.ts';
 import { freePorts } from '../../../../../bench/harness/ports.ts';
 import { commitFiles, initRepo } from '../../../../../bench/harness/repo.ts';
 import { readRun } from '../../../src/cli/dashboard/run-file.ts';
-import { createLinkToken } from '../../../src/dashboard/serve.ts';
+import { createLinkToken } from '../../../src/dashboard/sessions.ts';
 
 const SERVER = readFileSync(new URL('../../e2e/app/server.cjs', import.meta.url), 'utf8');
 
