@@ -5,15 +5,21 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { endLeftovers, processesOf } from '../../../../bench/harness/leftovers.ts';
 import { takeLock } from '../../src/orchestrator/adapters/lock.ts';
-import { startProxy } from '../../src/orchestrator/adapters/router/proxy-process.ts';
+import { PATIENCE_MS, startProxy } from '../../src/orchestrator/adapters/router/proxy-process.ts';
+import { until } from '../e2e/rig.ts';
 
 const LIMIT_MS = 20_000;
 
 it('starts one proxy for many who want it at once, as after a kill', () =>
   withFolder(async (folder) => {
+    const began = Date.now();
     await Promise.all(Array.from({ length: 12 }, () => startProxy(folder, Date.now() + LIMIT_MS)));
-    // The others would be found on their way to the proxy's own lock.
-    assert.equal(processesOf(folder).length, 1);
+    // The others would be found on their way to the proxy's own lock. On a machine that takes so long, they are right to have started one too.
+    if (Date.now() - began < PATIENCE_MS) assert.equal(processesOf(folder).length, 1);
+    await until(
+      () => processesOf(folder).length === 1,
+      () => `there are ${processesOf(folder).length}`,
+    );
   }));
 
 it('starts one although another who should hangs', () =>

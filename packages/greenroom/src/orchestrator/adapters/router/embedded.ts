@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   PROXY_SECONDS,
   type ProxyAppBody,
@@ -61,18 +62,20 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   let stopWatching: (() => void) | null = null;
   /** Set while registered. */
   let registered = false;
+  /** Aborted when nothing is wanted of the proxy any more: a start of it that is under way is given up. */
+  let leaving = new AbortController();
   /** The last route that the proxy confirmed; undefined until this process has set one. */
   let confirmed: ProxyTarget | null | undefined;
   let shown: ProxyPreview | null = null;
   let lastSwitch: Promise<unknown> = Promise.resolve();
   let reviving: Promise<void> | null = null;
 
-  /** Connects to the proxy, starting it when there is none, and registers. Throws `RouterError`. */
-  async function connect(): Promise<void> {
+  /** Connects to the proxy, starting it when there is none, and registers; gives up in silence when it is left meanwhile. Throws `RouterError`. */
+  async function connect({ signal }: AbortController): Promise<void> {
     // A proxy that hangs has to be told from a slow one, and ended, before the next can be there.
     const deadline = Date.now() + 2 * answerLimitMs + CALL_DEADLINE_MS;
     for (;;) {
-      await startProxy(proxyDir, deadline).catch((error: Error) => {
+      await startProxy(proxyDir, deadline, signal).catch((error: Error) => {
         throw new RouterError('proxy_not_started', error.message, { cause: error });
       });
       let gone = false;
@@ -80,7 +83,11 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
         gone = true;
         if (stopWatching === stop) onProxyGone();
       }).catch(() => null);
-      const answer = stop && (await attempt<unknown>('PUT', path, body));
+      const answer = stop && !signal.aborted ? await attempt<unknown>('PUT', path, body) : null;
+      if (signal.aborted) {
+        stop?.();
+        return;
+      }
       if (answer?.ok && !gone) {
         stopWatching?.();
         stopWatching = stop;
@@ -111,7 +118,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
   function revive(ended = true): Promise<void> {
     reviving ??= (async () => {
       for (let pauseMs = RETRY_INTERVAL_MS; registered; pauseMs = Math.min(pauseMs * 2, CALL_DEADLINE_MS)) {
-        const failure = await connect().then(
+        const failure = await connect(leaving).then(
           () => null,
           (error: Error) => error,
         );
@@ -122,7 +129,7 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
           return;
         }
         log(`the proxy could not be started again: ${failure.message}`, { level: 'error' });
-        await sleep(pauseMs);
+        await sleep(pauseMs, leaving.signal);
       }
     })().finally(() => {
       reviving = null;
@@ -181,10 +188,18 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
     }
   }
 
+  function leave(): void {
+    registered = false;
+    leaving.abort();
+    stopWatching?.();
+    stopWatching = null;
+  }
+
   return {
     async register() {
-      await connect();
-      registered = true;
+      leaving = new AbortController();
+      await connect(leaving);
+      registered = !leaving.signal.aborted;
       // Gone between the registration and now: the watch found nobody registered.
       if (!stopWatching) void revive();
     },
@@ -240,16 +255,15 @@ export function createEmbeddedRouter(options: EmbeddedRouterOptions): Router {
     async deregister() {
       if (!registered) return;
       const outcome = await call('DELETE', path);
-      registered = false;
-      stopWatching?.();
-      stopWatching = null;
+      leave();
+      if (reviving) {
+        await reviving;
+        // Its registration may have come behind.
+        await attempt('DELETE', path);
+      }
       if (!outcome.ok && outcome.code !== 'unknown_app') log(`the ports could not be given back: ${outcome.error}`);
     },
-    close() {
-      registered = false;
-      stopWatching?.();
-      stopWatching = null;
-    },
+    close: leave,
   };
 }
 
@@ -302,6 +316,7 @@ function toProxyTarget(target: RouteTarget | null): ProxyTarget | null {
   return internalPort > 0 ? { instance, host, port, internal_port: internalPort } : { instance, host, port };
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Ends early when the signal aborts. */
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { ...(signal ? { signal } : {}) }).catch(() => undefined);
 }

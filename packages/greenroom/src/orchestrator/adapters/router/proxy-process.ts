@@ -9,7 +9,7 @@ const POLL_INTERVAL_MS = 10;
 /** While somebody else starts one: fifty that look every few milliseconds would take the processor that it needs. */
 const WAITING_POLL_INTERVAL_MS = 50;
 /** One who starts it may hang: after this long the others start one as well, and the proxy's own lock decides. */
-const PATIENCE_MS = 1_500;
+export const PATIENCE_MS = 1_500;
 /** Between tries to start a proxy while another one holds the lock but does not answer (it is starting, or ending). */
 const RESPAWN_INTERVAL_MS = 150;
 const LOG_TAIL_CHARACTERS = 600;
@@ -23,9 +23,9 @@ const ENVIRONMENT = ['PATH', 'HOME', 'LANG', 'TZ'];
 /**
  * Makes sure that a proxy answers in the folder: connects, or starts one in a session of its own, which outlives its starter. Several may do
  * so at the same time, as all orchestrators of a machine do when the proxy was killed: one starts it, the others wait for it. Throws a
- * sentence when none answers by the deadline (milliseconds since the epoch).
+ * sentence when none answers by the deadline (milliseconds since the epoch). After an abort it starts none any more, and returns.
  */
-export async function startProxy(proxyDir: string, deadline: number): Promise<void> {
+export async function startProxy(proxyDir: string, deadline: number, signal?: AbortSignal): Promise<void> {
   await mkdir(proxyDir, { recursive: true, mode: 0o700 });
   const logFile = join(proxyDir, 'proxy.log');
   const impatientAt = Date.now() + PATIENCE_MS;
@@ -34,7 +34,7 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
   let nextSpawn = 0;
   const service = process.env[PROXY_SERVICE_VARIABLE];
   try {
-    while (!(await proxyAnswers(proxyDir))) {
+    while (!(await proxyAnswers(proxyDir)) && !signal?.aborted) {
       if (child?.failed()) throw new Error(`the proxy cannot be started: ${(await tail(logFile)) || 'it said nothing'}`);
       if (Date.now() > deadline)
         throw new Error(`the proxy in ${proxyDir} does not answer; see ${service ? `its service, ${service}` : logFile}`);
@@ -45,7 +45,7 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
       }
       const mine = !service && (turn !== null || Date.now() > impatientAt);
       if (mine && Date.now() >= nextSpawn && (!child || child.ended())) {
-        child = await spawnProxy(proxyDir, logFile);
+        child = await spawnProxy(proxyDir, logFile, signal);
         nextSpawn = Date.now() + RESPAWN_INTERVAL_MS;
       }
       await sleep(mine ? POLL_INTERVAL_MS : WAITING_POLL_INTERVAL_MS);
@@ -55,10 +55,15 @@ export async function startProxy(proxyDir: string, deadline: number): Promise<vo
   }
 }
 
-async function spawnProxy(proxyDir: string, logFile: string): Promise<{ ended: () => boolean; failed: () => boolean }> {
+async function spawnProxy(
+  proxyDir: string,
+  logFile: string,
+  signal?: AbortSignal,
+): Promise<{ ended: () => boolean; failed: () => boolean } | null> {
   const log = await open(logFile, 'a', 0o600);
   const [program = process.execPath, ...args] = proxyCommand(proxyDir);
   try {
+    if (signal?.aborted) return null;
     const child = spawn(program, args, {
       cwd: proxyDir,
       detached: true,
