@@ -91,6 +91,8 @@ test('what is in flight adds up over the workers; a drain waits for all of them 
 test('a worker that is killed takes with it what it was answering and nothing else; the next has the present route', async (t) => {
   const { proxy, next, finish } = await twoInstances(t);
   const waiting = (await inFlight(proxy, 4)).map((one) => one.then(({ body }) => body).catch(() => 'cut'));
+  const streams = [fetchOnce(proxy.port, '/events'), fetchOnce(proxy.port, '/events')];
+  await until(async () => (await proxy.inFlight('old')).streams === 2);
   let running = true;
   const failures: string[] = [];
   const visitor = async (): Promise<void> => {
@@ -98,7 +100,9 @@ test('a worker that is killed takes with it what it was answering and nothing el
   };
   const visitors = Array.from({ length: 4 }, visitor);
   await proxy.route(next);
-  const draining = proxy.drain('old', FAR_MS);
+  const draining = proxy.drain('old', FAR_MS, 10);
+  // It has reached both workers when it has ended the stream of each.
+  await Promise.all(streams);
   process.kill(proxy.workers()[0] ?? 0, 'SIGKILL');
   await until(async () => (await proxy.inFlight('old')).requests === 2);
   // While one of them is starting.
@@ -113,7 +117,7 @@ test('a worker that is killed takes with it what it was answering and nothing el
   assert.deepEqual((await Promise.all(waiting)).sort(), ['cut', 'cut', 'old', 'old']);
   assert.deepEqual(
     await draining,
-    { drained: false, closed_streams: 0, abandoned_requests: 0 },
+    { drained: false, closed_streams: 1, abandoned_requests: 0 },
     'the drain goes on, and says that something was cut',
   );
 });
