@@ -77,7 +77,14 @@ async function runTests(): Promise<number> {
     ...options,
     ...files,
   ];
-  const env = { ...process.env, [RUN_VARIABLE]: run.id, TMPDIR: temporary, GREENROOM_HOME: join(temporary, 'home') };
+  const env = {
+    ...process.env,
+    [RUN_VARIABLE]: run.id,
+    TMPDIR: temporary,
+    GREENROOM_HOME: join(temporary, 'home'),
+    // Hundreds of processes load the same modules: what the first ones have compiled, all others take from here.
+    NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
+  };
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
   // Ctrl-C reaches the tests by the terminal; this process stays to clean up after them.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
