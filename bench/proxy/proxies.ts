@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { callProxy } from '../../packages/greenroom/src/orchestrator/adapters/router/proxy-client.ts';
-import { PROXY_NODE_OPTIONS } from '../../packages/greenroom/src/orchestrator/adapters/router/proxy-process.ts';
+import { PROXY_NODE_OPTIONS, proxyEnvironment } from '../../packages/greenroom/src/orchestrator/adapters/router/proxy-process.ts';
 import type { ProxyAppBody, ProxyTarget } from '../../packages/sdk/src/proxy.ts';
 import { reverseProxy, startNginx } from './nginx.ts';
 import { type Program, programFile, type Run, startProgram } from './program.ts';
@@ -78,6 +78,12 @@ http://:${port} {
   return startProgram(run, ['caddy', 'run', '--adapter', 'caddyfile', '--config', file], { cores, env });
 }
 
+/** As it is started by an orchestrator, and not for the first time: then its code is compiled, and the compiler for TypeScript takes no memory. */
+function startOurs(run: Run, directory: string, cores: readonly number[], more: readonly string[]): Program {
+  const env = proxyEnvironment(run.root);
+  return startProgram(run, [process.execPath, ...PROXY_NODE_OPTIONS, MAIN, '--dir', directory, ...more], { cores, env });
+}
+
 const MAIN = new URL('../../packages/greenroom/src/proxy/main.ts', import.meta.url).pathname;
 const CONTROL_LIMIT_MS = 10_000;
 
@@ -91,7 +97,13 @@ function ours(name: string, workers: number, peer: string): Candidate {
       const directory = join(run.root, `ours-${port}`);
       mkdirSync(directory);
       const more = workers === 1 ? [] : ['--workers', String(workers)];
-      const program = startProgram(run, [process.execPath, ...PROXY_NODE_OPTIONS, MAIN, '--dir', directory, ...more], { cores });
+      const first = startOurs(run, directory, cores, more);
+      try {
+        await control(first, directory, '/apps/bench', { port } satisfies ProxyAppBody);
+      } finally {
+        await first.stop();
+      }
+      const program = startOurs(run, directory, cores, more);
       try {
         await control(program, directory, '/apps/bench', { port } satisfies ProxyAppBody);
         const target = { instance: 'bench', host: '127.0.0.1', port: targetPort };

@@ -88,6 +88,7 @@ export const ANSWER_CASES: readonly AnswerCase[] = [
   refused('RFC 9110, 5.6.3', 'tab before a length', `${OK}Content-Length:\t0`, 'lengthForm'),
   refused('RFC 9110, 5.6.3', 'tab behind a coding', `${OK}Transfer-Encoding: chunked\t`, 'coding'),
   passed('RFC 9112, 4', 'no reason, and no space before it', 'HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n', /^HTTP\/1\.1 200\r\n/),
+  passed('RFC 9112, 4', 'a reason of its own', 'HTTP/1.1 200 Ok\r\nContent-Length: 0\r\n\r\n', /^HTTP\/1\.1 200 Ok\r\n/),
   passed('RFC 9112, 4', 'reason above ASCII', 'HTTP/1.1 200 \xe4\r\nContent-Length: 0\r\n\r\n', /^HTTP\/1\.1 200 \xe4\r\n/),
   passed('RFC 9110, 15', 'unknown status', 'HTTP/1.1 799 X\r\nContent-Length: 0\r\n\r\n', /^HTTP\/1\.1 799 X\r\n/),
   passed(

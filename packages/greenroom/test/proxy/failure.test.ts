@@ -119,6 +119,32 @@ test('idle connections that the app closes lose nothing: GET is repeated, POST h
   assert.equal(requests, 20);
 });
 
+test('a request that cannot be repeated takes an idle connection when the app said with its last answer that it keeps it', async (t) => {
+  const proxy = await startProxyRig(t);
+  let connections = 0;
+  const app = await startApp(t, 'i1', (request, response) => {
+    request.resume().on('end', () => {
+      if (request.url === '/silent') response.setHeader('Connection', 'keep-alive');
+      response.end(request.url);
+    });
+  });
+  app.server.on('connection', () => {
+    connections += 1;
+  });
+  await proxy.route(targetOf(app));
+  const post = async (path: string): Promise<void> => {
+    const { status, body } = await fetchOnce(proxy.port, path, { method: 'POST', body: 'x' });
+    assert.deepEqual([status, body], [200, path]);
+  };
+  for (let i = 0; i < 5; i += 1) await post('/told');
+  assert.equal(connections, 1);
+  // It says nothing any more of how long: then it may be closing it at this moment.
+  app.server.keepAliveTimeout = 0;
+  await post('/silent');
+  await post('/silent');
+  assert.equal(connections, 2);
+});
+
 test('a request that the old instance refused goes to the new one, with its body; the tries end', async (t) => {
   const next = await startApp(t, 'next', (request, response) => void request.pipe(response));
   const [port, nobody] = [await freePort(), await freePort()];

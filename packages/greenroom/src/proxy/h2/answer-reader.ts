@@ -41,7 +41,7 @@ export function createAnswerReader(method: string, events: AnswerEvents): (bytes
 
   function begin(head: ResponseHead): void {
     const { status, body } = head;
-    const fields = fieldsOf(head.fields + head.lengthField);
+    const fields = fieldsOf(head.fields);
     if (status < 200) {
       events.onInterim(status, fields);
       return;

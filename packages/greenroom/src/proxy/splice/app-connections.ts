@@ -46,6 +46,8 @@ export interface AppConnection {
   reused: boolean;
   /** When an idle one is closed, in milliseconds of `performance.now()`. */
   idleUntil: number;
+  /** The app said with its last answer how long it keeps an idle connection. */
+  told: boolean;
   /** It carries a stream: from now on it is read in small pieces. */
   isStream: boolean;
 }
@@ -58,10 +60,14 @@ interface Pool {
   retired: boolean;
 }
 
+/**
+ * Which connection a request needs: any one, as it can be sent again; one that the app has said it still keeps, as it cannot; or a new one.
+ */
+export type Need = 'any' | 'told' | 'new';
+
 /** Connections to apps, kept for the next request. */
 export interface AppConnections {
-  /** `fresh`: one of its own, which is what a request needs that cannot be sent again. */
-  lend(destination: Destination, fresh: boolean, user: AppUser): AppConnection;
+  lend(destination: Destination, need: Need, user: AppUser): AppConnection;
   /** Gives back a connection on which nothing is under way. `idleMs` is what the app said of idle ones; 0 for nothing. */
   giveBack(connection: AppConnection, idleMs: number): void;
   /** Closes idle connections to an address; those in use when they become idle. */
@@ -72,14 +78,24 @@ const spareBuffers: Buffer[] = [];
 
 export function createAppConnections(): AppConnections {
   const pools = new Map<string, Pool>();
+  /** The same, found without putting a key together for each request. */
+  const known = new WeakMap<Destination, Pool>();
   let sweep: NodeJS.Timeout | undefined;
 
-  function poolOf(key: string): Pool {
-    const known = pools.get(key);
-    if (known) return known;
-    const pool: Pool = { idle: [], retired: false };
+  function poolOf(destination: Destination): Pool {
+    const found = known.get(destination);
+    if (found && !found.retired) return found;
+    const key = keyOf(destination);
+    const pool = pools.get(key) ?? { idle: [], retired: false };
     pools.set(key, pool);
+    known.set(destination, pool);
     return pool;
+  }
+
+  /** The one that was used last. */
+  function takeIdle({ idle }: Pool, need: Need): AppConnection | undefined {
+    if (need === 'new' || (need === 'told' && !idle.at(-1)?.told)) return undefined;
+    return idle.pop();
   }
 
   function sweepIdle(): void {
@@ -95,9 +111,9 @@ export function createAppConnections(): AppConnections {
   }
 
   return {
-    lend(destination, fresh, user) {
-      const pool = poolOf(keyOf(destination));
-      for (let found = fresh ? undefined : pool.idle.pop(); found; found = pool.idle.pop()) {
+    lend(destination, need, user) {
+      const pool = poolOf(destination);
+      for (let found = takeIdle(pool, need); found; found = takeIdle(pool, need)) {
         if (found.socket.destroyed || found.socket.writeFailed || found.broken) continue;
         found.user = user;
         found.reused = true;
@@ -121,6 +137,7 @@ export function createAppConnections(): AppConnections {
         return;
       }
       connection.idleUntil = performance.now() + lasts;
+      connection.told = idleMs > 0;
       pool.idle.push(connection);
       sweep ??= setInterval(sweepIdle, SWEEP_MS).unref();
     },
@@ -172,6 +189,7 @@ function open(destination: Destination, pool: Pool, user: AppUser): AppConnectio
     broken: false,
     reused: false,
     idleUntil: 0,
+    told: false,
     isStream: false,
   };
   const timer = setTimeout(() => socket.destroy(new Error('the app did not accept the connection')), CONNECT_TIMEOUT_MS);

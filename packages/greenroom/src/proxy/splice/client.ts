@@ -297,10 +297,6 @@ export class Client implements Connection {
       this.#pipelined = false;
       return false;
     }
-    if (this.state === CLIENT_STATE.idle) {
-      this.state = CLIENT_STATE.head;
-      this.deadline = performance.now() + this.context.limits.headTimeoutMs;
-    }
     const found = held.indexOf(END_OF_HEAD, Math.max(0, this.#searched - END_OF_HEAD.length + 1));
     const end = found + END_OF_HEAD.length;
     const { headBytes } = this.context.limits;
@@ -309,6 +305,7 @@ export class Client implements Connection {
       return false;
     }
     if (found === -1) {
+      this.#waitForHead();
       const problem = problemOfPart(held, this.#searched);
       if (problem !== '') this.#refuseHead(400, problem);
       this.#searched = held.length;
@@ -323,6 +320,12 @@ export class Client implements Connection {
     this.#held = held.length === end ? EMPTY : held.subarray(end);
     this.#begin(parsed.head);
     return true;
+  }
+
+  #waitForHead(): void {
+    if (this.state === CLIENT_STATE.head) return;
+    this.state = CLIENT_STATE.head;
+    this.deadline = performance.now() + this.context.limits.headTimeoutMs;
   }
 
   #begin(head: RequestHead): void {

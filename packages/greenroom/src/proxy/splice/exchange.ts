@@ -1,6 +1,6 @@
 import type { Destination, Flight, Reply } from '../data-path.ts';
 import { Answer } from './answer.ts';
-import type { AppConnection, AppUser } from './app-connections.ts';
+import type { AppConnection, AppUser, Need } from './app-connections.ts';
 import type { Client } from './client.ts';
 import { answerBytes, requestBytes } from './forward.ts';
 import { AWAITED, MAX_ANSWER_HEAD_BYTES, STREAM_KEEP_ALIVE_MS } from './limits.ts';
@@ -30,7 +30,7 @@ export class Exchange implements AppUser {
   readonly #request: RequestHead;
   readonly #repeatable: boolean;
   #attempts = 0;
-  #useFresh: boolean;
+  #need: Need;
   #destination: Destination | null = null;
   #connection: AppConnection | null = null;
   #flight: Flight | null = null;
@@ -57,7 +57,7 @@ export class Exchange implements AppUser {
     this.#bodyOver = request.body === NO_BODY;
     this.#holdsBack = request.expectsContinue;
     this.#repeatable = this.#bodyOver && IDEMPOTENT.has(request.method);
-    this.#useFresh = !this.#repeatable || request.upgrade !== '';
+    this.#need = request.upgrade === '' ? (this.#repeatable ? 'any' : 'told') : 'new';
   }
 
   start(): void {
@@ -167,7 +167,7 @@ export class Exchange implements AppUser {
   #run(destination: Destination): void {
     this.#destination = destination;
     this.#flight = destination.begin();
-    this.#connection = this.#client.context.apps.lend(destination, this.#useFresh, this);
+    this.#connection = this.#client.context.apps.lend(destination, this.#need, this);
     if (this.#connection.connected) this.#sendHead();
   }
 
@@ -356,7 +356,7 @@ export class Exchange implements AppUser {
     const moved = next !== null && !('status' in next) && !isSameAddress(next, failed);
     const safe = !connected || (this.#repeatable && !this.#interim);
     if (safe && this.#attempts < MAX_ATTEMPTS && (moved || (connected && reused))) {
-      this.#useFresh = true;
+      this.#need = 'new';
       this.#held = EMPTY;
       this.start();
       return;
@@ -399,10 +399,18 @@ export class Exchange implements AppUser {
     if (this.#over || !this.#answerWhole || !this.#bodyOver) return;
     this.#over = true;
     this.#giveBack();
-    this.#whenFlushed(() => {
-      this.#endFlight();
-      this.#client.next(this.#keepsClient);
-    });
+    const { socket } = this.#client;
+    if (socket.writableLength === 0 || socket.destroyed) {
+      this.#leaveClient();
+      return;
+    }
+    this.#client.waitFor(AWAITED.reader);
+    socket.write(EMPTY, () => this.#leaveClient());
+  }
+
+  #leaveClient(): void {
+    this.#endFlight();
+    this.#client.next(this.#keepsClient);
   }
 
   #giveBack(): void {
@@ -415,15 +423,6 @@ export class Exchange implements AppUser {
     this.#connection = null;
     connection.socket.resume();
     this.#client.context.apps.giveBack(connection, this.#answer.head.idleMs);
-  }
-
-  #whenFlushed(callback: () => void): void {
-    const { socket } = this.#client;
-    if (socket.writableLength === 0 || socket.destroyed) callback();
-    else {
-      this.#client.waitFor(AWAITED.reader);
-      socket.write(EMPTY, () => callback());
-    }
   }
 
   /** The client is gone, or of no more use. */

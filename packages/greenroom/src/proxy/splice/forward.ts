@@ -39,7 +39,6 @@ export function answerBytes(
 ): string {
   let head = `${answer.statusLine}\r\n${answer.fields}`;
   if (framing === 'chunks') head += `${answer.trailerField}Transfer-Encoding: chunked\r\n`;
-  else if (answer.status !== 204) head += answer.lengthField;
   if (!answer.hasDate) head += `Date: ${httpDate()}\r\n`;
   if (more) for (let i = 0; i < more.length; i += 2) head += `${more[i]}: ${more[i + 1]}\r\n`;
   if (!keep) head += 'Connection: close\r\n';

@@ -89,7 +89,7 @@ const WORDS = newConnectionWords();
 export function parseRequest(bytes: Buffer, start: number, end: number): ParsedRequest {
   let i = start;
   while (TOKEN[bytes[i] as number] === 1) i += 1;
-  const method = text(bytes, start, i);
+  const method = i - start === GET.length && isGet(bytes, start) ? 'GET' : text(bytes, start, i);
   if (i === start || bytes[i] !== SP) return refuse(REFUSAL.requestLine);
   if (!METHODS.has(method)) return refuse(REFUSAL.method);
   const target = i + 1;
@@ -102,17 +102,19 @@ export function parseRequest(bytes: Buffer, start: number, end: number): ParsedR
   if (minor === -2) return refuse(REFUSAL.lineEnd);
   const problem = readFields(bytes, i + 1 + VERSION_BYTES + 2, end, TABLE);
   if (problem !== '') return refuse(problem);
-  const read = readMeaning(bytes, TABLE, minor);
-  if (typeof read === 'string') return refuse(read);
-  const path = originForm(text(bytes, target, i), method, read.host);
-  if (path === '') return refuse(REFUSAL.otherTarget);
-  return { ok: true, head: { ...read, method, path, minor, upgrade: method === 'GET' ? read.upgrade : '' } };
+  const head = readMeaning(bytes, TABLE, method, minor);
+  if (typeof head === 'string') return refuse(head);
+  head.path = originForm(text(bytes, target, i), method, head.host);
+  if (head.path === '') return refuse(REFUSAL.otherTarget);
+  return { ok: true, head };
 }
 
-type Meaning = Omit<RequestHead, 'method' | 'path' | 'minor'>;
+/** Nearly every request's, which then needs no text of its own. */
+const GET = Buffer.from('GET', 'latin1');
+const isGet = (bytes: Buffer, at: number): boolean => bytes[at] === GET[0] && bytes[at + 1] === GET[1] && bytes[at + 2] === GET[2];
 
-/** What the headers say, with those that are passed on; or why they are refused. */
-function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | Refusal {
+/** What the headers say, with those that are passed on, and still without its path; or why they are refused. */
+function readMeaning(bytes: Buffer, table: FieldTable, method: string, minor: 0 | 1): RequestHead | Refusal {
   const { count, places } = table;
   let hosts = 0;
   let host = '';
@@ -181,8 +183,12 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
   const body = chunked ? CHUNKED_BODY : length === NO_LENGTH ? NO_BODY : length;
   // Where no trailer can follow, none is announced.
   if (chunked) fields += announced;
-  const isUpgrade = WORDS.upgrade && upgrades === 1 && minor === 1 && !chunked && length === NO_LENGTH && mayUpgrade(upgrade);
+  const isUpgrade =
+    method === 'GET' && WORDS.upgrade && upgrades === 1 && minor === 1 && !chunked && length === NO_LENGTH && mayUpgrade(upgrade);
   return {
+    method,
+    path: '',
+    minor,
     body,
     keepAlive: !WORDS.close && (minor === 1 || WORDS.keepAlive),
     expectsContinue: expectsContinue && body !== NO_BODY,

@@ -38,10 +38,9 @@ export interface ResponseHead {
   idleMs: number;
   isEventStream: boolean;
   hasDate: boolean;
-  /** Lines for the client, each with its CRLF, without those of this hop and without Content-Length and Trailer. */
+  /** Lines for the client, each with its CRLF, without those of this hop, without Trailer, and without Content-Length where none may be. */
   fields: string;
-  /** The lines left out of `fields` for whoever frames the answer: Content-Length, or Trailer. */
-  lengthField: string;
+  /** Lines left out of `fields`, for whoever sends trailers. */
   trailerField: string;
   /** All lines as they came, for a 101. */
   raw: string;
@@ -50,16 +49,18 @@ export interface ResponseHead {
 export type ParsedResponse = { ok: true; head: ResponseHead } | { ok: false; reason: AnswerRefusal };
 
 /** Of this hop, and what whoever frames the answer for the client adds again. */
-const DROPPED = marked([
+const OF_THIS_HOP = [
   FIELD_KIND.connection,
-  FIELD_KIND.contentLength,
   FIELD_KIND.transferEncoding,
   FIELD_KIND.te,
   FIELD_KIND.upgrade,
   FIELD_KIND.trailer,
   FIELD_KIND.hop,
   FIELD_KIND.keepAlive,
-]);
+] as const;
+const DROPPED = marked(OF_THIS_HOP);
+/** A 204 and what comes before an answer have no length (RFC 9110, section 8.6). */
+const DROPPED_OF_EMPTY = marked([...OF_THIS_HOP, FIELD_KIND.contentLength]);
 
 const TABLE = newFieldTable();
 const WORDS = newConnectionWords();
@@ -79,20 +80,28 @@ export function parseResponse(bytes: Buffer, start: number, end: number): Parsed
   if (status < 100 || (bytes[i] !== SP && bytes[i] !== CR)) return refuse(ANSWER_REFUSAL.status);
   while (i < end && FIELD[bytes[i] as number] === 1) i += 1;
   if (bytes[i] !== CR || bytes[i + 1] !== LF) return refuse(ANSWER_REFUSAL.statusLine);
-  const statusLine = `HTTP/1.1 ${text(bytes, start + STATUS_AT, i)}`;
+  const statusLine = status === 200 && isOk(bytes, start + STATUS_AT, i) ? OK_LINE : `HTTP/1.1 ${text(bytes, start + STATUS_AT, i)}`;
   const problem = readFields(bytes, i + 2, end, TABLE);
   if (problem !== '') return refuse(problem);
-  const read = readMeaning(bytes, TABLE, minor);
-  if (typeof read === 'string') return refuse(read);
-  return { ok: true, head: { ...read, status, statusLine, raw: status === 101 ? text(bytes, i + 2, end - 2) : '' } };
+  const head = readMeaning(bytes, TABLE, minor, status, statusLine);
+  if (typeof head === 'string') return refuse(head);
+  if (status === 101) head.raw = text(bytes, i + 2, end - 2);
+  return { ok: true, head };
 }
 
-type Meaning = Omit<ResponseHead, 'status' | 'statusLine' | 'raw'>;
+/** Nearly every answer's, which then needs no text of its own. */
+const OK = Buffer.from('200 OK', 'latin1');
+const OK_LINE = 'HTTP/1.1 200 OK';
 
-function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | AnswerRefusal {
+function isOk(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start !== OK.length) return false;
+  for (let i = 0; i < OK.length; i += 1) if (bytes[start + i] !== OK[i]) return false;
+  return true;
+}
+
+function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1, status: number, statusLine: string): ResponseHead | AnswerRefusal {
   const { count, places } = table;
   let length = UNTIL_CLOSE;
-  let lengthField = '';
   let trailerField = '';
   let chunked = false;
   resetConnectionWords(WORDS);
@@ -114,7 +123,6 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
         if (length !== UNTIL_CLOSE) return ANSWER_REFUSAL.lengthTwice;
         length = readLength(bytes, value, valueEnd);
         if (length === -1 || hasTab(bytes, places, row)) return ANSWER_REFUSAL.lengthForm;
-        lengthField = lineOf(bytes, places, row);
         break;
       case FIELD_KIND.transferEncoding:
         if (chunked || !isChunked(bytes, value, valueEnd) || hasTab(bytes, places, row)) return ANSWER_REFUSAL.coding;
@@ -136,8 +144,11 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
   }
   // Both ought to be handled as an error (RFC 9112, section 6.3).
   if (chunked && length !== UNTIL_CLOSE) return ANSWER_REFUSAL.bothLengths;
-  const fields = withoutNames(linesWithout(bytes, table, DROPPED), WORDS.names);
+  const fields = withoutNames(linesWithout(bytes, table, status < 200 || status === 204 ? DROPPED_OF_EMPTY : DROPPED), WORDS.names);
   return {
+    status,
+    statusLine,
+    raw: '',
     body: chunked ? CHUNKED_ANSWER : length,
     // Chunks in HTTP/1.0 are framed at the sender's own risk: the connection is not used again (RFC 9112, section 6.1).
     keepAlive: !WORDS.close && (minor === 1 || (WORDS.keepAlive && !chunked)),
@@ -146,7 +157,6 @@ function readMeaning(bytes: Buffer, table: FieldTable, minor: 0 | 1): Meaning | 
     isEventStream,
     hasDate,
     fields,
-    lengthField,
     trailerField,
   };
 }

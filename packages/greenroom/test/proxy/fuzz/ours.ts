@@ -127,7 +127,7 @@ export function run({ client: pieces, app, eager }: Script, reached?: Reached): 
     closing: () => false,
     closed: () => false,
     apps: {
-      lend: (_destination, _fresh, user) => {
+      lend: (_destination, _need, user) => {
         const appWire = new Wire();
         const socket = appWire as unknown as Socket;
         const connection: AppConnection = {
@@ -138,6 +138,7 @@ export function run({ client: pieces, app, eager }: Script, reached?: Reached): 
           broken: false,
           reused: false,
           idleUntil: 0,
+          told: false,
           isStream: false,
         };
         lent.push({ wire: appWire, connection, user, whole: false, givenBack: false, answered: false, bytes: Buffer.alloc(0) });
