@@ -28,7 +28,7 @@ import { takeLock } from './orchestrator/adapters/lock.ts';
 import { readPreviewKey } from './orchestrator/adapters/preview-key.ts';
 import { waitForListener } from './orchestrator/adapters/probe/health.ts';
 import { createProber } from './orchestrator/adapters/probe/prober.ts';
-import { noSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
+import { createSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
 import { RouterError } from './orchestrator/adapters/router/router-error.ts';
 import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
@@ -163,7 +163,8 @@ async function serve(
   const slots = await createSlots({ layout, git: repo.git, contract, log });
   const slotDirectory = slots.directory;
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log });
-  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck: noSchemaCheck });
+  const schemaCheck = createSchemaCheck(contract);
+  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck });
   const gate = createGate({ git: repo.git, contract });
   const router = openRouter({ app: proxyName(app, layout.data), contract, layout, proxyDir: proxyDirectory(options.home), log });
 
@@ -179,7 +180,7 @@ async function serve(
   const replayed = replay(journal.content.records, saved, { tally, announce });
   const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
   const journalProblem = (): string => damage;
-  const ports = { clock, instances, prober, router, secrets, slots };
+  const ports = { clock, instances, prober, router, schemaCheck, secrets, slots };
   const outside = await openOutside({ app, contract, layout, repo, ...forge, ports, journalProblem, log });
   const { pushGated, pushPromoted } = outside;
   const findHost = (port: number): Promise<string> => waitForListener(port, 1_000, new AbortController().signal);
@@ -190,6 +191,7 @@ async function serve(
       slots,
       instances,
       prober,
+      schemaCheck,
       router,
       clock,
       drainTimeoutMs: contract.drain_timeout_ms,
@@ -245,7 +247,7 @@ async function serve(
       version: VERSION,
       port: contract.port,
       humanBranch: contract.human_branch,
-      ports: { repo, slots, instances, prober, clock },
+      ports: { repo, slots, instances, prober, schemaCheck, clock },
       runner,
       previews,
       journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),

@@ -63,6 +63,22 @@ export interface ExitReason {
   description: string;
 }
 
+/**
+ * What an app answers on its `schema_status_endpoint`: the database as it is, and what the code of this very instance can work with.
+ * Versions are whole numbers from 0 to 2^53 - 1 and are only compared: docs/spec/migrations.md says what they count.
+ */
+export interface SchemaStatus {
+  current_schema_version: number;
+  /** The code works with every version from here … */
+  code_min_schema_version: number;
+  /** … up to here, both included. */
+  code_max_schema_version: number;
+  /** How many migrations that this code brings have not been applied to the database. */
+  pending_migrations: number;
+  /** The app's own verdict. `false` is a refusal, whatever the numbers say. */
+  compatible: boolean;
+}
+
 /** What supports a failure. Every field is optional; a reader shows those it knows. */
 export interface Evidence {
   /** Last lines of the instance's or command's output, oldest first. */
@@ -351,6 +367,8 @@ export const DRIFT_NAMES = [
   'live_unhealthy',
   'live_mismatch',
   'slot_changed',
+  'schema_moved',
+  'schema_incompatible',
   'disk_pressure',
   'deploys_failing',
   'unpublished',
@@ -463,6 +481,29 @@ export interface TimesView {
   sum: number;
 }
 
+/** How the database and the releases fit together now. */
+export interface SchemaView {
+  /** What the live instance says at this moment; null when nothing is live, or it does not say: `problem` then says why. */
+  now: SchemaStatus | null;
+  /** A sentence; empty when the live instance says what it should. */
+  problem: string;
+  /** The live release and the one that a rollback goes to. */
+  releases: SchemaReleaseView[];
+}
+
+export interface SchemaReleaseView {
+  commit: string;
+  slot: SlotName;
+  role: 'live' | 'previous';
+  /** What the release declared when it was promoted; null when it was not asked then. */
+  code_min_schema_version: number | null;
+  code_max_schema_version: number | null;
+  /** Whether it can work with the database as it is now: for the previous release, whether a rollback would be allowed. */
+  fits: 'yes' | 'no' | 'unknown';
+  /** A sentence; empty with `yes`. */
+  why: string;
+}
+
 export interface SlotView {
   slot: SlotName;
   directory: string;
@@ -495,6 +536,8 @@ export interface Status {
   branches: Record<string, string>;
   /** Whether a turn of the coding agent is under way. */
   agent: { busy: boolean };
+  /** Null when the contract has no `schema_status_endpoint`. */
+  schema: SchemaView | null;
   freeze: FreezeView | null;
   overrides: OverrideView[];
   drift: DriftView[];

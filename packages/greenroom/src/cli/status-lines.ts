@@ -2,6 +2,7 @@ import type { AttemptView, ChecksView, Status } from '@greenroom/sdk/wire';
 import type { PidFile } from '../registry/running.ts';
 import { driftRows } from './drift-rows.ts';
 import { ago, duration, shortCommit, table } from './format.ts';
+import { schemaLines } from './schema-lines.ts';
 import { type Paint, plain } from './terminal.ts';
 import { waitingLines } from './waiting.ts';
 
@@ -19,6 +20,7 @@ export function statusLines(status: Status, paint: Paint, now: number, running?:
   if (status.attempt) facts.push(['now', atWork(status.attempt)]);
   if (status.attempt) for (const line of waitingLines(status.attempt, status)) facts.push(['approval', paint('yellow', line)]);
   if (status.agent.busy) facts.push(['agent', 'at work']);
+  if (status.schema) for (const { line, tone } of schemaLines(status.schema)) facts.push(['schema', tone ? paint(tone, line) : line]);
   if (status.watch) facts.push(['watch', `until ${status.watch.until}; a crash until then rolls back by itself`]);
   for (const item of status.queue)
     facts.push(['queued', `${item.kind} of ${shortCommit(plain(item.commit)) || plain(item.branch)} by ${item.trigger}`]);

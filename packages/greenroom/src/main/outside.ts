@@ -19,7 +19,7 @@ import type { Contract } from '../orchestrator/core/contract.ts';
 import { createCounter } from '../orchestrator/core/measures.ts';
 import type { Drift } from '../orchestrator/core/state.ts';
 import type { Layout } from '../orchestrator/layout.ts';
-import type { Clock, Instances, Log, Prober, PushReport, Router, Secrets, Slots } from '../orchestrator/ports.ts';
+import type { Clock, Instances, Log, Prober, PushReport, Router, SchemaCheck, Secrets, Slots } from '../orchestrator/ports.ts';
 import { createReconcile, type Reconcile } from '../orchestrator/reconcile.ts';
 import { watchForAlerts } from '../orchestrator/runner/alerting.ts';
 import { createHumanPush } from '../orchestrator/runner/human-push.ts';
@@ -47,7 +47,7 @@ export interface OutsideOptions {
   repo: OpenedRepo;
   github: GitHub | null;
   webhook: WebhookSettings | null;
-  ports: { clock: Clock; instances: Instances; prober: Prober; router: Router; secrets: Secrets; slots: Slots };
+  ports: { clock: Clock; instances: Instances; prober: Prober; router: Router; schemaCheck: SchemaCheck; secrets: Secrets; slots: Slots };
   journalProblem(): string;
   log: Log;
 }

@@ -5,11 +5,23 @@
  * Expected failures come back as `Result`; a thrown error is a bug. A method that takes a `signal` stops soon after it is aborted, leaves
  * nothing running, and answers a failure with code `aborted`.
  */
-import type { AttemptKind, Evidence, ExitReason, FailureCode, FileDiff, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+import type {
+  AttemptKind,
+  Evidence,
+  ExitReason,
+  FailureCode,
+  FileDiff,
+  RequestEvidence,
+  SchemaStatus,
+  SlotName,
+  StepName,
+  Trigger,
+} from '@greenroom/sdk/wire';
 import type { Alert, AlertKind } from './core/alert.ts';
 import type { MachineEvent } from './core/events.ts';
 import type { Counter, Histogram } from './core/measures.ts';
 import type { Result } from './core/result.ts';
+import type { Asked } from './core/schema.ts';
 import type { State } from './core/state.ts';
 
 /** What a line of the log is about, each only where it applies. The names are those of the log's JSON: docs/guides/observability.md lists them. */
@@ -175,24 +187,34 @@ export interface ProbeReport {
   host: string;
   /** Milliseconds from the call to the first 200 of the health endpoint. */
   healthyAfterMs: number;
-  /** For people: "healthy after 112 ms, deep check 200 in 3 ms, smoke test passed". */
+  /** For people: "healthy after 112 ms, deep check 200 in 3 ms, smoke test passed, schema 5 in 4 to 6". */
   detail: string;
+  /** Null when the app has no schema status, and for a restart. */
+  schema: SchemaStatus | null;
 }
 
 export interface Prober {
   /**
    * Health endpoint until 200, then the deep check, the smoke test, and the schema check, as the contract asks. Stops at once when the
-   * instance exits. Fails with `boot_exited`, `health_timeout`, `deep_check_failed`, `smoke_failed`, `schema_incompatible`.
+   * instance exits. Fails with `boot_exited`, `health_timeout`, `deep_check_failed`, `smoke_failed`, `schema_incompatible`. A `restart` of what is
+   * live already is no promotion: the schema is not asked for, since nothing at all would serve otherwise.
    */
-  probe(instance: Instance, signal: AbortSignal): Promise<Result<ProbeReport>>;
+  probe(instance: Instance, purpose: AttemptKind | 'restart', signal: AbortSignal): Promise<Result<ProbeReport>>;
   /** One look at the health endpoint, at most `timeoutMs`. Empty when it holds, else why not. */
   check(instance: Instance, timeoutMs: number): Promise<string>;
 }
 
-/** Says whether the code of an instance can work with the database as it is. */
+/** What an instance says of the database. `problem` is a clause that goes on after "asked for it, ". */
+export type SchemaAnswer = { ok: true; status: SchemaStatus } | { ok: false; problem: string; request: RequestEvidence };
+
+/** Whether the code of an instance can work with the database as it is. Only ever asks the app. Repeatable. */
 export interface SchemaCheck {
-  /** Fails with `schema_incompatible`. An app without a schema status is compatible. */
-  check(instance: Instance, signal: AbortSignal): Promise<Result<void>>;
+  /** Whether the app has a schema status. */
+  readonly wanted: boolean;
+  /** What the instance says, unjudged; null for an app without a schema status. */
+  read(instance: Instance, timeoutMs: number, signal?: AbortSignal): Promise<SchemaAnswer | null>;
+  /** Judges what it says. Fails with `schema_incompatible`, also when it says nothing that could be relied on. Null as above. */
+  check(instance: Instance, asked: Asked, signal: AbortSignal): Promise<Result<SchemaStatus | null>>;
 }
 
 export interface RouteTarget {

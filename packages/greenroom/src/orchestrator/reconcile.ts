@@ -2,12 +2,13 @@
 import { type DriftView, SLOT_NAMES } from '@greenroom/sdk/wire';
 import { type Facts, findDrift, type Limits } from './core/drift.ts';
 import type { Drift, State } from './core/state.ts';
-import type { Branches, BranchesView, Clock, Instances, Log, Prober, Repo, Router, Slots } from './ports.ts';
+import type { Branches, BranchesView, Clock, Instances, Log, Prober, Repo, Router, SchemaCheck, Slots } from './ports.ts';
 import type { HumanPush } from './runner/human-push.ts';
 import type { LoopMeasures } from './runner/measured.ts';
 import type { Runner } from './runner.ts';
 
 const HEALTH_TIMEOUT_MS = 5_000;
+const SCHEMA_TIMEOUT_MS = 5_000;
 const RESCUES_KEPT_MS = 30 * 86_400_000;
 const RESCUES_KEPT = 20;
 
@@ -20,6 +21,7 @@ export interface ReconcileOptions {
     prober: Prober;
     repo: Repo;
     router: Router;
+    schemaCheck: SchemaCheck;
     slots: Slots;
   };
   humanPush: HumanPush;
@@ -55,7 +57,7 @@ export interface Reconcile {
 
 export function createReconcile(options: ReconcileOptions): Reconcile {
   const { runner, ports, humanPush, limits, measures, log } = options;
-  const { branches, clock, instances, prober, repo, router, slots } = ports;
+  const { branches, clock, instances, prober, repo, router, schemaCheck, slots } = ports;
   const ended = new AbortController();
   let last: Promise<unknown> = Promise.resolve();
   let cancelTimer = (): void => undefined;
@@ -132,13 +134,14 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
 
   async function gather(view: BranchesView): Promise<Facts> {
     const state = runner.state();
-    const [push, merged, unpublishedParts, unhealthy, mismatch, changed, disk] = await Promise.all([
+    const [push, merged, unpublishedParts, unhealthy, mismatch, changed, schema, disk] = await Promise.all([
       humanPush.facts(view.human.commit),
       branches.mergedState(),
       unpublished(view, state),
       healthProblem(state),
       mismatchProblem(state),
       changedSlots(state),
+      schemaOf(state),
       options.diskPercent(),
     ]);
     return {
@@ -152,6 +155,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
       unhealthy,
       mismatch,
       changed,
+      schema,
       disk_percent: disk,
       journal_problem: options.journalProblem(),
     };
@@ -170,6 +174,12 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     const problem = instance ? await prober.check(instance, HEALTH_TIMEOUT_MS) : 'no instance of it runs';
     // One that was replaced meanwhile may have ended for that reason.
     return runner.state().live?.instance === live.instance ? problem : '';
+  }
+
+  async function schemaOf({ live }: State): Promise<Facts['schema']> {
+    const instance = live?.instance ? instances.get(live.instance) : undefined;
+    const said = instance ? await schemaCheck.read(instance, SCHEMA_TIMEOUT_MS, ended.signal) : null;
+    return runner.state().live?.instance === live?.instance ? said : null;
   }
 
   async function mismatchProblem(state: State): Promise<string | null> {

@@ -184,6 +184,7 @@ export function status(changes: Partial<Status> = {}): Status {
     restart: null,
     branches: {},
     agent: { busy: false },
+    schema: null,
     freeze: null,
     overrides: [],
     drift: [],

@@ -32,6 +32,8 @@ export interface Behaviour {
   floods?: number;
   forks?: boolean[];
   health?: number;
+  /** Lowest and highest version of the schema that it works with; without it there is no schema status. */
+  schema?: [min: number, max: number];
   deepStatus?: number;
   deepBody?: string;
 }

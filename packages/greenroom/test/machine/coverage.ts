@@ -60,6 +60,8 @@ export const SITUATIONS: readonly string[] = [
   'rollback boots the previous release',
   'rollback has to prepare its slot',
   'the warm instance did not hold',
+  'the database refused the warm instance',
+  'a refused standby stays for the next rollback',
   'rollback refused: nothing before',
   'rollback refused: previous is faulty',
   'automatic rollback promoted',
@@ -128,6 +130,9 @@ function observeAttempt({ seen, state: after }: Simulation, before: State, event
     if (is.steps[0] === 'prepare') seen('rollback has to prepare its slot');
   }
   if (was?.reused && is?.id === was.id && !is.reused) seen('the warm instance did not hold');
+  const refused = event.type === 'step_failed' && event.failure.code === 'schema_incompatible';
+  if (refused && was?.reused && is?.phase === 'undoing' && is.candidate === null) seen('the database refused the warm instance');
+  if (was?.phase === 'undoing' && was.reused && after.standby && !before.standby) seen('a refused standby stays for the next rollback');
   if (event.type === 'rollback_requested' && was?.phase === 'running' && was.step === 'promote') seen('rollback asked for during promote');
   if (event.type === 'step_failed' && was?.approval?.approved) seen('approved, and no longer healthy');
   const asked = was?.phase === 'running' && was.step === 'probe' && is?.approval && is.id === was.id && !is.approval.approved;

@@ -107,10 +107,11 @@ function* perform(sim: Simulation, command: CommandOf<'run_step'>, run: StepRun)
     case 'boot':
       return (yield* boot(sim, instance, slot, commit)) ? { data: {} } : { failure: failed('boot_exited') };
     case 'probe':
-      return yield* probe(sim, instance, () => run.aborted);
+      return yield* probe(sim, instance, () => run.aborted, ['health_timeout', 'schema_incompatible']);
     case 'promote': {
-      yield { choices: ['call the proxy'], pace: 0.3 };
+      const choice = yield { choices: ['call the proxy', 'the schema has moved'], pace: 0.3 };
       if (!sim.facts.processes.has(instance)) return { failure: failed('boot_exited') };
+      if (choice === 1) return { failure: failed('schema_incompatible') };
       return (yield* switchTo(sim, instance)) ? { data: {} } : { failure: failed('promote_failed') };
     }
     default:
@@ -136,11 +137,16 @@ function* boot(sim: Simulation, instance: string, slot: SlotName, commit: string
   return true;
 }
 
-function* probe(sim: Simulation, instance: string, aborted: () => boolean): Generator<Wait, Outcome, number> {
+function* probe(
+  sim: Simulation,
+  instance: string,
+  aborted: () => boolean,
+  codes: readonly Failure['code'][] = ['health_timeout'],
+): Generator<Wait, Outcome, number> {
   const choice = yield { choices: ['probe passes', 'probe fails'] };
   if (aborted()) return { failure: failed('aborted') };
   if (!sim.facts.processes.has(instance)) return { failure: failed('boot_exited') };
-  if (choice === 1) return { failure: failed('health_timeout') };
+  if (choice === 1) return { failure: failed(codes[sim.now % codes.length] ?? 'health_timeout') };
   sim.probed.add(instance);
   return { data: {} };
 }

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import type { Failure } from '@greenroom/sdk/wire';
 import { waitForHealth } from '../../src/orchestrator/adapters/probe/health.ts';
 import { createProber } from '../../src/orchestrator/adapters/probe/prober.ts';
-import { noSchemaCheck } from '../../src/orchestrator/adapters/probe/schema.ts';
+import { createSchemaCheck } from '../../src/orchestrator/adapters/probe/schema.ts';
 import { fail, type Result } from '../../src/orchestrator/core/result.ts';
 import type { Instance, ProbeReport, Prober, SchemaCheck } from '../../src/orchestrator/ports.ts';
 import { APP, COMMIT, carriers, makeRig, type Rig, type RigOptions, until, untilLogged } from '../instances/rig.ts';
@@ -111,7 +111,7 @@ test('an app that ended before the probe began fails the same way', async (t) =>
   const prober = proberOf(rig);
   const instance = await rig.boot();
   await until('it ended', () => rig.exits.length > 0);
-  const result = await prober.probe(instance, never);
+  const result = await prober.probe(instance, 'deploy', never);
   assert.deepEqual(result.ok ? '' : [result.failure.code, result.failure.evidence?.exit?.code], ['boot_exited', 7]);
 });
 
@@ -170,6 +170,7 @@ test('the deep check sends what the contract says and compares what it expects',
   for (const [what, payload, problem] of DEEP) {
     const result = await proberOf(rig, { health_test_payload: { path: '/api', method: 'GET', headers: {}, expect: {}, ...payload } }).probe(
       instance,
+      'deploy',
       never,
     );
     assert.equal(result.ok, problem === undefined, what);
@@ -229,7 +230,7 @@ test('an abort ends the probe in each of its steps', async (t) => {
     const abort = new AbortController();
     const payload =
       'health_test_payload' in fields ? { health_test_payload: { path: '/hangs', method: 'GET', headers: {}, expect: {} } } : fields;
-    const probing = proberOf(rig, payload).probe(instance, abort.signal);
+    const probing = proberOf(rig, payload).probe(instance, 'deploy', abort.signal);
     setTimeout(() => abort.abort(), 100);
     const result = await probing;
     assert.equal(result.ok ? 'ok' : result.failure.code, 'aborted', JSON.stringify(fields));
@@ -237,11 +238,17 @@ test('an abort ends the probe in each of its steps', async (t) => {
   assert.deepEqual(carriers(rig.layout), [instance.pid]);
 });
 
-test('the schema check has the last word', async (t) => {
+test('the schema check has the last word, but for a restart of what is live', async (t) => {
   const rig = makeRig(t, { files: { 'app.cjs': app(HEALTHY) } });
-  const schemaCheck: SchemaCheck = { check: async () => fail({ code: 'schema_incompatible', error: 'too new' }) };
-  const result = await proberOf(rig, {}, schemaCheck).probe(await rig.boot(), never);
-  assert.equal(result.ok ? '' : result.failure.code, 'schema_incompatible');
+  const refusal = { code: 'schema_incompatible', error: 'too new' } as const;
+  const schemaCheck: SchemaCheck = { wanted: true, read: async () => null, check: async () => fail(refusal) };
+  const prober = proberOf(rig, {}, schemaCheck);
+  const instance = await rig.boot();
+  for (const purpose of ['deploy', 'rollback'] as const) {
+    const result = await prober.probe(instance, purpose, never);
+    assert.equal(result.ok ? '' : result.failure.code, 'schema_incompatible');
+  }
+  assert.ok((await prober.probe(instance, 'restart', never)).ok);
 });
 
 test('one look tells whether health holds, else why not', async (t) => {
@@ -256,7 +263,7 @@ test('one look tells whether health holds, else why not', async (t) => {
   assert.match(await proberOf(rig).check(instance, 1_000), /connection refused/);
 });
 
-function proberOf(rig: Rig, fields: Record<string, unknown> = {}, schemaCheck = noSchemaCheck): Prober {
+function proberOf(rig: Rig, fields: Record<string, unknown> = {}, schemaCheck = createSchemaCheck({})): Prober {
   const contract = { ...rig.contract, ...fields };
   return createProber({ app: APP, layout: rig.layout, contract, instances: rig.instances, slotDirectory: rig.layout.slot, schemaCheck });
 }
@@ -272,6 +279,6 @@ async function probeApp(t: TestContext, options: RigOptions): Promise<Probed> {
   const rig = makeRig(t, options);
   const prober = proberOf(rig);
   const instance = await rig.boot();
-  const result: Result<ProbeReport> = await prober.probe(instance, never);
+  const result: Result<ProbeReport> = await prober.probe(instance, 'deploy', never);
   return { rig, instance, report: result.ok ? result.value : undefined, failure: result.ok ? undefined : result.failure };
 }

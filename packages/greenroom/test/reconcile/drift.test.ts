@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { DRIFT_NAMES, type DriftName } from '@greenroom/sdk/wire';
+import { DRIFT_NAMES, type DriftName, type SchemaStatus } from '@greenroom/sdk/wire';
 import { type Facts, findDrift, type Limits } from '../../src/orchestrator/core/drift.ts';
 import { type Attempt, type Drift, initialState, type Queued, type State } from '../../src/orchestrator/core/state.ts';
 
 const NOW = 1_770_000_000_000;
 const [LIVE, HEAD, MERGE] = ['1'.repeat(40), '2'.repeat(40), '3'.repeat(40)];
+
+const LIVE_A = { commit: LIVE, slot: 'a', instance: 'i1', attempt: 'd1', served_at: 0 } as const;
 
 const LIMITS: Limits = { on_human_push: 'deploy', max_branch_divergence: 50, disk_threshold_percent: 90, alert_after_failures: 3 };
 
@@ -24,6 +26,7 @@ const QUIET: Facts = {
   unhealthy: '',
   mismatch: '',
   changed: [],
+  schema: null,
   disk_percent: 40,
   journal_problem: '',
 };
@@ -39,8 +42,19 @@ function attempt(commit: string, resolved = ''): Attempt {
   return { ...request, ...rest, id: 't', commit, resolved, steps: ['resolve'], step: 'resolve', phase: 'running', slot: 'b' };
 }
 
+const schema = (current: number, changes: Partial<SchemaStatus> = {}): SchemaStatus => ({
+  current_schema_version: current,
+  code_min_schema_version: 5,
+  code_max_schema_version: 8,
+  pending_migrations: 0,
+  compatible: current >= 5 && current <= 8,
+  ...changes,
+});
+const says = (status: SchemaStatus): Partial<Facts> => ({ schema: { ok: true, status } });
+const AT_5: Partial<State> = { live: { ...LIVE_A, schema: schema(5) } };
+
 function stateOf(changes: Partial<State> = {}): State {
-  return { ...initialState(), live: { commit: LIVE, slot: 'a', instance: 'i1', attempt: 'd1', served_at: 0 }, ...changes };
+  return { ...initialState(), live: LIVE_A, ...changes };
 }
 
 const find = (facts: Partial<Facts>, state: Partial<State> = {}, limits: Partial<Limits> = {}): Drift[] =>
@@ -58,6 +72,8 @@ describe('what is found', () => {
       action: 'restore',
       says: /slot a: a, b, c, d, e and 2 more/,
     },
+    schema_moved: { facts: says(schema(7)), state: AT_5, action: 'alert', says: /from schema version 5 to 7 since 1111111111 went live/ },
+    schema_incompatible: { facts: says(schema(9)), action: 'alert', says: /1111111111 supports versions 5 to 8, .* at version 9/ },
     disk_pressure: { facts: { disk_percent: 90.4 }, action: 'clean', says: /90 % full \(disk_threshold_percent is 90\)/ },
     deploys_failing: { state: { consecutive_failures: 3 }, action: 'alert', says: /3 deploys in a row have failed/ },
     unpublished: { facts: { unpublished: ['branch machine', '2 reports'] }, action: 'publish', says: /branch machine; 2 reports/ },
@@ -81,7 +97,7 @@ describe('what is found', () => {
 
   it('all of it at once, each name once', () => {
     const facts = Object.assign({}, ...Object.values(table).map((it) => it.facts ?? {})) as Partial<Facts>;
-    const names = find(facts, { consecutive_failures: 3 }).map((each) => each.name);
+    const names = find(facts, { ...AT_5, consecutive_failures: 3 }).map((each) => each.name);
     assert.deepEqual([...names].sort(), [...DRIFT_NAMES].sort());
   });
 
@@ -89,6 +105,42 @@ describe('what is found', () => {
     const guide = readFileSync(new URL('../../../../docs/guides/operations.md', import.meta.url), 'utf8');
     const explained = guide.split('\n').flatMap((line) => /^\| `(\w+)` \|/.exec(line)?.[1] ?? []);
     assert.deepEqual([...explained].sort(), [...DRIFT_NAMES].sort());
+  });
+});
+
+describe('a schema that moved', () => {
+  const previous = (min: number, max: number): Partial<State> => ({
+    ...AT_5,
+    previous: {
+      commit: HEAD,
+      slot: 'b',
+      faulty: false,
+      schema: schema(5, { code_min_schema_version: min, code_max_schema_version: max }),
+    },
+  });
+  const detail = (name: DriftName, facts: Partial<Facts>, state: Partial<State> = {}): string =>
+    find(facts, state).find((it) => it.name === name)?.detail ?? '';
+
+  it('says whether there is still a way back', () => {
+    assert.match(detail('schema_moved', says(schema(6)), previous(4, 6)), /A rollback to 2222222222 is still allowed\.$/);
+    assert.match(
+      detail('schema_moved', says(schema(7)), previous(4, 6)),
+      /would be refused now\. The database is at version 7, and 2222222222 supports versions 4 to 6\./,
+    );
+    assert.match(detail('schema_moved', says(schema(7)), AT_5), /There is no release to roll back to/);
+  });
+
+  it('is nothing while the version is as it was, and over with the next promotion', () => {
+    assert.deepEqual(find(says(schema(5)), AT_5), []);
+    assert.deepEqual(find(says(schema(7)), { live: { ...LIVE_A, schema: schema(7) } }), []);
+  });
+
+  it('is trouble when the live release objects, or does not answer', () => {
+    assert.match(detail('schema_incompatible', says(schema(6, { compatible: false }))), /says itself that it is not compatible/);
+    assert.match(
+      detail('schema_incompatible', { schema: { ok: false, problem: 'it answered status 500, not 200' } }),
+      /does not say .*: it answered status 500/,
+    );
   });
 });
 

@@ -15,6 +15,7 @@ import { checkPorts } from './network.ts';
 import { checkProxy } from './proxy.ts';
 import { checkRegistry, checkSharedPorts } from './registry.ts';
 import { checkRepository, checkSharedPaths } from './repository.ts';
+import { checkSchema } from './schema.ts';
 import { checkSecrets } from './secrets.ts';
 import { checkGit, checkNode } from './tools.ts';
 
@@ -80,6 +81,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkSharedPorts(patient),
     checkProxy(patient),
     checkAgent(patient, cli.env),
+    checkSchema(patient),
   ]);
   return [...findings, ...results.flat()];
 }

@@ -163,6 +163,36 @@ export const driftView = z
   })
   .meta({ id: 'Drift' });
 
+const schemaVersion = z.int().nonnegative();
+const schemaView = z
+  .object({
+    now: z
+      .object({
+        current_schema_version: schemaVersion,
+        code_min_schema_version: schemaVersion,
+        code_max_schema_version: schemaVersion,
+        pending_migrations: schemaVersion,
+        compatible: z.boolean(),
+      })
+      .nullable()
+      .meta({ description: 'What the live instance says now; null when it does not, and `problem` says why.' }),
+    problem: z.string(),
+    releases: z.array(
+      z.object({
+        commit: z.string(),
+        slot,
+        role: z.enum(['live', 'previous']),
+        code_min_schema_version: schemaVersion.nullable(),
+        code_max_schema_version: schemaVersion.nullable(),
+        fits: z
+          .enum(['yes', 'no', 'unknown'])
+          .meta({ description: 'Whether it works with the database as it is: for `previous`, whether a rollback would be allowed.' }),
+        why: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'Schema' });
+
 export const status = z
   .object({
     live_slot: slotOrNone,
@@ -201,6 +231,7 @@ export const status = z
     restart: z.object({ attempt: z.int(), at: time, last_exit: z.string() }).nullable(),
     branches: z.record(z.string(), z.string()),
     agent: z.object({ busy: z.boolean().meta({ description: 'Whether a turn of the coding agent is under way.' }) }),
+    schema: schemaView.nullable().meta({ description: 'How database and releases fit together; null without a `schema_status_endpoint`.' }),
     journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
     freeze: z.object({ scope: z.enum(['agent', 'all']), reason: z.string(), caller: z.string(), since: time }).nullable(),
     overrides: z.array(

@@ -12,6 +12,7 @@ export const ALERT_KINDS = [
   'human_push',
   'tampering',
   'disk_pressure',
+  'schema',
   'journal_damaged',
   'test',
 ] as const;

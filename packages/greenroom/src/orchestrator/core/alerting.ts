@@ -66,6 +66,8 @@ const DRIFT_ALERTS: Partial<Record<DriftName, Pick<Alert, 'kind' | 'severity' | 
   live_unhealthy: { kind: 'health_timeout', severity: 'critical', title: 'The live release does not answer its health endpoint' },
   live_mismatch: { kind: 'live_down', severity: 'critical', title: 'What runs is not what should be live' },
   slot_changed: { kind: 'tampering', severity: 'warning', title: 'Files of a release were changed outside of a deploy' },
+  schema_moved: { kind: 'schema', severity: 'warning', title: "The database's schema has moved since the last deploy" },
+  schema_incompatible: { kind: 'schema', severity: 'critical', title: 'The live release may not work with the database' },
   disk_pressure: { kind: 'disk_pressure', severity: 'critical', title: 'The disk is nearly full' },
 };
 

@@ -205,7 +205,9 @@ export const contractSchema = z.object(
       .describe('How long an old instance may take to finish its requests and exit before it is killed.'),
     schema_status_endpoint: urlPath('the path of the schema status')
       .optional()
-      .describe("Internal path that reports the database's schema version and the range that the code supports."),
+      .describe(
+        "Path that answers the database's schema version and the range that the code supports; asked where the health endpoint is, before each promotion.",
+      ),
     protected_paths: list(relativePath(), 'a list of paths, for example [".env", "orchestrator/"]')
       .default([])
       .describe('Files and folders (ending in `/`) that a deploy may not change. Taken literally, without patterns.'),
@@ -331,4 +333,4 @@ export const contractSchema = z.object(
 export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket', 'schema_status_endpoint'];
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket'];

@@ -1,4 +1,6 @@
 /** What is not as it should be between deploys, and what to do about it. Pure: the loop gathers the facts and carries out the actions. */
+import type { SchemaStatus } from '@greenroom/sdk/wire';
+import { inRange, range, schemaView } from './schema.ts';
 import type { Drift, State } from './state.ts';
 
 export interface Facts {
@@ -24,6 +26,8 @@ export interface Facts {
   mismatch: string | null;
   /** Paths in the slots that are not as their commit has them; null when it cannot be told during an attempt. */
   changed: { slot: 'a' | 'b'; paths: string[] }[] | null;
+  /** What the live instance says of the database; null when it has no schema status, or nothing is live. */
+  schema: { ok: true; status: SchemaStatus } | { ok: false; problem: string } | null;
   disk_percent: number;
   journal_problem: string;
 }
@@ -46,6 +50,8 @@ export function findDrift(facts: Facts, state: State, limits: Limits, at: number
     liveUnhealthy(facts, state),
     facts.mismatch === null ? known(state, 'live_mismatch') : liveMismatch(facts.mismatch),
     facts.changed === null ? known(state, 'slot_changed') : slotChanged(facts.changed),
+    schemaMoved(facts, state),
+    schemaIncompatible(facts, state),
     diskPressure(facts, limits),
     deploysFailing(state, limits),
     facts.unpublished.length > 0 && {
@@ -131,6 +137,39 @@ function slotChanged(changed: NonNullable<Facts['changed']>): Finding | null {
   });
   const detail = `Files were changed outside of a deploy (${parts.join('; ')}); keeping the edits in a rescue ref and restoring the commit.`;
   return { name: 'slot_changed', detail, action: 'restore' };
+}
+
+/** Nobody takes a live release off by itself because of its schema: what was before it may fit even less. */
+function schemaIncompatible({ schema }: Facts, { live }: State): Finding | null {
+  if (!live || !schema) return null;
+  const found = (detail: string): Finding => ({ name: 'schema_incompatible', detail, action: 'alert' });
+  if (!schema.ok)
+    return found(`The live release ${short(live.commit)} does not say whether it works with the database: ${schema.problem}.`);
+  const { status } = schema;
+  const { current_schema_version: current, compatible } = status;
+  const fits = inRange(status);
+  if (compatible && fits) return null;
+  const verdict = fits ? ', but it says itself that it is not compatible' : '';
+  const detail = `The live release ${short(live.commit)} supports ${range(status)}, and the database is at version ${current}${verdict}.`;
+  return found(`${detail} Deploy a commit that supports version ${current}, or take the schema back.`);
+}
+
+function schemaMoved({ schema }: Facts, state: State): Finding | null {
+  const { live } = state;
+  if (!live?.schema || !schema?.ok) return null;
+  const { status } = schema;
+  const { current_schema_version: before } = live.schema;
+  const { current_schema_version: current } = status;
+  if (before === current) return null;
+  const detail = `The database has moved from schema version ${before} to ${current} since ${short(live.commit)} went live. ${wayBack(state, status)}`;
+  return { name: 'schema_moved', detail, action: 'alert' };
+}
+
+function wayBack(state: State, now: SchemaStatus): string {
+  const previous = schemaView(state, now, '').releases.find((it) => it.role === 'previous');
+  if (!previous) return 'There is no release to roll back to.';
+  const verdict = { yes: 'is still allowed', no: 'would be refused now', unknown: 'may be refused' }[previous.fits];
+  return `A rollback to ${short(previous.commit)} ${verdict}.${previous.why === '' ? '' : ` ${previous.why}`}`;
 }
 
 function diskPressure({ disk_percent: percent }: Facts, { disk_threshold_percent: threshold }: Limits): Finding | null {

@@ -1,4 +1,4 @@
-import type { ExitReason, Failure, FailureCode, SlotName, StepName } from '@greenroom/sdk/wire';
+import type { ExitReason, Failure, FailureCode, SchemaStatus, SlotName, StepName } from '@greenroom/sdk/wire';
 import type { Drift, Policy, Request } from './state.ts';
 
 /** What a step found out, for the steps after it and for people. */
@@ -8,6 +8,8 @@ export interface StepData {
   /** `resolve`: the branch it was asked for by. */
   branch?: string;
   detail?: string;
+  /** `probe`, `promote`: what the candidate said of the database. */
+  schema?: SchemaStatus;
 }
 
 export interface AliveInstance {

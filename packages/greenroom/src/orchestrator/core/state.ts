@@ -1,4 +1,15 @@
-import type { AttemptKind, DriftName, DriftView, Failure, FailureCode, Origin, SlotName, StepName, Trigger } from '@greenroom/sdk/wire';
+import type {
+  AttemptKind,
+  DriftName,
+  DriftView,
+  Failure,
+  FailureCode,
+  Origin,
+  SchemaStatus,
+  SlotName,
+  StepName,
+  Trigger,
+} from '@greenroom/sdk/wire';
 
 /** A deploy or rollback as it was asked for. Times are milliseconds since the epoch. */
 export interface Request {
@@ -34,7 +45,12 @@ export interface Release {
   slot: SlotName;
 }
 
-export interface Live extends Release {
+/** What a release said of the database just before it was promoted; not there when the contract had no schema status then. */
+interface Declared {
+  schema?: SchemaStatus;
+}
+
+export interface Live extends Release, Declared {
   /** Null while no process serves it. */
   instance: string | null;
   /** The attempt that promoted it. */
@@ -43,12 +59,12 @@ export interface Live extends Release {
   served_at: number;
 }
 
-export interface Previous extends Release {
+export interface Previous extends Release, Declared {
   /** The watch rolled back from it: going there again wants an explicit deploy. */
   faulty: boolean;
 }
 
-export interface Attempt extends Request {
+export interface Attempt extends Request, Declared {
   /** Steps up to the promotion, in order. */
   steps: StepName[];
   step: StepName;

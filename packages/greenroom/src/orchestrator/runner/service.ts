@@ -6,10 +6,11 @@ import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { Request, State } from '../core/state.ts';
-import type { Clock, GateOverride, Instance, Instances, Prober, Repo, Slots } from '../ports.ts';
+import type { Clock, GateOverride, Instance, Instances, Prober, Repo, SchemaCheck, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 import { type FollowLogs, followLogs, type LogPiece } from './follow-logs.ts';
 import { createLiveHealth } from './live-health.ts';
+import { createLiveSchema } from './live-schema.ts';
 import type { Previews } from './preview.ts';
 
 export const STATUS_DEPLOYS = 10;
@@ -39,7 +40,7 @@ export interface ServiceOptions {
   version: string;
   port: number;
   humanBranch: string;
-  ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; clock: Clock };
+  ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; schemaCheck: SchemaCheck; clock: Clock };
   runner: Runner;
   previews: Previews;
   journal(): { records: number; intact: boolean; problem: string };
@@ -92,8 +93,9 @@ export function createService({
   forge,
   agentBusy,
 }: ServiceOptions): Service {
-  const { clock, instances, prober, repo, slots } = ports;
+  const { clock, instances, prober, repo, schemaCheck, slots } = ports;
   const healthy = createLiveHealth({ live: liveInstance, prober, clock });
+  const schemaOfLive = createLiveSchema({ state: () => runner.state(), live: liveInstance, schemaCheck, clock });
 
   function liveInstance(): Instance | undefined {
     const { live } = runner.state();
@@ -133,7 +135,7 @@ export function createService({
   }
 
   async function status(): Promise<Status> {
-    const [isHealthy, branches] = await Promise.all([healthy(), repo.branches()]);
+    const [isHealthy, branches, schemaNow] = await Promise.all([healthy(), repo.branches(), schemaOfLive()]);
     const state = runner.state();
     const { live, previous, restart, watch } = state;
     return {
@@ -162,6 +164,7 @@ export function createService({
       restart: restart ? { attempt: restart.count, at: time(restart.at), last_exit: restart.why } : null,
       branches,
       agent: { busy: agentBusy() },
+      schema: schemaNow,
       freeze: state.freeze && {
         scope: state.freeze.scope,
         reason: state.freeze.reason,

@@ -1,5 +1,5 @@
 /** Carries out the machine's commands, one function each. Answers with events; never decides. */
-import type { Failure } from '@greenroom/sdk/wire';
+import type { AttemptKind, Failure, SchemaStatus } from '@greenroom/sdk/wire';
 import type { Command } from '../core/commands.ts';
 import type { NewEvent, StepData } from '../core/events.ts';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -17,6 +17,7 @@ import type {
   Repo,
   Router,
   RouteTarget,
+  SchemaCheck,
   Slots,
 } from '../ports.ts';
 
@@ -36,6 +37,7 @@ export interface Ports {
   slots: Slots;
   instances: Instances;
   prober: Prober;
+  schemaCheck: SchemaCheck;
   router: Router;
   clock: Clock;
   drainTimeoutMs: number;
@@ -70,7 +72,7 @@ interface RunningStep {
 }
 
 export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions): Work {
-  const { repo, gate, slots, instances, prober, router, clock } = ports;
+  const { repo, gate, slots, instances, prober, schemaCheck, router, clock } = ports;
   const hosts = new Map<string, string>();
   const drains = new Map<string, AbortController>();
   const restarts = new Map<string, { controller: AbortController; done: Promise<void> }>();
@@ -167,9 +169,9 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
       case 'boot':
         return described(await instances.boot({ instance, slot, commit }), (it) => ({ detail: `pid ${it.pid}, port ${it.port}` }));
       case 'probe':
-        return probe(instance, signal);
+        return probe(instance, command.kind, signal);
       case 'promote':
-        return promote(attempt, instance);
+        return promote(command, signal);
       default:
         throw new Error(`${command.step} is not a step that an attempt runs`);
     }
@@ -181,22 +183,27 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     return judged;
   }
 
-  async function probe(instance: string, signal: AbortSignal): Promise<Result<StepData>> {
+  async function probe(instance: string, purpose: AttemptKind | 'restart', signal: AbortSignal): Promise<Result<StepData>> {
     const found = instances.get(instance);
     if (!found) return fail({ code: 'boot_exited', error: `The instance ${instance} is no longer running.` });
-    const report = await prober.probe(found, signal);
+    const report = await prober.probe(found, purpose, signal);
     if (report.ok) hosts.set(instance, report.value.host);
-    return described(report, (it) => ({ detail: it.detail }));
+    return described(report, ({ detail, schema }) => ({ detail, ...declared(schema) }));
   }
 
-  async function promote(attempt: string, instance: string): Promise<Result<StepData>> {
+  async function promote(command: Extract<Command, { type: 'run_step' }>, signal: AbortSignal): Promise<Result<StepData>> {
+    const { attempt, instance, commit, kind } = command;
     const problem = await catchUp();
     if (problem) return fail({ code: 'promote_failed', error: `Not promoted, because it could not be recorded: ${problem}` });
     const found = instances.get(instance);
-    if (!found) return fail({ code: 'boot_exited', error: `The instance ${instance} ended just before it was promoted.` });
-    const switched = await router.switchTo(await targetOf(found));
+    if (!found) return endedBefore(instance);
+    const target = await targetOf(found);
+    // Once more, as late as can be: somebody may have migrated the database since the probe.
+    const schema = await schemaCheck.check(found, { commit, kind }, signal);
+    if (!schema.ok) return instances.get(instance) ? schema : endedBefore(instance);
+    const switched = await router.switchTo(target);
     if (switched.ok) void endPreview(attempt);
-    return described(switched, () => ({ detail: `requests go to ${instance}` }));
+    return described(switched, () => ({ detail: `requests go to ${instance}`, ...declared(schema.value) }));
   }
 
   async function targetOf(found: Instance): Promise<RouteTarget> {
@@ -293,7 +300,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   async function bootAndProbe(instance: string, slot: 'a' | 'b', commit: string, signal: AbortSignal): Promise<Failure | null> {
     const booted = await instances.boot({ instance, slot, commit });
     if (!booted.ok) return booted.failure;
-    const probed = await probe(instance, signal);
+    const probed = await probe(instance, 'restart', signal);
     return probed.ok ? null : probed.failure;
   }
 
@@ -384,6 +391,14 @@ function aboutCommand(command: Command): LogAbout {
 
 function described<T>(result: Result<T>, describe: (value: T) => StepData): Result<StepData> {
   return result.ok ? ok(describe(result.value)) : result;
+}
+
+function endedBefore(instance: string): Result<never> {
+  return fail({ code: 'boot_exited', error: `The instance ${instance} ended just before it was promoted.` });
+}
+
+function declared(schema: SchemaStatus | null): Pick<StepData, 'schema'> {
+  return schema ? { schema } : {};
 }
 
 function unexpectedCode(step: string): Failure['code'] {

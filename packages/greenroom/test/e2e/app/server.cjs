@@ -65,7 +65,24 @@ const visitors = createServer((request, response) => {
   if (route) route(response);
   else response.writeHead(404).end();
 });
-const internal = createServer((_, response) => {
+let schemaReads = 0;
+// The database is a file: the version that it is at, and that it is at from the second look of this process on.
+const schemaStatus = (response) => {
+  const { version, then = version } = JSON.parse(readFileSync(process.env.SCHEMA_FILE, 'utf8'));
+  const [min, max] = behaviour.schema;
+  const current = schemaReads++ === 0 ? version : then;
+  response.end(
+    JSON.stringify({
+      current_schema_version: current,
+      code_min_schema_version: min,
+      code_max_schema_version: max,
+      pending_migrations: Math.max(0, max - current),
+      compatible: current >= min && current <= max,
+    }),
+  );
+};
+const internal = createServer((request, response) => {
+  if (request.url === '/schema' && behaviour.schema) return schemaStatus(response);
   response.statusCode = sick ? 503 : (behaviour.health ?? 200);
   response.end(sick ? 'sick\n' : 'health\n');
 });

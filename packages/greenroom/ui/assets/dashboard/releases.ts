@@ -1,6 +1,6 @@
 import type { DashboardApp } from '@greenroom/sdk/dashboard';
-import type { SlotView } from '@greenroom/sdk/wire';
-import { shortCommit } from '../text.ts';
+import type { SchemaReleaseView, SchemaView, SlotView } from '@greenroom/sdk/wire';
+import { inertLine, shortCommit } from '../text.ts';
 import type { VNode } from '../vendor/preact.ts';
 import { html } from '../views/html.ts';
 import { Time } from '../views/parts.ts';
@@ -37,5 +37,18 @@ export function Releases({ app }: { app: DashboardApp }): VNode {
       </tr>`;
     })}</tbody>
   </table><//>
+  ${status?.schema ? html`<${Schema} schema=${status.schema} />` : null}
   ${status?.last_deploy_time ? html`<p class="faint small">Live since <${Time} value=${status.last_deploy_time} />.</p>` : null}`;
+}
+
+const FITS: Record<SchemaReleaseView['role'], Record<SchemaReleaseView['fits'], string>> = {
+  live: { yes: 'works with it', no: 'does not work with it', unknown: 'not known to work with it' },
+  previous: { yes: 'rollback allowed', no: 'rollback refused', unknown: 'rollback perhaps refused' },
+};
+
+/** The database's schema, and which release works with it. */
+function Schema({ schema }: { schema: SchemaView }): VNode {
+  const { now, problem, releases } = schema;
+  return html`<p class="small">${now ? `Schema version ${now.current_schema_version}${now.pending_migrations > 0 ? `, ${now.pending_migrations} pending` : ''}.` : inertLine(problem)}</p>
+  <ul class="small">${releases.map((one) => html`<li><span class="mono">${shortCommit(one.commit)}</span> <span class=${`chip ${one.fits === 'no' ? 'bad' : one.fits === 'yes' ? 'good' : 'wait'}`}>${FITS[one.role][one.fits]}</span> ${inertLine(one.why)}</li>`)}</ul>`;
 }

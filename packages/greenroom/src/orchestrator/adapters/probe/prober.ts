@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Evidence, Failure, SlotName } from '@greenroom/sdk/wire';
+import type { AttemptKind, Evidence, Failure, SlotName } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { range } from '../../core/schema.ts';
 import type { Layout } from '../../layout.ts';
 import {
   exitEvidence,
@@ -31,6 +32,8 @@ export interface ProberOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+type Purpose = AttemptKind | 'restart';
+
 /** The deep check gets what the health endpoint left of the time, but never less than this. */
 const MIN_DEEP_CHECK_MS = 1_000;
 /** Exits remembered for probes that begin after the instance has ended already. */
@@ -47,12 +50,12 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     waiting.get(exit.instance)?.();
   });
 
-  async function probe(instance: Instance, signal: AbortSignal): Promise<Result<ProbeReport>> {
+  async function probe(instance: Instance, purpose: Purpose, signal: AbortSignal): Promise<Result<ProbeReport>> {
     const ended = new AbortController();
     waiting.set(instance.instance, () => ended.abort());
     try {
       if (!instances.get(instance.instance)) return fail(await exitFailure(instance, ended.signal));
-      const result = await runProbe(instance, AbortSignal.any([signal, ended.signal]));
+      const result = await runProbe(instance, purpose, AbortSignal.any([signal, ended.signal]));
       if (signal.aborted) return fail({ code: 'aborted', error: `The probe of instance ${instance.instance} was aborted.` });
       if (!result.ok && result.failure.evidence?.request?.error !== undefined) await waitForExit(ended.signal);
       const gone = ended.signal.aborted || !instances.get(instance.instance);
@@ -62,7 +65,7 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     }
   }
 
-  async function runProbe(instance: Instance, signal: AbortSignal): Promise<Result<ProbeReport>> {
+  async function runProbe(instance: Instance, purpose: Purpose, signal: AbortSignal): Promise<Result<ProbeReport>> {
     const start = performance.now();
     const health = await probeHealth(instance, signal);
     if (!health.ok) return health;
@@ -74,9 +77,10 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
       if (!result.ok) return result;
       if (result.value !== '') done.push(result.value);
     }
-    const schema = await schemaCheck.check(instance, signal);
-    if (!schema.ok) return schema;
-    return ok({ host, healthyAfterMs, detail: done.join(', ') });
+    const schema = purpose === 'restart' ? ok(null) : await schemaCheck.check(instance, { commit: instance.commit, kind: purpose }, signal);
+    if (!schema.ok) return failWith(instance, schema.failure, schema.failure.evidence ?? {});
+    if (schema.value) done.push(`schema at ${schema.value.current_schema_version}, supports ${range(schema.value)}`);
+    return ok({ host, healthyAfterMs, detail: done.join(', '), schema: schema.value });
   }
 
   /** Answers the address of the public port: that is where traffic will go. */

@@ -1,5 +1,6 @@
+import type { SlotName } from '@greenroom/sdk/wire';
 import type { MachineEvent } from '../events.ts';
-import type { Attempt } from '../state.ts';
+import type { Attempt, State } from '../state.ts';
 import { type Draft, type Ignored, stop } from './draft.ts';
 import { liveExited } from './live.ts';
 import { restartFailed } from './restart.ts';
@@ -63,7 +64,7 @@ export function drained(draft: Draft, instance: string): Ignored {
     !state.standby &&
     state.stopping === 'no' &&
     state.previous?.commit === retiring.commit &&
-    state.attempt?.slot !== retiring.slot;
+    !isWanted(state, retiring.slot);
   if (!wanted) {
     retiring.phase = 'stopping';
     draft.commands.push({ type: 'stop', instance, since: retiring.since });
@@ -73,6 +74,11 @@ export function drained(draft: Draft, instance: string): Ignored {
   state.standby = { instance, slot: retiring.slot, commit: retiring.commit, until: at + state.policy.standby_ms };
   draft.commands.push({ type: 'keep_standby', instance, until: state.standby.until });
   return undefined;
+}
+
+/** Whether an attempt is about to use the slot for something else. One that is being undone and has not touched it never will. */
+function isWanted({ attempt }: State, slot: SlotName): boolean {
+  return attempt?.slot === slot && (attempt.phase !== 'undoing' || attempt.touched);
 }
 
 export function standbyExpired(draft: Draft, instance: string): Ignored {

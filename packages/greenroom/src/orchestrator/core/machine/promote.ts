@@ -1,4 +1,4 @@
-import { type Attempt, otherSlot, type Release, type State } from '../state.ts';
+import { type Attempt, type Live, otherSlot, type Release, type State } from '../state.ts';
 import { type Draft, finish, stop } from './draft.ts';
 import { notePromoted } from './governance.ts';
 import { liveExited } from './live.ts';
@@ -11,7 +11,14 @@ export function promoted(draft: Draft, attempt: Attempt): void {
   // First of all: the instance being restarted is in the slot of the release that is live until now.
   if (state.restart) abandonRestart(draft, attempt.id);
   const old = state.live;
-  state.live = { commit: attempt.resolved, slot: attempt.slot, instance: attempt.candidate, attempt: attempt.id, served_at: at };
+  state.live = {
+    commit: attempt.resolved,
+    slot: attempt.slot,
+    instance: attempt.candidate,
+    attempt: attempt.id,
+    served_at: at,
+    ...declaredBy(attempt),
+  };
   state.attempt = null;
   state.crashes = 0;
   rememberPrevious(state, attempt, old);
@@ -28,7 +35,7 @@ export function promoted(draft: Draft, attempt: Attempt): void {
   if (attempt.candidate_exit) liveExited(draft, attempt.candidate_exit);
 }
 
-function rememberPrevious(state: State, attempt: Attempt, old: Release | null): void {
+function rememberPrevious(state: State, attempt: Attempt, old: Live | null): void {
   // Whoever makes a commit live by choice lifts its quarantine.
   state.quarantine = state.quarantine.filter((it) => it !== attempt.resolved);
   if (attempt.kind === 'deploy') {
@@ -43,8 +50,10 @@ function rememberPrevious(state: State, attempt: Attempt, old: Release | null): 
   state.previous =
     again && state.previous
       ? { ...state.previous, slot: otherSlot(attempt.slot) }
-      : { commit: old.commit, slot: old.slot, faulty: attempt.kind === 'rollback' && isAutomatic(attempt) };
+      : { commit: old.commit, slot: old.slot, faulty: attempt.kind === 'rollback' && isAutomatic(attempt), ...declaredBy(old) };
 }
+
+const declaredBy = ({ schema }: Live | Attempt): Pick<Live, 'schema'> => (schema ? { schema } : {});
 
 function retire(draft: Draft, attempt: Attempt, old: Release & { instance: string }): void {
   const { state, at } = draft;

@@ -53,6 +53,7 @@ function vacate(draft: Draft, attempt: Attempt): string[] {
 }
 
 export function stepSucceeded(draft: Draft, attempt: Attempt, data: StepData): void {
+  if (data.schema) attempt.schema = data.schema;
   if (attempt.step === 'promote') {
     promoted(draft, attempt);
     return;
@@ -68,8 +69,23 @@ export function stepSucceeded(draft: Draft, attempt: Attempt, data: StepData): v
 }
 
 export function stepFailed(draft: Draft, attempt: Attempt, failure: Failure): void {
-  if (attempt.reused && attempt.step === 'probe') bootInstead(draft, attempt);
-  else abort(draft, attempt, failure);
+  // What refuses the warm instance is the database: a fresh boot of the same code would be refused as well.
+  const refused = attempt.reused && failure.code === 'schema_incompatible';
+  if (attempt.reused && attempt.step === 'probe' && !refused) {
+    bootInstead(draft, attempt);
+    return;
+  }
+  if (refused) leaveWarm(draft, attempt);
+  abort(draft, attempt, failure);
+}
+
+/** Nothing is wrong with the warm instance itself: it goes back to where the rollback took it from, for when it may. */
+function leaveWarm({ state, commands, at }: Draft, attempt: Attempt): void {
+  const { candidate: instance, slot, resolved: commit, id } = attempt;
+  if (instance === null) return;
+  attempt.candidate = null;
+  state.retiring.push({ instance, slot, commit, attempt: id, phase: 'draining', keep: state.policy.standby_ms > 0, since: at });
+  commands.push({ type: 'drain', instance, since: at });
 }
 
 /** The warm instance did not hold: its slot is still as it was, so a fresh boot of it can. */
