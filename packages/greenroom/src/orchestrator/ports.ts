@@ -178,7 +178,7 @@ export interface Instances {
   follow(instance: string, lines: number, signal: AbortSignal, over: () => boolean): AsyncGenerator<string[], void, undefined>;
   /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
   onExit(listener: (exit: InstanceExit) => void): () => void;
-  /** Stops watching, lets the instances run on. */
+  /** Stops watching, lets the instances run on. What was told to end and has not yet is left to whoever adopts it. */
   close(): void;
 }
 

@@ -155,7 +155,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function settle(detach: boolean): Promise<void> {
     await dispatch({ type: 'stop_requested', detach });
     await atRest.promise;
-    work.cancelTimers();
+    work.leave();
   }
 
   function subscribe(listener: (announcement: Announcement) => void): () => void {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { upgradeApp } from '../../src/cli/apps/upgrade-app.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
+import { isRunning, readStat } from '../../src/proc.ts';
 import { listApps } from '../../src/registry/index.ts';
 import { runningOrchestrator } from '../../src/registry/running.ts';
 import { openRig, pidOf, prepareRig, type Rig, until, visitAllTheTime } from '../e2e/rig.ts';
@@ -98,6 +99,28 @@ test('a new version that does not start is told, and the old one is there again 
   const none = await rig.cli(['upgrade']);
   assert.deepEqual([none.code, none.output], [1, '✗ The orchestrator of "shop" is not running. Start it: greenroom start --app shop']);
   await rig.start();
+});
+
+test('an old instance that does not end is left to the next orchestrator, and waits with nobody', async (t) => {
+  const rig = await openRig(t, { contract: { drain_timeout_ms: 30_000 } });
+  await rig.live(rig.commit({ name: 'one', ignoresSigterm: true }));
+  const stubborn = pidOf(await rig.status());
+  await rig.live(rig.commit({ name: 'two' }));
+  await until(
+    async () =>
+      (await rig.client.deploys({ limit: 1 }))[0]?.steps.some(({ step, detail }) => step === 'retire' && detail?.startsWith('drained')) ??
+      false,
+    () => 'it was not told to end',
+  );
+  assert.equal(await rig.end('SIGUSR2'), 0);
+  assert.ok(isRunning(readStat(stubborn)), 'it has most of its 30 s');
+  await rig.start();
+  assert.equal((await rig.status()).slots.find(({ role }) => role === 'retiring')?.pid, stubborn);
+  process.kill(stubborn, 'SIGKILL');
+  await until(
+    async () => (await rig.status()).slots.every(({ role }) => role !== 'retiring'),
+    () => 'its end was not seen',
+  );
 });
 
 /** It is another process by then than the one that the rig started. */

@@ -61,8 +61,8 @@ export interface WorkOptions {
 
 export interface Work {
   carryOut(command: Exclude<Command, { type: 'finish' | 'shut_down' }>): void;
-  /** Whatever waits for a time waits for ever: for the end of the orchestrator. */
-  cancelTimers(): void;
+  /** Whatever waits for a time waits for ever, and drains are left to the next orchestrator: for the end of this one. */
+  leave(): void;
 }
 
 interface RunningStep {
@@ -371,11 +371,12 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     });
   }
 
-  function cancelTimers(): void {
+  function leave(): void {
     for (const cancel of timers) cancel();
+    for (const controller of drains.values()) controller.abort();
   }
 
-  return { carryOut, cancelTimers };
+  return { carryOut, leave };
 }
 
 /** What failed unexpectedly is a bug, or a machine in trouble. */

@@ -20,6 +20,8 @@ export interface Ending {
   hurry(graceMs: number): void;
   /** Looks again now. */
   wake(): void;
+  /** From now on it keeps this process from ending no more: whoever comes next ends what then still runs. */
+  leave(): void;
 }
 
 const FIRST_POLL_MS = 2;
@@ -89,6 +91,7 @@ export function observeFamily(family: Family): () => void {
 export function endFamily(family: Family, graceMs: number): Ending {
   let deadline = performance.now() + graceMs;
   let alarm = new AbortController();
+  let holds = true;
   const wake = (): void => {
     alarm.abort();
   };
@@ -122,7 +125,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
         signalMembers(family, members, 'SIGKILL');
       }
       const wait = overdue ? delay : Math.max(0, Math.min(delay, deadline - performance.now()));
-      await interruptibleSleep(wait, alarm.signal);
+      await interruptibleSleep(wait, alarm.signal, holds);
       if (alarm.signal.aborted) {
         alarm = new AbortController();
         delay = FIRST_POLL_MS;
@@ -132,6 +135,10 @@ export function endFamily(family: Family, graceMs: number): Ending {
   return {
     done: run(),
     wake,
+    leave: () => {
+      holds = false;
+      wake();
+    },
     hurry: (ms) => {
       const sooner = performance.now() + ms;
       if (sooner >= deadline) return;
@@ -182,9 +189,9 @@ function isMarked(pid: number, marker: string): boolean {
   return environ !== undefined && environHas(environ, marker);
 }
 
-async function interruptibleSleep(ms: number, signal: AbortSignal): Promise<void> {
+async function interruptibleSleep(ms: number, signal: AbortSignal, ref: boolean): Promise<void> {
   try {
-    await sleep(ms, undefined, { signal });
+    await sleep(ms, undefined, { signal, ref });
   } catch (error) {
     if (!signal.aborted) throw error;
   }

@@ -299,7 +299,10 @@ export function createInstances({
     },
     close() {
       closed = true;
-      for (const entry of entries.values()) for (const stop of entry.unwatch) stop();
+      for (const entry of entries.values()) {
+        for (const stop of entry.unwatch) stop();
+        entry.ending?.leave();
+      }
     },
   };
 
