@@ -55,7 +55,8 @@ export function postgres(pool: PoolLike): Changing & { query: Query } {
         broken = true;
         throw error;
       } finally {
-        client.off?.('error', onError);
+        // One that is broken may say so later; it is not used again, and keeps its listener.
+        if (!broken) client.off?.('error', onError);
         client.release(broken);
       }
     },

@@ -16,6 +16,8 @@ export function findPostgres(): string | null {
 export interface Cluster {
   pool(max?: number): pg.Pool;
   url: string;
+  /** Where its Unix socket is. */
+  folder: string;
   stop(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ export async function startCluster(programs: string): Promise<Cluster> {
   }
   const pools: pg.Pool[] = [];
   return {
+    folder,
     url: `postgres://app@/postgres?host=${encodeURIComponent(folder)}`,
     pool(max = 4) {
       const pool = new pg.Pool({ host: folder, user: 'app', database: 'postgres', max });
@@ -52,8 +55,8 @@ export async function startCluster(programs: string): Promise<Cluster> {
       await Promise.all(pools.map((pool) => pool.end()));
       server.stderr.resume();
       const ended = once(server, 'exit');
-      // Cuts the connections that are left.
-      server.kill('SIGINT');
+      // Waits for connections that are still being closed: cut, they would say so in the test's process.
+      server.kill('SIGTERM');
       await ended;
       rmSync(folder, { recursive: true });
     },

@@ -1,10 +1,13 @@
 /** On a real PostgreSQL: the lock between connections, migrations in transactions, and the tables of the tools that are used with it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, suite, test } from 'node:test';
 import { drizzle, nodePgMigrate, postgres, postgresLock, sqlFolder } from '@greenroom/sdk/app';
 import { drizzle as drizzleOrm } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import { runner } from 'node-pg-migrate';
+import { freePorts } from '../../../../../bench/harness/ports.ts';
+import { example, listens, startExample } from '../guide.ts';
 import { folderOf, put } from '../schema/rig.ts';
 import { type Cluster, findPostgres, startCluster } from './cluster.ts';
 import { brief, follow, run, schemaStatus, serveMigrations } from './rig.ts';
@@ -75,6 +78,22 @@ suite('PostgreSQL', { skip: programs === null && 'there is no PostgreSQL on this
     assert.ok('release' in taken);
     await taken.release();
     await assert.rejects(async () => held.release());
+  });
+
+  test('the app of the guide migrates, and stops', async (t) => {
+    const folder = await folderOf(t, { 'package.json': '{"type":"module"}', 'migrations/001_shop.sql': 'CREATE SCHEMA shop;' });
+    const [port = 0, internal = 0] = await freePorts(2);
+    const env = { PORT: String(port), INTERNAL_PORT: String(internal), PGHOST: cluster.folder, PGUSER: 'app', PGDATABASE: 'guide' };
+    await cluster.pool().query('CREATE DATABASE guide');
+    const code = await example('app-sdk.md', 'server-pg.js');
+    const app = await startExample(t, { folder, file: 'server-pg.js', code, program: process.execPath, env });
+    await listens(port, app);
+    assert.equal((await fetch(`http://127.0.0.1:${internal}/healthz`)).status, 200);
+    assert.equal(((await schemaStatus(internal)) as { compatible: boolean }).compatible, false);
+    assert.deepEqual(brief(await run(internal)), ['start', 'applying 001_shop', 'applied 001_shop', 'done']);
+    assert.equal(((await schemaStatus(internal)) as { compatible: boolean }).compatible, true);
+    app.kill('SIGTERM');
+    assert.deepEqual(await once(app, 'exit'), [0, null]);
   });
 
   test('node-pg-migrate', async (t) => {
