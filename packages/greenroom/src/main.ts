@@ -173,7 +173,9 @@ async function serve(
   const damage = await describeDamage(layout, journal.content.problems.length > 0 || (saved?.journal.seq ?? 0) > journal.content.head.seq);
   if (damage)
     say(`The journal is damaged: ${damage}. Nothing of what is live depends on it; "greenroom log --verify" lists every problem.`);
-  const previews = createPreviews({ key: await readPreviewKey(layout.previewKey), chatPath: contract.agent?.chat_path ?? '' });
+  // No other proxy shows an instance that is not live.
+  const chatPath = contract.router.kind === 'embedded' ? (contract.agent?.chat_path ?? '') : '';
+  const previews = createPreviews({ key: await readPreviewKey(layout.previewKey), chatPath });
   const announcements = createAnnouncements();
   const announce = (it: EventMessage): void => announcements.add({ ...it, attempts: it.attempts.map(previews.show) });
   const tally = createTally();
@@ -246,6 +248,7 @@ async function serve(
       app,
       version: VERSION,
       port: contract.port,
+      router: contract.router.kind,
       humanBranch: contract.human_branch,
       ports: { repo, slots, instances, prober, schemaCheck, clock },
       runner,

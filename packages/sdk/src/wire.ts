@@ -515,6 +515,9 @@ export interface SlotView {
 }
 
 /** Answer of `GET /status`. The first six fields are the interface any orchestrator of this kind has. */
+export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
+export type RouterKind = (typeof ROUTER_KINDS)[number];
+
 export interface Status {
   live_slot: SlotName | '';
   live_commit: string;
@@ -525,6 +528,8 @@ export interface Status {
   app: string;
   version: string;
   port: number;
+  /** The proxy in front of the app. Only the embedded one counts requests and shows previews. */
+  router: RouterKind;
   slots: SlotView[];
   attempt: AttemptView | null;
   queue: { id: string; kind: AttemptKind; commit: string; branch: string; trigger: Trigger; requested_at: string }[];

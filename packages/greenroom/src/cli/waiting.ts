@@ -24,7 +24,7 @@ export async function findWaiting(cli: Cli, flags: AppFlags, command: string, id
 export function waitingLines({ id, approval }: AttemptView, status?: Pick<Status, 'port'>): string[] {
   if (approval?.state !== 'waiting') return [];
   const lines = [`waits for approval until ${plain(approval.until)}: greenroom approve ${plain(id)}, or greenroom deny ${plain(id)}`];
-  if (approval.preview_path === '') return lines;
+  if (approval.preview_path === '') return [...lines, 'it cannot be looked at first: that takes the embedded proxy'];
   const where = status
     ? `http://localhost:${status.port}${plain(approval.preview_path)}`
     : `${plain(approval.preview_path)} on the app's port`;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ChecksView } from '@greenroom/sdk/wire';
-import { COMMIT, createFake, createMachine, PREVIOUS, status } from './support.ts';
+import { waitingLines } from '../../src/cli/waiting.ts';
+import { attempt, COMMIT, createFake, createMachine, PREVIOUS, status } from './support.ts';
 
 const FAILED: ChecksView = {
   commit: PREVIOUS,
@@ -56,4 +57,11 @@ test('status shows a freeze, overrides, drift, checks and what is wrong with Git
   assert.match(other, /checks +running, 4 in all, of 9f8e7d6c5b/);
   now = status({ checks: { ...FAILED, state: 'success', failed: [], url: '' } });
   assert.match(await show(), /checks +4 passed, of 9f8e7d6c5b, asked .* ago\n/);
+});
+
+test('of a deploy that waits it is said where it can be looked at, or that it cannot', () => {
+  const approval = { state: 'waiting', since: '', until: 'noon', preview_path: '/chat/preview/x', by: '', reason: '' } as const;
+  const told = (preview_path: string): string => waitingLines(attempt({ approval: { ...approval, preview_path } }), status()).at(-1) ?? '';
+  assert.equal(told('/chat/preview/x'), 'look at it first: http://localhost:3999/chat/preview/x');
+  assert.equal(told(''), 'it cannot be looked at first: that takes the embedded proxy');
 });

@@ -175,6 +175,7 @@ export function status(changes: Partial<Status> = {}): Status {
     app: 'shop',
     version: '0.1.0',
     port: 3999,
+    router: 'embedded',
     slots: [{ slot: 'a', directory: '/a', commit: COMMIT, role: 'live', instance: 'i-1', pid: 1 }],
     attempt: null,
     queue: [],

@@ -5,6 +5,7 @@ import {
   FAILURE_CODES,
   OVERRIDABLE_CODES,
   REQUEST_ERROR_CODES,
+  ROUTER_KINDS,
   STEP_NAMES,
   TRIGGERS,
 } from '@greenroom/sdk/wire';
@@ -204,6 +205,9 @@ export const status = z
     app: z.string(),
     version: z.string(),
     port: z.int(),
+    router: z
+      .enum(ROUTER_KINDS)
+      .meta({ description: 'The proxy in front of the app. Only the embedded one counts requests and shows previews.' }),
     slots: z.array(
       z.object({
         slot,

@@ -1,6 +1,7 @@
+import { ROUTER_KINDS } from '@greenroom/sdk/wire';
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt } from './contract-problems.ts';
-import { portBehind, ROUTER_KINDS } from './contract-router.ts';
+import { portBehind } from './contract-router.ts';
 
 type Fields = Record<string, unknown>;
 

@@ -1,9 +1,9 @@
 /** The fields of the contract that say which proxy leads to the app, and from where. */
+import { ROUTER_KINDS, type RouterKind } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 import { list, port, text } from './contract-parts.ts';
 import { ABSOLUTE_PATH, CADDY_ADMIN, COMMAND, HOST_NAME, PATH_PREFIX } from './contract-patterns.ts';
 
-export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
 export const DEFAULT_CADDY_ADMIN = 'http://127.0.0.1:2019';
 const DEFAULT_NGINX_CONFIG_DIR = '/etc/nginx/greenroom.d';
 
@@ -100,7 +100,7 @@ function covers(path: string | undefined, other = ''): boolean {
 }
 
 /** The port that a route is served on, by this kind of proxy: Caddy serves a host by HTTPS unless told otherwise. */
-export function portBehind(kind: (typeof ROUTER_KINDS)[number], route: Pick<Route, 'host' | 'port' | 'tls'>): number {
+export function portBehind(kind: RouterKind, route: Pick<Route, 'host' | 'port' | 'tls'>): number {
   return kind === 'caddy' && route.host !== undefined ? (route.port ?? 443) : portOf(route);
 }
 

@@ -1,6 +1,16 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { ApprovalAnswer, AttemptDiff, AttemptView, DryRun, InstanceLogs, SlotView, Status, StepName } from '@greenroom/sdk/wire';
+import type {
+  ApprovalAnswer,
+  AttemptDiff,
+  AttemptView,
+  DryRun,
+  InstanceLogs,
+  RouterKind,
+  SlotView,
+  Status,
+  StepName,
+} from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
 import { rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
@@ -39,6 +49,7 @@ export interface ServiceOptions {
   app: string;
   version: string;
   port: number;
+  router: RouterKind;
   humanBranch: string;
   ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; schemaCheck: SchemaCheck; clock: Clock };
   runner: Runner;
@@ -85,6 +96,7 @@ export function createService({
   app,
   version,
   port,
+  router,
   humanBranch,
   ports,
   runner,
@@ -148,6 +160,7 @@ export function createService({
       app,
       version,
       port,
+      router,
       slots: [slotView(state, 'a'), slotView(state, 'b')],
       attempt: (state.attempt && attempt(state.attempt.id)) ?? null,
       queue: state.queue.map(({ id, kind, commit, branch, trigger, at }) => ({

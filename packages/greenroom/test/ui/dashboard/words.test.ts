@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DashboardApp } from '@greenroom/sdk/dashboard';
 import { announcementOf } from '../../../ui/assets/dashboard/announce.ts';
 import { linkTo, readRoute } from '../../../ui/assets/dashboard/route.ts';
-import { attentionOf, milliseconds, rate, share, size, wordOf } from '../../../ui/assets/dashboard/words.ts';
+import { attentionOf, milliseconds, rate, share, size, whyUncounted, wordOf } from '../../../ui/assets/dashboard/words.ts';
 import { attempt, COMMIT, status } from '../../cli/support.ts';
 
 const approval = { state: 'waiting', since: '', until: '', preview_path: '', by: '', reason: '' } as const;
@@ -79,6 +79,13 @@ test('what needs attention is said in sentences that nobody else wrote the marks
     failed.map(({ text }) => text),
     ['It could not start: port 80 is taken‹U+202E›.'],
   );
+});
+
+test('without charts it is said why', () => {
+  assert.equal(whyUncounted(app()), '');
+  assert.equal(whyUncounted(app({ status: null })), '');
+  assert.match(whyUncounted(app({ status: status({ router: 'caddy' }) })), /^Caddy .*\/metrics/);
+  assert.match(whyUncounted(app({ status: status({ router: 'nginx' }) })), /^nginx .*access log/);
 });
 
 test('addresses of the page lead back to what they were made from, whatever somebody types', () => {

@@ -51,6 +51,7 @@ function Foot({ app, attempt, alone }: { app: DashboardApp; attempt: Attempt; al
 
 /** The app's own address with the candidate behind a secret path; only a path of it, whatever the orchestrator says. */
 function Preview({ app, path }: { app: DashboardApp; path: string }): VNode | null {
+  if (path === '') return html`<span class="faint">It cannot be looked at first: that takes the embedded proxy.</span>`;
   const [address] = app.addresses.filter((one) => /^https?:\/\//.test(one));
   if (!address || !/^\/(?![/\\])/.test(path)) return null;
   const href = new URL(path, address).href;

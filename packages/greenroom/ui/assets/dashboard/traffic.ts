@@ -5,12 +5,14 @@ import { html } from '../views/html.ts';
 import { Chart } from './chart.ts';
 import { useDashboard } from './context.ts';
 import { Scroll } from './scroll.ts';
-import { milliseconds, rate, share } from './words.ts';
+import { milliseconds, rate, share, whyUncounted } from './words.ts';
 
 /** Requests, latency and errors of the live release beside the one before it, over the last minutes. */
 export function Traffic({ app }: { app: DashboardApp }): VNode {
   const store = useDashboard();
   const loads = store.loads(app.name);
+  const uncounted = whyUncounted(app);
+  if (uncounted) return html`<p class="faint charts-to-come">${uncounted}</p>`;
   if (!loads.some((load) => load.releases.some((release) => release.traffic)))
     return html`<p class="faint charts-to-come">No requests are counted yet.</p>`;
   const at = loads.map((load) => load.at / 1_000);

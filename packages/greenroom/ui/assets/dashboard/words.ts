@@ -1,6 +1,6 @@
 /** Figures and states in words. */
 import type { DashboardApp, DashboardLoad, ReleaseLoad } from '@greenroom/sdk/dashboard';
-import type { Status } from '@greenroom/sdk/wire';
+import type { RouterKind, Status } from '@greenroom/sdk/wire';
 import { clock, inertLine, plural, shortCommit } from '../text.ts';
 
 export type Tone = 'good' | 'bad' | 'wait' | 'busy' | 'done';
@@ -20,6 +20,19 @@ export function wordOf({ reach, ended, status }: DashboardApp): { word: string; 
   if (reach === 'away') return { word: ENDED[ended], tone: ended === 'stopped' || ended === 'never_started' ? 'done' : 'bad' };
   if (!status?.live_commit) return { word: 'Nothing live', tone: 'wait' };
   return status.healthy ? { word: 'Healthy', tone: 'good' } : { word: 'Unhealthy', tone: 'bad' };
+}
+
+const COUNTED_ELSEWHERE: Record<RouterKind, string> = {
+  embedded: '',
+  caddy:
+    'Caddy serves this app. It counts requests by its servers, not by app and release, so there is no chart here; its own figures are at /metrics of its admin address.',
+  nginx:
+    'nginx serves this app. It counts connections of all its sites together, so there is no chart here; its access log has each request.',
+};
+
+/** Why there are no charts of the app's traffic, and where to look instead; empty when there are. */
+export function whyUncounted({ status }: Pick<DashboardApp, 'status'>): string {
+  return status ? (COUNTED_ELSEWHERE[status.router] ?? '') : '';
 }
 
 /** What needs a person's eye, as sentences. */

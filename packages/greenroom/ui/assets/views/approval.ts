@@ -18,8 +18,9 @@ export function ApprovalBar({ attempt, approval }: { attempt: string; approval: 
     <p><strong>This version is healthy and waits for a person.</strong> <span class="faint">${clock(approval.until) ? `Until ${clock(approval.until)}.` : ''}</span></p>
     <div class="actions">
       ${isPath(approval.preview_path) ? html`<a class="button" href=${approval.preview_path} target="_blank" rel="noopener noreferrer">Preview <${Icon} name="external" size=${14} /></a>` : null}
-      ${canApprove ? html`<${Decide} attempt=${attempt} />` : html`<span class="faint">You may look at it, but not approve it.</span>`}
+      ${canApprove ? html`<${Decide} attempt=${attempt} />` : html`<span class="faint">${approval.preview_path === '' ? 'You may not approve it.' : 'You may look at it, but not approve it.'}</span>`}
     </div>
+    ${approval.preview_path === '' ? html`<p class="faint">It cannot be looked at first: that takes the embedded proxy.</p>` : null}
   </div>`;
 }
 
