@@ -1,7 +1,8 @@
 /** What every view of one element shares. */
 
 import type { Store } from '../store/store.ts';
-import { useContext, useLayoutEffect, useReducer } from '../vendor/hooks.ts';
+import { useChanges } from '../use-changes.ts';
+import { useContext } from '../vendor/hooks.ts';
 import { createContext } from '../vendor/preact.ts';
 
 export interface Look {
@@ -32,15 +33,7 @@ export function useShared(): Shared {
 
 /** The store, and a new drawing whenever it changes. */
 export function useStore(): Store {
-  const { store } = useShared();
-  const [, draw] = useReducer((count: number, _: undefined) => count + 1, 0);
-  useLayoutEffect(() => {
-    const end = store.subscribe(() => draw(undefined));
-    // What changed between the drawing and this was not heard.
-    draw(undefined);
-    return end;
-  }, [store]);
-  return store;
+  return useChanges(useShared().store);
 }
 
 /** What items need to know beyond themselves; the same object until one of its fields changes. */
