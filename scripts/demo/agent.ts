@@ -1,6 +1,6 @@
 import { tryAgent } from '../../packages/greenroom/src/agent/examine.ts';
 import { baseEnvironment, findAgent } from '../../packages/greenroom/src/agent/launch.ts';
-import { AGENT_PRESETS } from '../../packages/greenroom/src/agent/settings.ts';
+import { AGENT_PRESETS } from '../../packages/sdk/src/wire.ts';
 
 export const AGENTS = ['scripted', 'auto', ...AGENT_PRESETS] as const;
 export type AgentChoice = (typeof AGENTS)[number];

@@ -23,7 +23,7 @@
  */
 import type { AttemptView } from './wire.ts';
 
-export const DEFAULT_CHAT_PATH = '/.greenroom';
+export { DEFAULT_CHAT_PATH } from './wire.ts';
 export const CHAT_REQUEST_HEADER = 'x-greenroom-request';
 /** On the app's own chat socket only: the caller as the app knows it, a `ChatCaller` as JSON in base64url. */
 export const CHAT_CALLER_HEADER = 'x-greenroom-caller';

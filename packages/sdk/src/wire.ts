@@ -515,6 +515,13 @@ export interface SlotView {
 }
 
 /** Answer of `GET /status`. The first six fields are the interface any orchestrator of this kind has. */
+/** Coding agents that need no command line. */
+export const AGENT_PRESETS = ['opencode', 'claude', 'codex', 'gemini', 'pi', 'goose'] as const;
+export type AgentPreset = (typeof AGENT_PRESETS)[number];
+
+/** Path of the chat, where the contract names no other. */
+export const DEFAULT_CHAT_PATH = '/.greenroom';
+
 export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
 export type RouterKind = (typeof ROUTER_KINDS)[number];
 

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { AGENT_PRESETS, type AgentPreset } from '@greenroom/sdk/wire';
 import { PRESETS, type Preset } from './launch/presets.ts';
-import { AGENT_PRESETS, type AgentPreset, type AgentSettings } from './settings.ts';
+import type { AgentSettings } from './settings.ts';
 
 const INTERPRETER = /^(?:node|bun|deno|npx|python[\d.]*|uvx?|ruby|sh|bash)$/;
 

@@ -1,3 +1,5 @@
+import type { AgentPreset } from '@greenroom/sdk/wire';
+
 /** What the contract says of the agent, with every default filled in; `core/contract.ts` has the descriptions. */
 export interface AgentSettings {
   /** Command line of an ACP agent; empty: the preset, or the first known agent that is found. */
@@ -18,9 +20,6 @@ export interface AgentSettings {
   author_name: string;
   author_email: string;
 }
-
-export const AGENT_PRESETS = ['opencode', 'claude', 'codex', 'gemini', 'pi', 'goose'] as const;
-export type AgentPreset = (typeof AGENT_PRESETS)[number];
 
 /** Where the agent's things lie; a `Layout` is one. */
 export interface AgentPaths {

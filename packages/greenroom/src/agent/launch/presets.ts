@@ -1,4 +1,4 @@
-import type { AgentPreset } from '../settings.ts';
+import type { AgentPreset } from '@greenroom/sdk/wire';
 
 /** What is known of an agent: how it is started and what keeps it from working without a person at its terminal. */
 export interface Preset {

@@ -1,3 +1,4 @@
+import { AGENT_PRESETS, DEFAULT_CHAT_PATH } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 import { branch, command, list, milliseconds, port, relativePath, text, urlPath, whole } from './contract-parts.ts';
 import {
@@ -123,8 +124,6 @@ const alertTarget = z.object(
 );
 
 export const DEFAULT_TURN_TIMEOUT_MS = 3_600_000;
-export const DEFAULT_CHAT_PATH = '/.greenroom';
-export const AGENT_PRESETS = ['opencode', 'claude', 'codex', 'gemini', 'pi', 'goose'] as const;
 
 const agentSettings = z.object(
   {
