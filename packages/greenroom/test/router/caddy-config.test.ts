@@ -3,7 +3,8 @@ import test from 'node:test';
 import { arrange } from '../../src/orchestrator/adapters/router/caddy/arrange.ts';
 import { type JsonObject, listAt, objectAt } from '../../src/orchestrator/adapters/router/caddy/json.ts';
 import { idOf, type WantedRoute } from '../../src/orchestrator/adapters/router/caddy/own-route.ts';
-import { type Served, wantedRoutes } from '../../src/orchestrator/adapters/router/caddy/routes.ts';
+import { wantedRoutes } from '../../src/orchestrator/adapters/router/caddy/routes.ts';
+import type { Served } from '../../src/orchestrator/adapters/router/served.ts';
 
 const NOTHING = { target: null };
 const PLAIN = { streamCloseDelay: false };

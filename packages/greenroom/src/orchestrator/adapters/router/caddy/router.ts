@@ -6,10 +6,11 @@ import type { Router } from '../../../ports.ts';
 import { untilIdle } from '../idle.ts';
 import { whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
+import type { Served } from '../served.ts';
 import { CaddyUnreachable, createCaddyAdmin } from './admin.ts';
 import { applyRoutes } from './apply.ts';
 import { type Live, liveByPort, liveBySocket } from './live.ts';
-import { type Abilities, type Served, type Upstream, wantedRoutes } from './routes.ts';
+import { type Abilities, type Upstream, wantedRoutes } from './routes.ts';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;

@@ -1,18 +1,9 @@
-import type { ProxyChat } from '@greenroom/sdk/proxy';
 import type { Route } from '../../../core/contract-router.ts';
 import type { InstanceSockets } from '../../../layout.ts';
 import type { RouteTarget } from '../../../ports.ts';
+import type { Served } from '../served.ts';
 import type { Json, JsonObject } from './json.ts';
 import { type RouteMatch, routeId, type WantedRoute } from './own-route.ts';
-
-export interface Served {
-  app: string;
-  port: number;
-  internalPort?: number;
-  routes: readonly Route[];
-  trustedProxies: readonly string[];
-  chat?: ProxyChat;
-}
 
 /** Where requests go: to fixed sockets, or to an instance's ports, or nowhere. */
 export type Upstream = { sockets: InstanceSockets } | { target: RouteTarget | null };

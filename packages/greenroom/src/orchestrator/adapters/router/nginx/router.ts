@@ -1,5 +1,3 @@
-import type { ProxyChat } from '@greenroom/sdk/proxy';
-import type { Route } from '../../../core/contract-router.ts';
 import { fail, ok, type Result } from '../../../core/result.ts';
 import { type Layout, socketsOf } from '../../../layout.ts';
 import type { Router, RouteTarget } from '../../../ports.ts';
@@ -8,6 +6,7 @@ import { type Traffic, untilIdle } from '../idle.ts';
 import { createLiveSocket } from '../live-socket.ts';
 import { userOf, whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
+import type { Served } from '../served.ts';
 import { type Rendered, render } from './config.ts';
 import { conflictOf } from './conflicts.ts';
 import { openFolder } from './files.ts';
@@ -22,14 +21,7 @@ const RECENT = 5;
 /** After what could not be healed, nginx is left alone for this long, unless its files change or somebody asks for the route. */
 const PAUSE_AFTER_FAILURE_MS = 60_000;
 
-export interface NginxRouterOptions {
-  /** Name of the app's files and of its parts of the configuration; another one for each data directory. */
-  app: string;
-  port: number;
-  internalPort?: number;
-  routes: readonly Route[];
-  trustedProxies: readonly string[];
-  chat?: ProxyChat;
+export interface NginxRouterOptions extends Served {
   upstream: 'socket' | 'port';
   layout: Pick<Layout, 'data' | 'run' | 'sockets' | 'liveSockets'>;
   /** The folder that the operator's nginx.conf includes. */

@@ -1,16 +1,11 @@
-import type { ProxyChat } from '@greenroom/sdk/proxy';
-import type { Route } from '../../../core/contract-router.ts';
 import type { InstanceSockets } from '../../../layout.ts';
 import type { RouteTarget } from '../../../ports.ts';
+import type { Served } from '../served.ts';
 
 /** All that an app's part of nginx's configuration is made of. */
-export interface NginxSetting {
-  app: string;
-  port: number;
+export interface NginxSetting extends Served {
+  /** 0 for an app with one listener. */
   internalPort: number;
-  routes: readonly Route[];
-  trustedProxies: readonly string[];
-  chat?: ProxyChat;
   upstream: Upstream;
 }
 
