@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createFamily, findMembers } from '../../src/family.ts';
 import { appEnvironment } from '../../src/orchestrator/adapters/instances/environment.ts';
-import { createFamily, findMembers } from '../../src/orchestrator/adapters/instances/family.ts';
 import { parseStartCommand } from '../../src/orchestrator/adapters/instances/start-command.ts';
 import { environHas, parseEnviron } from '../../src/proc.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createFamily, endFamily } from '../../src/orchestrator/adapters/instances/family.ts';
+import { createFamily, endFamily } from '../../src/family.ts';
 import { spareAgent } from '../../src/orchestrator/adapters/instances/spared.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { isRunning, readBootId, readStat } from '../../src/proc.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createFamily, endFamily, type Family, findMembers, observeFamily } from '../../orchestrator/adapters/instances/family.ts';
+import { createFamily, endFamily, type Family, findMembers, observeFamily } from '../../family.ts';
 import { readCommandLine } from '../../proc.ts';
 import { oneLine } from './text.ts';
 

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ExitReason } from '@greenroom/sdk/wire';
+import { createFamily, endFamily, observeFamily } from '../../family.ts';
 import { readStat } from '../../proc.ts';
 import { exitReason, unknownExit } from './instances/exit-reason.ts';
-import { createFamily, endFamily, observeFamily } from './instances/family.ts';
 import { TAIL_BYTES, tailLines } from './instances/text.ts';
 
 export interface CommandRequest {

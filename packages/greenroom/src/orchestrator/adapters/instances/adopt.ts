@@ -1,9 +1,9 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
+import type { Sparing } from '../../../family.ts';
 import { environHas, isRunning, type ProcessStat, parseEnviron, processTable, readEnviron } from '../../../proc.ts';
 import type { InstanceRecord, Records } from './records.ts';
-import type { Sparing } from './spared.ts';
 
 /** `USER_HZ`, which every Linux has at 100. */
 const TICK_MS = 10;

@@ -1,12 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { ownProcesses, type Sparing } from '../../../family.ts';
 import { environHas, type ProcessStat, readBootId, readCommandLine, readEnviron } from '../../../proc.ts';
 import type { Layout } from '../../layout.ts';
-
-/** Says of each process of the table whether it is to be left alone, whoever started it. The leader of an instance never is. */
-export type Sparing = (table: Map<number, ProcessStat>, leader: number) => (stat: ProcessStat) => boolean;
-
-export const spareNobody: Sparing = () => () => false;
 
 /**
  * The coding agent, which an app may have started: it finishes on its own, and no stop of an instance touches it. Known by the files that name its
@@ -39,13 +35,6 @@ export function spareAgent(layout: Pick<Layout, 'data' | 'run' | 'agentTurn' | '
     };
     return isSpared;
   };
-}
-
-/** This process and its ancestors: never members of a family, even when they were started from inside an instance. */
-export function ownProcesses(table: Map<number, ProcessStat>): Set<number> {
-  const own = new Set<number>();
-  for (let pid = process.pid; pid > 0 && !own.has(pid); pid = table.get(pid)?.parent ?? 0) own.add(pid);
-  return own;
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { environHas, isRunning, type ProcessStat, processTable, readCommandLine, readEnviron, runsStill } from '../../../proc.ts';
-import { ownProcesses, type Sparing, spareNobody } from './spared.ts';
+import { environHas, isRunning, type ProcessStat, processTable, readCommandLine, readEnviron, runsStill } from './proc.ts';
+
+/** Says of each process of the table whether it is to be left alone, whoever started it. The leader of a family never is. */
+export type Sparing = (table: Map<number, ProcessStat>, leader: number) => (stat: ProcessStat) => boolean;
+
+const spareNobody: Sparing = () => () => false;
 
 /** A started process and all that came of it. */
 export interface Family {
@@ -195,4 +199,11 @@ async function interruptibleSleep(ms: number, signal: AbortSignal, ref: boolean)
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/** This process and its ancestors: never members of a family, even when they were started from inside an instance. */
+export function ownProcesses(table: Map<number, ProcessStat>): Set<number> {
+  const own = new Set<number>();
+  for (let pid = process.pid; pid > 0 && !own.has(pid); pid = table.get(pid)?.parent ?? 0) own.add(pid);
+  return own;
 }
