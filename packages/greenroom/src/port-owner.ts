@@ -1,4 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { SocketAddress } from 'node:net';
+import { endianness } from 'node:os';
 
 const TCP_LISTEN = '0A';
 export const UNSEEN_OWNER = 'another program';
@@ -23,21 +25,36 @@ export async function listenerUser(port: number): Promise<number | null> {
   return first?.uid ?? null;
 }
 
+export interface ListeningSocket {
+  /** Of the socket, as `/proc/PID/fd` names it too. */
+  inode: string;
+  /** Whose it is. */
+  uid: number;
+  port: number;
+  host(): string;
+}
+
+/** Every TCP socket that listens in this process's network. */
+export async function listeningSockets(): Promise<ListeningSocket[]> {
+  const found: ListeningSocket[] = [];
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    const text = await readFile(table, 'utf8').catch(() => '');
+    for (const line of text.split('\n').slice(1)) {
+      const [, local = '', , state, , , , uid, , inode] = line.trim().split(/\s+/);
+      const [address = '', port = ''] = local.split(':');
+      if (state === TCP_LISTEN && inode)
+        found.push({ inode, uid: Number(uid), port: Number.parseInt(port, 16), host: () => hostOf(address) });
+    }
+  }
+  return found;
+}
+
 async function listeningInodes(port: number): Promise<Set<string>> {
   return new Set((await listeners(port)).map(({ inode }) => `socket:[${inode}]`));
 }
 
-async function listeners(port: number): Promise<{ inode: string; uid: number }[]> {
-  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
-  const found: { inode: string; uid: number }[] = [];
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    const text = await readFile(table, 'utf8').catch(() => '');
-    for (const line of text.split('\n').slice(1)) {
-      const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
-      if (state === TCP_LISTEN && local?.endsWith(`:${wanted}`) && inode) found.push({ inode, uid: Number(uid) });
-    }
-  }
-  return found;
+async function listeners(port: number): Promise<ListeningSocket[]> {
+  return (await listeningSockets()).filter((socket) => socket.port === port);
 }
 
 async function ownerOf(inodes: ReadonlySet<string>): Promise<string | null> {
@@ -50,4 +67,13 @@ async function ownerOf(inodes: ReadonlySet<string>): Promise<string | null> {
     }
   }
   return null;
+}
+
+/** The kernel writes each 32 bits of an address as a number of the machine. */
+function hostOf(hex: string): string {
+  const bytes = Buffer.from(hex, 'hex');
+  if (endianness() === 'LE') bytes.swap32();
+  if (bytes.length === 4) return bytes.join('.');
+  const address = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16)).join(':');
+  return new SocketAddress({ address, family: 'ipv6' }).address;
 }

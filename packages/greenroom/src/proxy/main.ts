@@ -15,10 +15,13 @@ import { type Control, serveControl } from './control.ts';
 import { FORMAT } from './hand-over/messages.ts';
 import { meetPredecessor, type Predecessor } from './hand-over/predecessor.ts';
 import { programOf } from './hand-over/program.ts';
+import { serviceManager } from './hand-over/service-manager.ts';
 import { type HandOver, handOver, type Successor } from './hand-over/successor.ts';
-import { stopListening, takeSocketsFrom } from './listening.ts';
+import { keepSockets } from './kept-sockets.ts';
+import { stopListening, takeSocketsFrom, takeUnusedSockets } from './listening.ts';
 import { createLocalApps } from './local-apps.ts';
 import { type Lock, takeInTurn, takeLock, takeTurn } from './lock.ts';
+import { passedSockets } from './passed-sockets.ts';
 import { type Answer, refuse } from './refused.ts';
 import { DEFAULT_SETTINGS, parseWorkers, readSettings, type Settings } from './settings.ts';
 import { createSpliceDataPath } from './splice/data-path.ts';
@@ -73,6 +76,7 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
   let stopping = false;
   let upgrading = false;
   const ended: Promise<unknown>[] = [];
+  const manager = serviceManager(stay);
   const pool = workers > 1 ? createWorkerPool(workers, limits, log) : null;
   const traffic = trafficOf(pool, limits);
   const apps = createApps({
@@ -89,6 +93,7 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
   process.on('SIGUSR2', () => void upgrade({}));
   if (predecessor) await apps.hold(() => takeOver(predecessor));
   else {
+    keepSockets(await passedSockets(log), log);
     await apps.restore();
     control = await serveControl(socket, apps, about);
   }
@@ -105,11 +110,12 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
     takeSocketsFrom(from.sockets);
     // It is to serve from the first moment; when the old one has had enough of waiting, it says so by ending this one.
     while (pool && pool.ready() < workers) await sleep(WORKERS_LOOK_MS);
-    await from.prepared();
+    keepSockets(await from.prepared(), log);
     await apps.restore().catch((error: Error) => {
       from.failed(error.message);
       throw error;
     });
+    await takeUnusedSockets();
     control = await serveControl(socket, apps, about);
     await from.serving();
     lock = takeInTurn(directory);
@@ -122,7 +128,7 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
   async function upgrade(wanted: ProxyUpgradeBody): Promise<Answer<ProxyUpgraded>> {
     if (stopping || upgrading || !lock) return refuse(409, 'upgrade_failed', 'the proxy is ending, or being upgraded already');
     upgrading = true;
-    const program = await programOf(wanted);
+    const program = await programAllowed(wanted);
     const done = program.ok
       ? await handOver({ command: commandOf(program.value), cwd: directory, apps, control: stage, lock: key, log })
       : program;
@@ -135,6 +141,12 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
     log(`proxy ${version} (pid ${pid}) has taken over; this one ends when nothing is in flight any more`);
     void leave(done.value);
     return { ok: true, value: { pid, version } };
+  }
+
+  /** Asked before, because there is no way back after a hand-over: whether the manager of services will know its successor. */
+  async function programAllowed(wanted: ProxyUpgradeBody): ReturnType<typeof programOf> {
+    const refused = await manager?.follow(process.pid);
+    return refused ? { ok: false, error: `systemd cannot be told which process takes over (${refused})` } : await programOf(wanted);
   }
 
   const stage: HandOver['control'] = {
@@ -161,6 +173,13 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
     stopping = true;
     clearInterval(unused);
     stopListening();
+    const untold = await manager?.follow(successor.pid);
+    if (untold) {
+      log(
+        `systemd does not know of the proxy that has taken over (${untold}): this process stays as long as that one, because both would be ended with it`,
+      );
+      ended.push(successor.gone);
+    }
     const quiet = Promise.all([traffic.retire(), predecessor?.gone, ...ended]);
     await Promise.race([quiet, successor.gone.then(() => apps.close())]);
     await successor.bye();
@@ -178,6 +197,8 @@ async function run(directory: string, { workers, limits }: Settings, stay: boole
       ended.push(control?.close() ?? Promise.resolve());
       rmSync(socket, { force: true });
     }
+    // What comes from now on waits for the next proxy where somebody keeps the socket, and is refused elsewhere.
+    stopListening();
     const closed = apps.close();
     key.release();
     await Promise.all([closed, ...ended]);

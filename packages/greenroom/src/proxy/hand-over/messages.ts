@@ -1,5 +1,6 @@
 /** What a proxy and its successor say to each other, as JSON over the channel that Node opens between parent and child. */
 import type { ProxyDrainBody, ProxyDrainResult, ProxyInFlight } from '@greenroom/sdk/proxy';
+import type { Address } from '../kept-sockets.ts';
 import type { SavedApp } from '../store.ts';
 
 /** Of these messages. A successor that does not know the number of its predecessor says so, and that goes on. */
@@ -31,8 +32,8 @@ export type FromSuccessor =
   | { say: 'failed'; error: string };
 
 export type FromPredecessor =
-  /** Nothing changes any more until the hand-over is decided. */
-  | { say: 'go' }
+  /** Nothing changes any more until the hand-over is decided. `kept`: sockets that somebody else keeps open; left out by a version that knows of none. */
+  | { say: 'go'; kept?: (Address & { name: string })[] }
   /** The lock is free for it. */
   | { say: 'released' }
   | { say: 'answer'; id: number; answer: unknown }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:net';
 import type { ProxyDrainBody, ProxyDrainResult, ProxyInFlight } from '@greenroom/sdk/proxy';
+import type { KeptSocket } from '../kept-sockets.ts';
 import type { SocketSource } from '../listening.ts';
 import type { SavedApp } from '../store.ts';
 import type { Ask, AskName, Asks, FromPredecessor, FromSuccessor } from './messages.ts';
@@ -11,8 +12,8 @@ const FOLLOW_LIMIT_MS = 3_000;
 
 /** The proxy before this one. It keeps what it has in flight until that ends, and is asked about it; once it is gone, it has nothing. */
 export interface Predecessor {
-  /** Resolves when nothing changes there any more. All three resolve too when it dies: then everything is this process's anyway. */
-  prepared(): Promise<void>;
+  /** Resolves when nothing changes there any more, with the sockets that it has and keeps for somebody. All three resolve too when it dies: then everything is this process's anyway. */
+  prepared(): Promise<KeptSocket[]>;
   /** Resolves when the lock is free. */
   serving(): Promise<void>;
   owner(version: string): void;
@@ -33,7 +34,8 @@ const CUT: ProxyDrainResult = { drained: false, closed_streams: 0, abandoned_req
 export function meetPredecessor(): Predecessor {
   const pid = process.ppid;
   const waiting = new Map<number, (answer: unknown, socket?: Server) => void>();
-  const heard = { go: Promise.withResolvers<void>(), released: Promise.withResolvers<void>() };
+  const go = Promise.withResolvers<KeptSocket[]>();
+  const released = Promise.withResolvers<void>();
   const gone = once(process, 'disconnect').then(() => undefined);
   let lastId = 0;
   let inOrder = false;
@@ -44,10 +46,12 @@ export function meetPredecessor(): Predecessor {
       waiting.delete(message.id);
       settle?.(message.answer, socket);
     } else if (message.say === 'bye') inOrder = true;
-    else heard[message.say].resolve();
+    else if (message.say === 'go') go.resolve((message.kept ?? []).map((socket) => ({ ...socket, holder: null })));
+    else released.resolve();
   });
   void gone.then(() => {
-    for (const { resolve } of Object.values(heard)) resolve();
+    go.resolve([]);
+    released.resolve();
     for (const settle of waiting.values()) settle(null);
     waiting.clear();
   });
@@ -75,11 +79,11 @@ export function meetPredecessor(): Predecessor {
   return {
     prepared: () => {
       say({ say: 'prepared' });
-      return heard.go.promise;
+      return go.promise;
     },
     serving: () => {
       say({ say: 'serving' });
-      return heard.released.promise;
+      return released.promise;
     },
     owner: (version) => say({ say: 'owner', version }),
     failed: (error) => say({ say: 'failed', error }),

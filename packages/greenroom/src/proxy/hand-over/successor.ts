@@ -5,6 +5,7 @@ import type { Server } from 'node:net';
 import type { ProxyInFlight } from '@greenroom/sdk/proxy';
 import type { Apps } from '../apps.ts';
 import type { Parsed } from '../bodies.ts';
+import { keptSockets } from '../kept-sockets.ts';
 import { openSocket } from '../listening.ts';
 import { type Ask, FORMAT, type FromPredecessor, type FromSuccessor } from './messages.ts';
 
@@ -57,7 +58,7 @@ export async function handOver({ command, cwd, apps, control, lock, log }: HandO
     await apps.hold(async () => {
       try {
         begun = true;
-        say(child, { say: 'go' });
+        say(child, { say: 'go', kept: keptSockets().map(({ port, host, name }) => ({ port, host, name })) });
         await hear('serving');
         control.leave();
         lock.release();

@@ -1,4 +1,4 @@
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { AppSide, DataPath, Listener, Service } from '../data-path.ts';
 import { createSessions, type Sessions } from '../h2/sessions.ts';
@@ -141,16 +141,11 @@ function wire(socket: Socket, client: Client): void {
 }
 
 async function listen(port: number, host: string, service: Service): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, service.accept);
-  const close: Listener['close'] = async (graceMs) => {
-    const freed = new Promise((resolve) => server.close(resolve));
-    await Promise.all([freed, service.close(graceMs)]);
-  };
   try {
-    await listenOn(server, port, host);
+    const listening = await listenOn({ port, host }, { allowHalfOpen: true, noDelay: true }, service.accept);
+    return { close: async (graceMs) => void (await Promise.all([listening.close(), service.close(graceMs)])) };
   } catch (error) {
     await service.close(0);
     throw error;
   }
-  return { close };
 }

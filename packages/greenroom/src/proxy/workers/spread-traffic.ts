@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { addStats, createKeeper } from '../counts.ts';
 import type { Listener } from '../data-path.ts';
 import { addUp } from '../in-flight.ts';
@@ -87,17 +86,18 @@ interface ListenOptions {
 
 async function listen({ pool, origin, port, host }: ListenOptions): Promise<Listener> {
   let open = true;
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+  const listening = await listenOn({ port, host }, { pauseOnConnect: true, noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     pool.give({ origin, socket, wanted: () => open, since: performance.now() });
   });
-  const close: Listener['close'] = async (graceMs) => {
-    open = false;
-    server.close();
-    await pool.askAll('close', { listener: origin.listener, grace_ms: graceMs });
+  return {
+    async close(graceMs) {
+      open = false;
+      // Connections that workers have are theirs to end.
+      void listening.close();
+      await pool.askAll('close', { listener: origin.listener, grace_ms: graceMs });
+    },
   };
-  await listenOn(server, port, host);
-  return { close };
 }
 
 function sum<T>(all: readonly T[], count: (one: T) => number | undefined): number {
