@@ -19,6 +19,11 @@ export function proxyDirectory(home: string): string {
   return join(home, 'proxy');
 }
 
+/** Folder of the machine's one dashboard: `run.json`. */
+export function dashboardDirectory(home: string): string {
+  return join(home, 'dashboard');
+}
+
 /** What the machine's proxy calls an app: two data directories may use one name, but never one route. */
 export function proxyName(app: string, data: string): string {
   return `${app}-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;

@@ -4,7 +4,7 @@
  */
 import { createServer, Server } from 'node:net';
 
-/** The kernel cuts it to `net.core.somaxconn`. */
+/** As systemd's default: all that comes while one proxy ends and the next begins. The kernel cuts it to `net.core.somaxconn`. */
 export const KEPT_BACKLOG = 4096;
 /** An orchestrator that is just starting registers its app by then; until then, what connects waits for that. */
 const PATIENCE_MS = 10_000;

@@ -5,17 +5,22 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadKind, LoadReport } from '../../../../bench/load/tally.ts';
 import { bootMachine, HOME, type Machine, NODE, type Ran, USER_ID } from './machine.ts';
 
 const PORT = 8090;
+const OTHER_PORT = 8091;
 const DATA = `${HOME}/apps/shop`;
 const REPO = '/srv/greenroom/shop';
 const ORCHESTRATOR = 'greenroom@shop.service';
 const CHAT = 'greenroom-chat@shop.service';
 const PROXY = 'greenroom-proxy.service';
-const UNITS = [PROXY, ORCHESTRATOR, CHAT];
+const SOCKET = 'greenroom-proxy.socket';
+const DASHBOARD = 'greenroom-dashboard.service';
+const UNITS = [SOCKET, PROXY, ORCHESTRATOR, CHAT, DASHBOARD];
 /** As `systemd-analyze security` counts: 0 is confined, 10 is not. */
-const MOST_EXPOSED = { [PROXY]: 2.5, [ORCHESTRATOR]: 5.5, [CHAT]: 5.5 };
+const MOST_EXPOSED = { [PROXY]: 2.5, [ORCHESTRATOR]: 5.5, [CHAT]: 5.5, [DASHBOARD]: 2.5 };
+const TIMES = 3;
 
 test('systemd runs an app: installed, killed, rebooted, upgraded, stopped, removed', async (t) => {
   const machine = await bootMachine(t, prepareApp);
@@ -25,7 +30,7 @@ test('systemd runs an app: installed, killed, rebooted, upgraded, stopped, remov
   const refused = await machine.greenroom('greenroom', 'service', 'install', '--system', '--app', 'shop');
   assert.match(refused.stderr, /run as greenroom:\n +sudo env GREENROOM_HOME=\/srv\/greenroom\/state \S+ \S+ service install --app shop\n/);
 
-  const installed = await service('install', '--app', 'shop');
+  const installed = await service('install', '--app', 'shop', '--dashboard');
   for (const unit of UNITS) assert.match(installed, new RegExp(`✓ ${unit} +created, enabled, running`));
   await t.test('the units are sound, and confined', () => assertSound(t, machine));
 
@@ -51,6 +56,69 @@ test('systemd runs an app: installed, killed, rebooted, upgraded, stopped, remov
     await until('the proxy runs again', async () => ![0, pid].includes(await mainPid(machine, PROXY)));
     await until('the app is served', async () => (await tryVisit(machine))?.instance === first.instance);
     assert.equal((await commands(machine, /proxy\/main\.ts --dir/)).length, 1);
+  });
+
+  await t.test('visitors wait for a proxy that is restarted, and for one that was killed', async () => {
+    const report = await underLoad(machine, ['get-new', 'post-new'], async () => {
+      for (let i = 0; i < TIMES; i += 1) must(await machine.run('systemctl', ['restart', PROXY]));
+    });
+    t.diagnostic(
+      `${TIMES} restarts: ${report.ok} answers, ${report.failed} failed, none for ${Math.round(report.longest_gap_ms)} ms at most`,
+    );
+    assert.equal(report.failed, 0, JSON.stringify(report));
+
+    const pid = await mainPid(machine, PROXY);
+    must(await machine.run('kill', ['-9', String(pid)]));
+    await visit(machine);
+    assert.ok(![0, pid].includes(await mainPid(machine, PROXY)));
+  });
+
+  await t.test('upgrades of the proxy lose nothing and cut nothing, and systemd follows', async () => {
+    const report = await underLoad(machine, ['get', 'get-new', 'post', 'post-new', 'slow', 'sse'], async () => {
+      for (let i = 0; i < TIMES; i += 1) {
+        await greenroom('upgrade', '--proxy');
+        const { pid } = await proxyStatus(machine);
+        await until('systemd has the new one as the main process', async () => (await mainPid(machine, PROXY)) === pid);
+      }
+    });
+    t.diagnostic(
+      `${TIMES} upgrades: ${report.ok} answers, ${report.failed} failed, none for ${Math.round(report.longest_gap_ms)} ms at most`,
+    );
+    assert.equal(report.failed, 0, JSON.stringify(report));
+    assert.equal(report.kinds.sse?.reconnects, 0);
+    await until('those before are gone', async () => (await commands(machine, /proxy\/main\.ts --dir/)).length === 1);
+
+    const pid = await mainPid(machine, PROXY);
+    must(await machine.run('kill', ['-9', String(pid)]));
+    await visit(machine);
+    assert.ok(![0, pid].includes(await mainPid(machine, PROXY)), 'one that took over is started again as any other');
+  });
+
+  await t.test('the dashboard runs, and its journal lets nobody in', async () => {
+    const { stdout } = await machine.run('journalctl', ['-u', DASHBOARD, '-o', 'cat']);
+    assert.match(stdout, /The dashboard is ready on port 9180\. "greenroom dashboard" prints a link\./);
+    assert.doesNotMatch(stdout, /token=/);
+    assert.match(await greenroom('dashboard'), /#token=/);
+    must(await machine.greenroom('root', 'dashboard'));
+  });
+
+  await t.test('a port that the app changes to is in the next start of the socket', async () => {
+    const setPort = async (from: number, to: number): Promise<void> => {
+      must(await machine.run('sed', ['-i', `s/"port":${from}/"port":${to}/`, `${DATA}/app.contract.json`]));
+    };
+    await setPort(PORT, OTHER_PORT);
+    assert.match(
+      await service('install', '--app', 'shop'),
+      /greenroom-proxy\.socket +updated.*\n(.*\n)* +systemctl stop greenroom-proxy\.socket && systemctl restart greenroom-proxy\.service\n/,
+    );
+    await openAnew(machine);
+    const { stdout } = await machine.run('systemctl', ['show', '--property=Listen', SOCKET]);
+    assert.match(stdout, new RegExp(`\\[::\\]:${OTHER_PORT} `));
+    assert.ok(await isActive(machine, SOCKET));
+    await setPort(OTHER_PORT, PORT);
+    await service('install', '--app', 'shop');
+    await openAnew(machine);
+    await until('the app is served', async () => (await tryVisit(machine)) !== null);
   });
 
   await t.test('journald has the lines with their priority, and without a time of their own', async () => {
@@ -149,10 +217,41 @@ function write() {
   }
 }
 const { GREENROOM_INSTANCE: instance, GREENROOM_COMMIT: commit, PORT } = process.env;
-const server = createServer((_request, response) => response.end(JSON.stringify({ instance, commit, user: process.getuid(), wrote: write() })));
+const server = createServer((request, response) => {
+  if (request.url === '/echo') request.pipe(response);
+  else if (request.url === '/slow') setTimeout(() => response.end('slow'), 1_000);
+  else if (request.url === '/events') {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    const timer = setInterval(() => response.write('data: tick\\n\\n'), 20);
+    response.on('close', () => clearInterval(timer));
+  } else response.end(JSON.stringify({ instance, commit, user: process.getuid(), wrote: write() }));
+});
 server.listen(PORT);
 process.on('SIGTERM', () => server.close());
 `;
+
+/** With the ports that are in its unit by now. */
+async function openAnew(machine: Machine): Promise<void> {
+  must(await machine.run('systemctl', ['stop', SOCKET]));
+  must(await machine.run('systemctl', ['restart', PROXY]));
+}
+
+/** Visitors of these kinds while something happens. */
+async function underLoad(machine: Machine, kinds: readonly LoadKind[], act: () => Promise<void>): Promise<LoadReport> {
+  const folder = must(await machine.run('mktemp', ['-d'])).trim();
+  const script = '/opt/greenroom/packages/greenroom/test/service/visits.ts';
+  const visits = machine.run(NODE, [script, `http://localhost:${PORT}`, kinds.join(','), folder]);
+  await until('visitors are there', async () => (await machine.run('test', ['-e', `${folder}/begun`])).ok);
+  await act();
+  must(await machine.run('touch', [`${folder}/end`]));
+  return JSON.parse(must(await visits)) as LoadReport;
+}
+
+async function proxyStatus(machine: Machine): Promise<{ pid: number }> {
+  return JSON.parse(must(await machine.run('curl', ['--silent', '--unix-socket', `${HOME}/proxy/proxy.sock`, 'http://proxy/']))) as {
+    pid: number;
+  };
+}
 
 interface Seen {
   instance: string;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeSettingsFile, removeSettingsFile, removeUnits, writeUnits } from '../../src/cli/service/files.ts';
 import type { Place } from '../../src/cli/service/place.ts';
+import { dashboardFile, proxyFile, socketFile } from '../../src/cli/service/shared-units.ts';
 import { authorOf, commandLine, unitText, word } from '../../src/cli/service/unit-text.ts';
-import { type AppService, chatFile, orchestratorFile, proxyFile } from '../../src/cli/service/units.ts';
+import { type AppService, chatFile, orchestratorFile } from '../../src/cli/service/units.ts';
 import { journaldLine } from '../../src/journald.ts';
 import type { Contract } from '../../src/orchestrator/core/contract.ts';
 import { parseContract } from '../../src/orchestrator/core/contract-parse.ts';
@@ -61,6 +62,21 @@ test('the proxy is waited for, never started beside its service, and listens bel
   assert.match(proxy(false)('ExecStart').join(), / --dir \/home\/deploy\/state\/proxy --stay$/);
   assert.deepEqual([proxy(false)('AmbientCapabilities'), proxy(true)('AmbientCapabilities')], [[''], ['CAP_NET_BIND_SERVICE']]);
   assert.deepEqual(proxy(true)('ReadWritePaths'), ['-/home/deploy/state/proxy']);
+});
+
+test('the public ports are kept open for whichever process is the proxy', () => {
+  const socket = settingsOf(socketFile([80, 443]).text);
+  assert.deepEqual(socket('ListenStream'), ['80', '443']);
+  assert.deepEqual(socket('WantedBy'), ['sockets.target']);
+  const proxy = settingsOf(proxyFile({ home: '/home/deploy/state', place: SYSTEM, version: 252, lowPorts: false }).text);
+  assert.deepEqual([proxy('Sockets'), proxy('NotifyAccess'), proxy('Restart')], [['greenroom-proxy.socket'], ['all'], ['always']]);
+});
+
+test('the dashboard can write its own folder alone', () => {
+  const dashboard = settingsOf(dashboardFile({ home: '/home/deploy/state', place: SYSTEM, version: 252, apps: [] }).text);
+  assert.match(dashboard('ExecStart').join(), / dashboard$/);
+  assert.deepEqual(dashboard('ReadWritePaths'), ['-/home/deploy/state/dashboard']);
+  assert.deepEqual(dashboard('CapabilityBoundingSet'), ['']);
 });
 
 test('the pause between restarts grows where systemd knows how', () => {

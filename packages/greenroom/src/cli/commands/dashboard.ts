@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DEFAULT_DASHBOARD_PORT } from '@greenroom/sdk/dashboard';
 import { buildCommand } from '@stricli/core';
 import { createLinkToken, LINK_MINUTES } from '../../dashboard/sessions.ts';
+import { writesToJournald } from '../../journald.ts';
 import { openAssets } from '../../ui-files.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { openInBrowser } from '../dashboard/browser.ts';
@@ -59,7 +60,8 @@ async function serve(cli: Cli, flags: DashboardFlags): Promise<Exit> {
   const stop = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve());
   const secret = randomBytes(32).toString('base64url');
-  const log = (message: string): void => cli.warn(`${new Date().toISOString().slice(11, 19)} ${message}`);
+  const log = (message: string): void =>
+    cli.warn(writesToJournald(2, cli.env) ? message : `${new Date().toISOString().slice(11, 19)} ${message}`);
   const { CannotListenError, serveDashboard } = await import('../../dashboard/serve.ts');
   const service = await serveDashboard({
     port: flags.port ?? DEFAULT_DASHBOARD_PORT,
@@ -73,7 +75,9 @@ async function serve(cli: Cli, flags: DashboardFlags): Promise<Exit> {
   });
   try {
     await writeRun(cli.home, { port: service.port, secret });
-    await tellLink(cli, flags, { port: service.port, secret }, true);
+    // A journal keeps what is said, for others to read: a link is for the terminal of whoever asks.
+    if (writesToJournald(1, cli.env)) cli.say(`The dashboard is ready on port ${service.port}. "greenroom dashboard" prints a link.`);
+    else await tellLink(cli, flags, { port: service.port, secret }, true);
     await stop.promise;
     return EXIT.ok;
   } finally {

@@ -17,6 +17,7 @@ const install = buildCommand<InstallFlags, [], Cli>({
   parameters: {
     flags: {
       ...placeFlags,
+      dashboard: { kind: 'boolean', default: false, withNegated: false, brief: "The machine's dashboard too, and from now on" },
       print: { kind: 'boolean', default: false, withNegated: false, brief: 'Show what would be written, and do nothing' },
       force: { kind: 'boolean', default: false, withNegated: false, brief: 'Replace units that somebody has changed' },
       memoryMax: {
@@ -41,13 +42,15 @@ const install = buildCommand<InstallFlags, [], Cli>({
     brief: 'Have systemd run an app: at boot, again after a crash, confined',
     fullDescription: description(
       [
-        'Writes, enables and starts one unit for the orchestrator of the app, one for the proxy of the machine, and one for the chat when the app',
-        'has one. What runs already is taken over without interruption. Repeatable; a unit that somebody has changed is never overwritten.',
+        'Writes, enables and starts one unit for the orchestrator of the app, two for the proxy of the machine and its public ports, and one for the',
+        'chat when the app has one. What runs already is taken over without interruption. Repeatable, and to be repeated when ports change; a unit',
+        'that somebody has changed is never overwritten.',
         'Tokens go into an environment file of mode 0600, which is named when it is made.',
       ].join('\n'),
       [
         ['greenroom service install --print', 'what would be written for the app of this folder'],
         ['greenroom service install --app shop --memory-max 2G', 'with a limit'],
+        ['greenroom service install --app shop --dashboard', 'with the dashboard; "greenroom dashboard" prints a link'],
         ['greenroom service install --app shop --writable /srv/uploads', 'the app keeps files elsewhere, too'],
       ],
     ),
@@ -59,6 +62,7 @@ const remove = buildCommand<RemoveFlags, [], Cli>({
   parameters: {
     flags: {
       ...placeFlags,
+      dashboard: { kind: 'boolean', default: false, withNegated: false, brief: "The machine's dashboard, instead of an app" },
       force: { kind: 'boolean', default: false, withNegated: false, brief: 'Units that somebody has changed, too' },
       ...appFlags,
     },
@@ -66,8 +70,11 @@ const remove = buildCommand<RemoveFlags, [], Cli>({
   docs: {
     brief: 'Stop an app and take back what install wrote',
     fullDescription: description(
-      'Requests in flight are finished first. The data directory stays, and so does whatever somebody has written into; the proxy goes with the last app.',
-      [['greenroom service remove --app shop', 'from now on it is started by hand']],
+      'Requests in flight are finished first. The data directory stays, and so does whatever somebody has written into; proxy and dashboard go with the last app.',
+      [
+        ['greenroom service remove --app shop', 'from now on it is started by hand'],
+        ['greenroom service remove --dashboard', 'the dashboard alone'],
+      ],
     ),
   },
 });
@@ -99,7 +106,7 @@ const ready = buildCommand({
 
 export const service = buildRouteMap<'install' | 'remove' | 'status' | 'ready', Cli>({
   routes: { install, remove, status, ready },
-  docs: { brief: 'Have systemd run apps, proxy and chat', hideRoute: { ready: true } },
+  docs: { brief: 'Have systemd run apps, proxy, chat and dashboard', hideRoute: { ready: true } },
 });
 
 function memory(input: string): string {

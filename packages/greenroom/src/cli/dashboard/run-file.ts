@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { dashboardDirectory } from '../../home.ts';
 import { writeDurably } from '../../orchestrator/adapters/durable.ts';
 import { isAlive, ownIdentity, type ProcessIdentity } from '../../proc.ts';
 
@@ -34,7 +35,7 @@ export async function removeRun(home: string): Promise<void> {
 }
 
 function runFile(home: string): string {
-  return join(home, 'dashboard', 'run.json');
+  return join(dashboardDirectory(home), 'run.json');
 }
 
 function isRun(value: unknown): value is DashboardRun {

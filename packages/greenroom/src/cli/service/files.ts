@@ -2,8 +2,8 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder, writeDurably } from '../../orchestrator/adapters/durable.ts';
 import { CliError, EXIT } from '../context.ts';
+import type { UnitFile } from './unit-parts.ts';
 import { authorOf } from './unit-text.ts';
-import type { UnitFile } from './units.ts';
 
 export interface Written extends UnitFile {
   /** `updated`: an older text of Greenroom's own was replaced, or with `force` somebody's changes were. */
@@ -43,7 +43,9 @@ export async function installedUnits(folder: string): Promise<string[]> {
     ignoreMissing(error);
     return [];
   });
-  return names.filter((name) => /^greenroom(-chat)?@.+\.service$|^greenroom-proxy\.(service|socket)$/.test(name)).sort();
+  return names
+    .filter((name) => /^greenroom(-chat)?@.+\.service$|^greenroom-(proxy\.(service|socket)|dashboard\.service)$/.test(name))
+    .sort();
 }
 
 /** The service's own variables, for its operator to fill in: never in the unit, which everybody can read. Answers whether it was made now. */

@@ -33,7 +33,7 @@ export interface Confined {
   writable: readonly string[];
 }
 
-export interface ProxyConfined extends Omit<Confined, 'root'> {
+export interface OwnConfined extends Omit<Confined, 'root'> {
   /** What it reads, its own files first. */
   needed: readonly string[];
   /** It listens below 1024. */
@@ -52,8 +52,8 @@ export function confineWithSudo({ system, writable }: Confined): Setting[] {
   return system ? [['ProtectSystem', 'strict'], readWrite(writable)] : [];
 }
 
-/** For the proxy, of which all is known: it moves bytes between sockets and writes into one folder. */
-export function confineProxy({ system, writable, needed, lowPorts }: ProxyConfined): Setting[] {
+/** For Greenroom's own programs that run nobody else's, so that all they do is known: proxy and dashboard move bytes between sockets, and write into one folder each. */
+export function confineOwn({ system, writable, needed, lowPorts }: OwnConfined): Setting[] {
   const settings: Setting[] = [
     ...ANYWHERE,
     ['RestrictNamespaces', 'yes'],

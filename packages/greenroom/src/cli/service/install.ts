@@ -1,13 +1,14 @@
 import { chown, mkdir } from 'node:fs/promises';
-import { proxyDirectory } from '../../home.ts';
+import { dashboardDirectory, proxyDirectory } from '../../home.ts';
 import { runningOrchestrator } from '../../registry/running.ts';
 import { stopApp } from '../apps/stop-app.ts';
-import { type Cli, EXIT, type Exit } from '../context.ts';
+import { type Cli, CliError, EXIT, type Exit } from '../context.ts';
+import { readRun } from '../dashboard/run-file.ts';
 import type { AppFlags } from '../flags.ts';
 import { findTarget, type Target } from '../target.ts';
 import { json } from '../terminal.ts';
 import { makeSettingsFile, type Written, writeUnits } from './files.ts';
-import { orchestratorUnit } from './names.ts';
+import { DASHBOARD_UNIT, orchestratorUnit, PROXY_SOCKET, PROXY_UNIT } from './names.ts';
 import { type Place, type PlaceFlags, placeOf, requireSystemd } from './place.ts';
 import { type Plan, type PlanFlags, planService } from './plan.ts';
 import { startUnits } from './start-units.ts';
@@ -29,17 +30,26 @@ export async function install(cli: Cli, flags: InstallFlags): Promise<Exit> {
   }
   await requireSystemd(cli, place, ['service', 'install', '--app', target.app.name, ...(flags.force ? ['--force'] : [])]);
   const systemd = systemdOf(cli, place);
+  if (plan.units.some(({ unit }) => unit === DASHBOARD_UNIT)) await requireNoOtherDashboard(cli, systemd);
   const units = await writeUnits(place.folder, plan.units, flags.force);
   const settings: string[] = [];
   for (const { file, text } of plan.settings) if (await makeSettingsFile(file, text)) settings.push(file);
-  await makeProxyDirectory(cli.home, place);
+  for (const folder of [proxyDirectory(cli.home), dashboardDirectory(cli.home)]) await makeFolder(folder, place);
   await systemd.must('daemon-reload');
   const handedOver = await handOver(target, systemd);
-  const running = await activeUnits(systemd, units);
+  const before = await activeUnits(systemd, units);
   const names = units.map(({ unit }) => unit);
   await systemd.must('enable', ...names);
-  await startUnits(systemd, names);
-  const later = units.filter(({ unit, change }) => change === 'updated' && running.has(unit)).map(({ unit }) => unit);
+  // Refused when the proxy runs without it, or somebody else has a port: then the proxy listens by itself, as it did before.
+  if (names.includes(PROXY_SOCKET) && !before.has(PROXY_SOCKET)) await systemd.systemctl('start', PROXY_SOCKET);
+  await startUnits(
+    systemd,
+    names.filter((unit) => unit !== PROXY_SOCKET),
+  );
+  const running = await activeUnits(systemd, units);
+  const later = units
+    .filter(({ unit, change }) => (change === 'updated' && before.has(unit)) || !running.has(unit))
+    .map(({ unit }) => unit);
   if (flags.json) {
     const changes = units.map(({ unit, change }) => ({ unit, change }));
     cli.say(json({ success: true, app: target.app.name, folder: place.folder, units: changes, settings, later, notes: plan.notes }, 2));
@@ -47,18 +57,41 @@ export async function install(cli: Cli, flags: InstallFlags): Promise<Exit> {
   }
   const tick = cli.paint('green', '✓');
   if (handedOver) cli.say(`${tick} took over from the orchestrator that was started by hand; the app served on`);
-  for (const { unit, change } of units) cli.say(`${tick} ${unit}  ${change === 'unchanged' ? 'as it was' : change}, enabled, running`);
+  for (const { unit, change } of units)
+    cli.say(
+      `${tick} ${unit}  ${change === 'unchanged' ? 'as it was' : change}, enabled, ${running.has(unit) ? 'running' : 'not open yet'}`,
+    );
   for (const file of settings) cli.say(`${tick} ${file}  for its environment; nothing is set`);
   if (later.length > 0)
     cli.say(`What has changed holds from the next start on: ${later.join(', ')}. See docs/guides/vps.md for one without downtime.`);
+  if (later.includes(PROXY_SOCKET)) cli.say(howToOpen(place));
   for (const note of plan.notes) cli.warn(`${cli.paintError('yellow', '!')} ${note}`);
   return EXIT.ok;
 }
 
-/** The unit lets the proxy write there and nowhere else, so it cannot make it itself. */
-async function makeProxyDirectory(home: string, { owner }: Place): Promise<void> {
-  const folder = proxyDirectory(home);
+/** Both at once would be refused: systemd starts no socket while its service runs. */
+function howToOpen({ system }: Place): string {
+  const systemctl = system ? 'systemctl' : 'systemctl --user';
+  return [
+    `Until ${PROXY_SOCKET} is started anew, the proxy itself opens the ports that it lacks. To have it now, with connections refused while the proxy finishes its requests:`,
+    `  ${systemctl} stop ${PROXY_SOCKET} && ${systemctl} restart ${PROXY_UNIT}`,
+  ].join('\n');
+}
+
+/** Its unit lets a service write there and nowhere else, so it cannot make it itself. */
+async function makeFolder(folder: string, { owner }: Place): Promise<void> {
   if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) await chown(folder, owner.uid, owner.gid);
+}
+
+/** The service would find it, and have nothing to do. */
+async function requireNoOtherDashboard(cli: Cli, systemd: Systemd): Promise<void> {
+  const run = await readRun(cli.home);
+  if (!run || run.pid === (await mainPid(systemd, DASHBOARD_UNIT))) return;
+  throw new CliError(
+    EXIT.failed,
+    'already_running',
+    `A dashboard that was started by hand runs on port ${run.port} (process ${run.pid}): stop that one first.`,
+  );
 }
 
 function print(cli: Cli, flags: InstallFlags, place: Place, { units, settings, notes }: Plan): void {
@@ -75,10 +108,14 @@ function print(cli: Cli, flags: InstallFlags, place: Place, { units, settings, n
 async function handOver(target: Target, systemd: Systemd): Promise<boolean> {
   const running = await runningOrchestrator(target.layout);
   if (!running) return false;
-  const { stdout } = await systemd.systemctl('show', '--property=MainPID', '--value', orchestratorUnit(target.app.name));
-  if (Number(stdout) === running.pid) return false;
+  if ((await mainPid(systemd, orchestratorUnit(target.app.name))) === running.pid) return false;
   await stopApp(target, true);
   return true;
+}
+
+/** 0 when it does not run. */
+async function mainPid(systemd: Systemd, unit: string): Promise<number> {
+  return Number((await systemd.systemctl('show', '--property=MainPID', '--value', unit)).stdout);
 }
 
 async function activeUnits(systemd: Systemd, units: readonly Written[]): Promise<Set<string>> {

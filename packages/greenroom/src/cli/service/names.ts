@@ -3,6 +3,9 @@ export const orchestratorUnit = (app: string): string => `greenroom@${app}.servi
 export const chatUnit = (app: string): string => `greenroom-chat@${app}.service`;
 
 export const PROXY_UNIT = 'greenroom-proxy.service';
+/** Its public ports, which systemd keeps open while no proxy runs. */
+export const PROXY_SOCKET = 'greenroom-proxy.socket';
+export const DASHBOARD_UNIT = 'greenroom-dashboard.service';
 
 /** The app whose orchestrator the unit is; undefined for other units. */
 export function appOfUnit(unit: string): string | undefined {

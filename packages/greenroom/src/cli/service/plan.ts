@@ -1,16 +1,18 @@
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
-import { portsOf } from '../../orchestrator/core/contract-addresses.ts';
 import { listApps } from '../../registry/index.ts';
 import { readAccess } from '../chat/access.ts';
 import { type Cli, CliError, EXIT } from '../context.ts';
 import type { Target } from '../target.ts';
 import { installedUnits } from './files.ts';
-import { appOfUnit, chatUnit } from './names.ts';
+import { chatUnit, DASHBOARD_UNIT } from './names.ts';
 import type { Place } from './place.ts';
+import { proxyPorts } from './proxy-ports.ts';
 import { chatSettings, orchestratorSettings } from './settings-text.ts';
+import { dashboardFile, proxyFile, socketFile } from './shared-units.ts';
 import { systemdVersion } from './systemctl.ts';
-import { type AppService, chatFile, orchestratorFile, proxyFile, type UnitFile } from './units.ts';
+import type { UnitFile } from './unit-parts.ts';
+import { type AppService, chatFile, orchestratorFile } from './units.ts';
 
 export interface Plan {
   /** In the order in which they are started. */
@@ -20,14 +22,18 @@ export interface Plan {
 }
 
 export interface PlanFlags {
+  readonly dashboard: boolean;
   readonly memoryMax?: string;
   readonly writable?: readonly string[];
 }
 
-const FIRST_FREE_PORT = 1024;
-
 /** Everything that the services of an app are made of. Throws `CliError` when its contract cannot be used. */
-export async function planService(cli: Cli, target: Target, place: Place, { memoryMax, writable = [] }: PlanFlags): Promise<Plan> {
+export async function planService(
+  cli: Cli,
+  target: Target,
+  place: Place,
+  { dashboard, memoryMax, writable = [] }: PlanFlags,
+): Promise<Plan> {
   const { app } = target;
   const contract = await contractOf(app.contract);
   const version = await systemdVersion();
@@ -41,13 +47,17 @@ export async function planService(cli: Cli, target: Target, place: Place, { memo
     ...(memoryMax === undefined ? {} : { memoryMax }),
   };
   const chat = await chatIsWanted(cli, target, contract);
-  const low = (await publicPorts(cli.home, place, app.name, contract)).filter((port) => port < FIRST_FREE_PORT);
+  const { visitors, privileged } = await proxyPorts(cli.home, place, app.name, [contract]);
   const embedded = contract.router.kind === 'embedded';
+  const withDashboard = dashboard || (await installedUnits(place.folder)).includes(DASHBOARD_UNIT);
+  const shared = { home: cli.home, place, version };
   return {
     units: [
-      ...(embedded ? [proxyFile({ home: cli.home, place, version, lowPorts: low.length > 0 })] : []),
+      ...(embedded && visitors.length > 0 ? [socketFile(visitors)] : []),
+      ...(embedded ? [proxyFile({ ...shared, lowPorts: privileged.length > 0 })] : []),
       orchestratorFile(service),
       ...(chat === true ? [chatFile(service)] : []),
+      ...(withDashboard ? [dashboardFile({ ...shared, apps: (await listApps(cli.home)).apps.map(({ data }) => data) })] : []),
     ],
     settings: [
       { file: place.settingsFile(app.name), text: orchestratorSettings(app.name) },
@@ -58,9 +68,9 @@ export async function planService(cli: Cli, target: Target, place: Place, { memo
       ...(place.system && place.owner.uid === 0
         ? [`The services run as root, and so do "${app.name}" and its agent: better give Greenroom a user of its own.`]
         : []),
-      ...(!place.system && low.length > 0
+      ...(!place.system && privileged.length > 0
         ? [
-            `Services of your own cannot listen on port ${low.join(', ')}, unless: sudo sysctl net.ipv4.ip_unprivileged_port_start=${Math.min(...low)}`,
+            `Services of your own cannot listen on port ${privileged.join(', ')}, unless: sudo sysctl net.ipv4.ip_unprivileged_port_start=${privileged[0]}`,
           ]
         : []),
     ],
@@ -79,14 +89,4 @@ async function chatIsWanted(cli: Cli, target: Target, contract: Contract): Promi
   const { tokens, askApp } = await readAccess(target, contract, cli.env);
   if (tokens || askApp) return true;
   return `No service for the chat: nothing says who may use it. When that is said (docs/guides/chat.md), install ${chatUnit(target.app.name)} by running this again. A chat that the app mounts needs none.`;
-}
-
-/** Of this app and of those that are services already. */
-async function publicPorts(home: string, place: Place, name: string, contract: Contract): Promise<number[]> {
-  const services = (await installedUnits(place.folder)).map(appOfUnit);
-  const { apps } = await listApps(home);
-  const others = apps.filter((other) => other.name !== name && services.includes(other.name));
-  const read = await Promise.all(others.map((other) => readContract(other.contract)));
-  const contracts = [contract, ...read.flatMap((each) => (each.ok && each.contract.router.kind === 'embedded' ? [each.contract] : []))];
-  return contracts.flatMap((each) => [portsOf(each).port, ...portsOf(each).route_ports]);
 }

@@ -1,21 +1,15 @@
-/** The unit files of an app and of the machine's proxy. */
+/** The unit files of an app. */
 import { basename, delimiter, dirname } from 'node:path';
-import { proxyDirectory } from '../../home.ts';
-import { PROXY_SERVICE_VARIABLE, proxyCommand, proxyEnvironment } from '../../orchestrator/adapters/router/proxy-process.ts';
+import { PROXY_SERVICE_VARIABLE } from '../../orchestrator/adapters/router/proxy-process.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import { nginxSettings } from '../../orchestrator/core/contract-router.ts';
 import type { RegisteredApp } from '../../registry/index.ts';
 import { greenroomCommand } from '../own-command.ts';
-import { type Confined, confineApps, confineProxy, confineWithSudo } from './hardening.ts';
+import { type Confined, confineApps, confineWithSudo } from './hardening.ts';
 import { chatUnit, orchestratorUnit, PROXY_UNIT } from './names.ts';
 import type { Place } from './place.ts';
-import { commandLine, type Section, type Setting, unitText, word } from './unit-text.ts';
-
-export interface UnitFile {
-  /** Name with its ending, the name of the file. */
-  unit: string;
-  text: string;
-}
+import { about, identity, installed, restarting, type UnitFile } from './unit-parts.ts';
+import { commandLine, type Setting, unitText, word } from './unit-text.ts';
 
 export interface AppService {
   app: RegisteredApp;
@@ -37,9 +31,6 @@ const START_LIMIT_S = 300;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What "systemctl restart" would do again to no avail: wrong words, no such app. */
 const USELESS_TO_REPEAT = '2 4';
-/** Since this version the pause between restarts can grow. */
-const GROWING_PAUSE_VERSION = 254;
-
 export function orchestratorFile(service: AppService): UnitFile {
   const { app, contract, place, memoryMax } = service;
   const embedded = contract.router.kind === 'embedded';
@@ -93,58 +84,6 @@ export function chatFile(service: AppService): UnitFile {
   };
 }
 
-/** One for the machine: `lowPorts` when an app is served on a port below 1024. */
-export function proxyFile({
-  home,
-  place,
-  version,
-  lowPorts,
-}: Pick<AppService, 'home' | 'place' | 'version'> & { lowPorts: boolean }): UnitFile {
-  const folder = proxyDirectory(home);
-  const command = [...proxyCommand(folder), '--stay'];
-  const environment = Object.entries(proxyEnvironment(folder)).map(([name, value]): Setting => ['Environment', word(`${name}=${value}`)]);
-  return {
-    unit: PROXY_UNIT,
-    text: unitText([
-      about('Greenroom: the proxy', { wants: [], after: [] }),
-      {
-        name: 'Service',
-        settings: [
-          ['Type', 'exec'],
-          ...identity(place),
-          ['WorkingDirectory', folder.replaceAll('%', '%%')],
-          ...environment,
-          ['ExecStart', commandLine(command)],
-          // Its workers end with it, in their own order.
-          ['KillMode', 'mixed'],
-          ...restarting(version, '100ms'),
-          ['LimitNOFILE', '65536'],
-          ['TasksMax', '256'],
-          ...confineProxy({ system: place.system, writable: [folder], needed: command, lowPorts }),
-        ],
-      },
-      installed(place),
-    ]),
-  };
-}
-
-function about(description: string, { wants, after }: { wants: readonly string[]; after: readonly string[] }): Section {
-  return {
-    name: 'Unit',
-    settings: [
-      ['Description', description.replaceAll('%', '%%')],
-      ['Wants', ['network-online.target', ...wants].join(' ')],
-      ['After', ['network-online.target', ...after].join(' ')],
-      // Never given up: whoever repairs what keeps it from starting is not to need a second command.
-      ['StartLimitIntervalSec', '0'],
-    ],
-  };
-}
-
-function installed({ system }: Place): Section {
-  return { name: 'Install', settings: [['WantedBy', system ? 'multi-user.target' : 'default.target']] };
-}
-
 function running({ app, home, place, version }: AppService, settingsFile: string): Setting[] {
   const path = [...new Set([dirname(process.execPath), ...SYSTEM_PATH.split(delimiter)])].join(delimiter);
   return [
@@ -161,22 +100,6 @@ function running({ app, home, place, version }: AppService, settingsFile: string
     ['OOMPolicy', 'continue'],
     ['LimitNOFILE', '65536'],
   ];
-}
-
-function restarting(version: number, pause: string): Setting[] {
-  const growing: Setting[] =
-    version >= GROWING_PAUSE_VERSION
-      ? [
-          ['RestartSteps', '6'],
-          ['RestartMaxDelaySec', '60s'],
-        ]
-      : [];
-  return [['Restart', 'on-failure'], ['RestartSec', pause], ...growing];
-}
-
-/** A user's services run as that user without being told. */
-function identity({ system, owner }: Place): Setting[] {
-  return system ? [['User', owner.name]] : [];
 }
 
 function confinement({ app, contract, home, place, writable }: AppService): Setting[] {
