@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -13,7 +13,7 @@ const ENDS = { 1: ['SIGKILL', 'SIGTERM'], 2: ['SIGKILL'] } as const;
 
 for (const workers of [1, 2] as const) {
   test(`where somebody keeps the socket, what connects while no proxy runs waits for the next one (workers: ${workers})`, async (t) => {
-    const { port, spare, start, pidOf, call, log } = await openRig(t, workers);
+    const { port, spare, start, pidOf, call, log, told, breakManager } = await openRig(t, workers);
     const app = await startApp(t, 'one', (_, response) => response.end('one'));
     const visit = async (at = port): Promise<string> => (await fetchOnce(at, '/')).body;
     const register = async (body: object): Promise<void> => {
@@ -39,8 +39,13 @@ for (const workers of [1, 2] as const) {
     }
     await comeBack();
     const before = await pidOf();
+    await breakManager(true);
+    const refused = 'systemd cannot be told which process takes over (systemd-notify: nobody listens)';
+    await assert.rejects(call('POST', '/upgrade', { main: MAIN }), { message: refused });
+    await breakManager(false);
     await call('POST', '/upgrade', { main: MAIN });
     await until(() => !isRunning(before));
+    assert.equal(await told(), `MAINPID=${before}\nMAINPID=${await pidOf()}\n`);
     await comeBack();
     await assert.rejects(visit(spare), { code: 'ECONNRESET' }, 'nobody has registered it, and the hand-over took it along');
     assert.match(log(), new RegExp(`no app is registered on port ${spare}, whose socket test\\.socket keeps open`));
@@ -60,12 +65,23 @@ interface Rig {
   /** Has to succeed. */
   call(method: string, path: string, body?: unknown): Promise<void>;
   log(): string;
+  /** What the service manager has been told. */
+  told(): Promise<string>;
+  breakManager(broken: boolean): Promise<void>;
 }
+
+/** In the place of systemd's own. */
+const NOTIFY = `#!/bin/sh
+if [ -e "$NOTIFY_SOCKET.broken" ]; then echo 'nobody listens' >&2; exit 1; fi
+echo "$*" >>"$NOTIFY_SOCKET"
+`;
 
 async function openRig(t: TestContext, workers: number): Promise<Rig> {
   const dir = await mkdtemp(join(tmpdir(), 'greenroom-proxy-'));
   const [port, spare] = [await freePort(), await freePort()];
-  const { INVOCATION_ID: _, ...env } = process.env;
+  const notified = join(dir, 'notified');
+  await writeFile(join(dir, 'systemd-notify'), NOTIFY, { mode: 0o755 });
+  const env = { ...process.env, PATH: `${dir}:${process.env['PATH']}`, INVOCATION_ID: 'test', NOTIFY_SOCKET: notified };
   const proxy = [process.execPath, MAIN, '--dir', dir, '--stay', '--workers', `${workers}`];
   const holder = spawn('python3', [join(import.meta.dirname, 'holder.py'), `${port},${spare}`, ...proxy], { env });
   let said = '';
@@ -87,13 +103,15 @@ async function openRig(t: TestContext, workers: number): Promise<Rig> {
     spare,
     pidOf,
     log: () => said,
+    told: () => readFile(notified, 'utf8'),
+    breakManager: async (broken) => (broken ? await writeFile(`${notified}.broken`, '') : await rm(`${notified}.broken`)),
     async start() {
       holder.stdin.write('start\n');
       await until(() => answers(dir));
     },
     async call(method, path, body) {
-      const answer = await control(dir, method, path, body);
-      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      const { status, body: answer } = await control<{ error: string }>(dir, method, path, body);
+      if (status !== 200) throw new Error(answer.error);
     },
   };
 }

@@ -47,6 +47,7 @@ test('systemd runs an app: installed, killed, rebooted, upgraded, stopped, remov
       async () => ![0, pid].includes(await mainPid(machine, ORCHESTRATOR)) && (await isActive(machine, ORCHESTRATOR)),
     );
     assert.deepEqual(await visit(machine), first);
+    assert.match(await service('status', '--app', 'shop'), /greenroom-proxy\.socket {2}active \(running\)/);
     assert.match(await service('status', '--app', 'shop'), /greenroom@shop\.service {2}active \(running\), .*restarted 1 time/);
   });
 

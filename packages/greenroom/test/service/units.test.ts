@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { makeSettingsFile, removeSettingsFile, removeUnits, writeUnits } from '../../src/cli/service/files.ts';
 import type { Place } from '../../src/cli/service/place.ts';
+import { proxyPorts } from '../../src/cli/service/proxy-ports.ts';
 import { dashboardFile, proxyFile, socketFile } from '../../src/cli/service/shared-units.ts';
 import { authorOf, commandLine, unitText, word } from '../../src/cli/service/unit-text.ts';
 import { type AppService, chatFile, orchestratorFile } from '../../src/cli/service/units.ts';
@@ -77,6 +78,28 @@ test('the dashboard can write its own folder alone', () => {
   assert.match(dashboard('ExecStart').join(), / dashboard$/);
   assert.deepEqual(dashboard('ReadWritePaths'), ['-/home/deploy/state/dashboard']);
   assert.deepEqual(dashboard('CapabilityBoundingSet'), ['']);
+});
+
+test('systemd keeps the ports that visitors come by, of the apps that are services behind the proxy', async (t) => {
+  const folder = await fresh(t);
+  const tls = { certificate: '/tls/a.pem', key: '/tls/a.key' };
+  const contracts = {
+    alone: { port: 3002 },
+    routed: { port: 3003, routes: [{ host: 'a.example.com', tls }] },
+    caddy: { port: 3004, router: { kind: 'caddy' }, routes: [{ host: 'b.example.com' }] },
+    byHand: { port: 3005 },
+  };
+  await mkdir(join(folder, 'registry'));
+  for (const [name, more] of Object.entries(contracts)) {
+    const file = join(folder, `${name}.json`);
+    await writeFile(file, JSON.stringify({ start_command: 'node server.js', health_endpoint: '/', ...more }));
+    const entry = { name, data: join(folder, name), repo: '/srv/git/x', contract: file, api_port: 9100 };
+    await writeFile(join(folder, 'registry', `${name}.json`), JSON.stringify(entry));
+    if (name !== 'byHand') await writeFile(join(folder, `greenroom@${name}.service`), '');
+  }
+  const ports = (place: Place, except: string) => proxyPorts(folder, { ...place, folder }, except, [contract()]);
+  assert.deepEqual((await ports(SYSTEM, '')).visitors, [443, 3001, 3002]);
+  assert.deepEqual((await ports(SYSTEM, 'alone')).visitors, [443, 3001]);
 });
 
 test('the pause between restarts grows where systemd knows how', () => {

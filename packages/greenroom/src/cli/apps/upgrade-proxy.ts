@@ -3,6 +3,7 @@ import { proxyDirectory } from '../../home.ts';
 import { callProxy, ProxyUnreachable } from '../../orchestrator/adapters/router/proxy-client.ts';
 import { proxyMain } from '../../orchestrator/adapters/router/proxy-process.ts';
 import { CliError, EXIT } from '../context.ts';
+import { PROXY_UNIT } from '../service/names.ts';
 
 /** Longer than a hand-over may take, which is the proxy's to end. */
 const CALL_LIMIT_MS = 20_000;
@@ -30,7 +31,7 @@ export async function upgradeProxy(home: string): Promise<ProxyChange> {
     throw new CliError(
       EXIT.failed,
       'upgrade_failed',
-      `The proxy was not replaced: ${why}. The one that runs goes on; its log is ${directory}/proxy.log`,
+      `The proxy was not replaced: ${why}. The one that runs goes on; its log is ${directory}/proxy.log, or that of ${PROXY_UNIT}`,
     );
   } catch (error) {
     if (!(error instanceof ProxyUnreachable)) throw error;
