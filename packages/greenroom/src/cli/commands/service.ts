@@ -4,7 +4,7 @@ import { action, type Cli } from '../context.ts';
 import { appFlags, description, wholeNumber } from '../flags.ts';
 import type { InstallFlags } from '../service/install.ts';
 import { ready as serviceReady } from '../service/ready.ts';
-import { type RemoveFlags, remove as removeService } from '../service/remove.ts';
+import type { RemoveFlags } from '../service/remove.ts';
 import { type StatusFlags, status as serviceStatus } from '../service/status.ts';
 
 const placeFlags = {
@@ -58,7 +58,7 @@ const install = buildCommand<InstallFlags, [], Cli>({
 });
 
 const remove = buildCommand<RemoveFlags, [], Cli>({
-  func: action(async (cli: Cli, flags: RemoveFlags) => await removeService(cli, flags)),
+  func: action(async (cli: Cli, flags: RemoveFlags) => await (await import('../service/remove.ts')).remove(cli, flags)),
   parameters: {
     flags: {
       ...placeFlags,
