@@ -20,6 +20,8 @@ export interface Family {
 export interface Ending {
   /** Resolves when no member runs any more, with what had to be done; `left` names pids that even SIGKILL did not end. */
   done: Promise<{ killed: boolean; left: number[] }>;
+  /** The members that ran when the ending began. */
+  first: readonly ProcessStat[];
   /** Shortens the grace, never prolongs it. */
   hurry(graceMs: number): void;
   /** Looks again now. */
@@ -96,11 +98,12 @@ export function endFamily(family: Family, graceMs: number): Ending {
   let deadline = performance.now() + graceMs;
   let alarm = new AbortController();
   let holds = true;
+  const atFirst = findMembers(family);
   const wake = (): void => {
     alarm.abort();
   };
   const run = async (): Promise<{ killed: boolean; left: number[] }> => {
-    let members = findMembers(family);
+    let members = atFirst;
     const first = graceMs > 0 ? 'SIGTERM' : 'SIGKILL';
     let killed = first === 'SIGKILL' && members.length > 0;
     // Those may yet turn out to be spared: they are told when that shows.
@@ -138,6 +141,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
   };
   return {
     done: run(),
+    first: atFirst,
     wake,
     leave: () => {
       holds = false;

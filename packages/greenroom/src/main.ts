@@ -4,6 +4,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
+import { clearStage } from './app-doctor/stage-folder.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
@@ -120,6 +121,7 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
     await requirePortFree(options.apiPort, portOwner);
     // Not earlier: what was refused until here is not to be remembered.
     const registration = await register(options, contract, layout, say);
+    await clearStage(layout);
     try {
       await writePidFile(layout, options.apiPort);
       await writeContractCopy(layout, read.text);

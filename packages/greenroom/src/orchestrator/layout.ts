@@ -47,6 +47,8 @@ export interface Layout {
   liveSockets: InstanceSockets;
   /** The live instance's ports, where the proxy's configuration names them. */
   savedRoute: string;
+  /** Where "greenroom doctor --app" tries the app: nothing of it stays. */
+  doctor: string;
   /** How the app finds the agent: a `HandOver` of `@greenroom/sdk/agent`, beside the contract's copy. */
   handOver: string;
 }
@@ -97,6 +99,7 @@ export function layoutOf(data: string): Layout {
     sockets: at('run', 'sockets'),
     liveSockets: { requests: at('run', 'live.sock'), streams: at('run', 'live-streams.sock'), internal: at('run', 'live-internal.sock') },
     savedRoute: at('run', 'route.json'),
+    doctor: at('doctor'),
     handOver: at('run', 'contract', 'greenroom.json'),
   };
 }

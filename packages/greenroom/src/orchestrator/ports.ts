@@ -146,6 +146,8 @@ export interface InstanceExit {
   exit: ExitReason;
   logTail: string[];
   logFile: string;
+  /** Processes of it that still ran when its leader ended by itself; they are told to stop then. */
+  outlived: number[];
 }
 
 export interface Instances {
@@ -473,6 +475,6 @@ export interface Clock {
 }
 
 /** Evidence of an instance's end, for failures and alerts. */
-export function exitEvidence(exit: InstanceExit): Evidence {
+export function exitEvidence(exit: Omit<InstanceExit, 'outlived'>): Evidence {
   return { exit: exit.exit, log_tail: exit.logTail, log_file: exit.logFile };
 }

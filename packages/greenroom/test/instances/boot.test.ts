@@ -102,7 +102,9 @@ test('an exit is told once, with its reason and the last output', async (t) => {
   const instance = await rig.boot();
   await until('the exit is told', () => rig.exits.length > 0);
   const exit = { code: 3, signal: null, description: 'exited with code 3' };
-  assert.deepEqual(rig.exits, [{ instance: instance.instance, exit, logTail: ['red', 'no database'], logFile: instance.logFile }]);
+  assert.deepEqual(rig.exits, [
+    { instance: instance.instance, exit, logTail: ['red', 'no database'], logFile: instance.logFile, outlived: [] },
+  ]);
   assert.equal(rig.instances.get(instance.instance), undefined);
   assert.deepEqual(await rig.instances.stop(instance.instance, 1_000), exit);
   assert.equal(rig.exits.length, 1);

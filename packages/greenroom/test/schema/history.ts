@@ -156,7 +156,7 @@ function createWorld(standbyMs: number, played: Played): World {
 
   function end(instance: string): void {
     if (!running.delete(instance)) return;
-    for (const listener of exitListeners) listener({ instance, exit: EXIT, logTail: [], logFile: '' });
+    for (const listener of exitListeners) listener({ instance, exit: EXIT, logTail: [], logFile: '', outlived: [] });
   }
   const instances: Instances = {
     async boot({ instance, slot, commit }) {

@@ -283,7 +283,8 @@ export async function readRefs(git: Git, prefix: string): Promise<Record<string,
 }
 
 /** Built aside and renamed: a crash leaves no half repository. */
-async function createBare(directory: string): Promise<void> {
+/** Makes an empty bare repository, unless there is one. */
+export async function createBare(directory: string): Promise<void> {
   const parent = join(directory, '..');
   await mkdir(parent, { recursive: true });
   for (const name of await readdir(parent)) {

@@ -109,10 +109,12 @@ export function createInstances({
     if (closed) return entry.finished.resolve();
     entry.exit = exit;
     save({ ...record, ended: { at: clock.now(), exit } });
-    const ending = entry.ending ?? end(entry, contract.drain_timeout_ms);
+    const asked = entry.ending;
+    const ending = asked ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
     const logTail = await tail(record.logFile);
-    for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile });
+    const outlived = asked ? [] : ending.first.map(({ pid }) => pid);
+    for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile, outlived });
     const { left } = await ending.done;
     if (left.length > 0)
       log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`, aboutInstance(record, 'error'));

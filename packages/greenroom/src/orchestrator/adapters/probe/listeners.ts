@@ -22,7 +22,7 @@ export function listensOn(pid: number, port: number): boolean {
 }
 
 /** TCP ports on which processes of this session listen, ascending. */
-function listeningPorts(session: number): number[] {
+export function listeningPorts(session: number): number[] {
   const portOf = listeningSockets();
   const ports = new Set<number>();
   for (const stat of processTable().values()) {

@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -14,7 +14,9 @@ export interface ProbeRequest {
 }
 
 /** `refused` is true when nothing listens there. `body` is at most 64 KiB. */
-export type ProbeAnswer = { ok: true; status: number; body: string } | { ok: false; refused: boolean; error: string };
+export type ProbeAnswer =
+  | { ok: true; status: number; headers: IncomingHttpHeaders; body: string }
+  | { ok: false; refused: boolean; error: string };
 
 /**
  * One exchange on a connection of its own (never a kept one: each look tells about the app as it is now), whole within `timeoutMs`.
@@ -48,7 +50,7 @@ export function askApp({ host, port, method, path, headers = {}, body, timeoutMs
     outgoing.on('error', failed);
     outgoing.on('upgrade', () => settle({ ok: false, refused: false, error: 'answered with an upgrade to another protocol' }));
     outgoing.on('response', (incoming) =>
-      readBody(incoming, (text) => settle({ ok: true, status: incoming.statusCode ?? 0, body: text }), failed),
+      readBody(incoming, (text) => settle({ ok: true, status: incoming.statusCode ?? 0, headers: incoming.headers, body: text }), failed),
     );
     outgoing.end(body);
   });

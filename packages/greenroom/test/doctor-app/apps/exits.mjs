@@ -1,0 +1,2 @@
+console.error('no licence file');
+process.exit(3);

@@ -1,0 +1,7 @@
+import { appendFileSync } from 'node:fs';
+import { page, serve } from './serve.mjs';
+
+serve((_request, response) => {
+  appendFileSync('visits.txt', 'one\n');
+  page(response, 'Noted');
+});
