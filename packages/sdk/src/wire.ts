@@ -25,6 +25,8 @@ export const FAILURE_CODES = [
   'gate_diff_lines',
   'gate_deploy_size',
   'gate_stale_base',
+  'gate_migration',
+  'gate_destructive_migration',
   'slot_failed',
   'setup_failed',
   'boot_exited',
@@ -282,6 +284,8 @@ export const OVERRIDABLE_CODES = [
   'gate_diff_lines',
   'gate_deploy_size',
   'gate_stale_base',
+  'gate_migration',
+  'gate_destructive_migration',
 ] as const satisfies readonly FailureCode[];
 export type OverridableCode = (typeof OVERRIDABLE_CODES)[number];
 

@@ -8,6 +8,7 @@ export interface AppRules {
   health_endpoint: string;
   health_test_payload?: { method: string; path: string } | undefined;
   schema_status_endpoint?: string | undefined;
+  migrations_path?: string | undefined;
   smoke_test_command?: string | undefined;
   setup_command?: string | undefined;
   protected_paths: readonly string[];
@@ -103,6 +104,11 @@ function refusals({ rules, paths }: TextOptions): string[] {
     'Anything that looks like a secret, in any commit that would be published.',
     `More than ${rules.max_diff_lines} changed lines compared with the live version, or more than ${rules.max_deploy_size_mb} MB of files in all.`,
     'Commits that lack the newest live work of people, or that bring back what people took out.',
+    ...(rules.migrations_path
+      ? [
+          `In ${names([rules.migrations_path])}: a change of a migration that is live or on the human branch, a number that is taken, and a new migration that the live version cannot bear (a drop, a rename, another type, NOT NULL without a default). Add first, and say what can be dropped later.`,
+        ]
+      : []),
     `The rules are in ${paths.contractCopy}, a copy: changing it changes nothing.`,
   ];
 }

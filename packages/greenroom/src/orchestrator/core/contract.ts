@@ -210,6 +210,17 @@ export const contractSchema = z.object(
     protected_paths: list(relativePath(), 'a list of paths, for example [".env", "orchestrator/"]')
       .default([])
       .describe('Files and folders (ending in `/`) that a deploy may not change. Taken literally, without patterns.'),
+    migrations_path: relativePath()
+      .optional()
+      .describe(
+        'Folder of the database migrations, numbered files or folders. The gate keeps those that have landed from being changed, and looks at what new ones do.',
+      ),
+    destructive_migrations: z
+      .enum(['refuse', 'warn'], { error: '"refuse" or "warn"' })
+      .default('refuse')
+      .describe(
+        'What becomes of a new migration of the agent that the release before it cannot bear, such as a dropped column. One of a person is only pointed out.',
+      ),
     secrets_inject: list(variable(), 'a list of names of environment variables, without their values')
       .default([])
       .describe(

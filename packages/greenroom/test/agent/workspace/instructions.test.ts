@@ -14,6 +14,7 @@ const CONTRACT = {
   health_endpoint: '/healthz',
   health_test_payload: { method: 'GET', path: '/api/ping' },
   schema_status_endpoint: '/schema/status',
+  migrations_path: 'db/migrations/',
   protected_paths: ['.env', 'app.contract.json', 'orchestrator/'],
   shared_paths: ['uploads/'],
   secrets_inject: ['DATABASE_URL', 'API_KEY'],
@@ -53,6 +54,7 @@ test('the instructions name where, how and what not, and stay short', async (t) 
       '/healthz',
       'GET /api/ping',
       '/schema/status',
+      'In `db/migrations/`: a change of a migration',
       'npm ci',
       'npm run smoke',
     ],
@@ -70,7 +72,7 @@ test('the instructions name where, how and what not, and stay short', async (t) 
   assert.match(without, /waits for a person's approval/);
 
   const bare = await textOf(optionsOf(rig, { rules: contractOf() }));
-  assert.doesNotMatch(bare, /protected path|smoke|undefined|internal port \(health,/);
+  assert.doesNotMatch(bare, /protected path|migrations\/|smoke|undefined|internal port \(health,/);
 });
 
 test('a contract with a great many names, or hostile ones, makes no long or hostile text', async (t) => {

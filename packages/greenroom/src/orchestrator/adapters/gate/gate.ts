@@ -7,6 +7,7 @@ import type { Gate, GateRequest } from '../../ports.ts';
 import { type Git, GitError, nulFields } from '../git/git.ts';
 import { objectBatches, objectSizes } from './blobs.ts';
 import { type Links, linksOf, searchLinks } from './links.ts';
+import { checkLandedMigrations, checkNewMigrations } from './migrations/check.ts';
 import { isAncestorOfAny, type Range, readRange } from './range.ts';
 import { searchSecrets } from './secret-search.ts';
 import { createScanner, type SecretScanner } from './secrets/scanner.ts';
@@ -74,6 +75,8 @@ async function judge({ git, contract, request, scanner, tree, notes }: Case): Pr
     async () => ok(`${count(tree.files, 'file')}, ${(tree.bytes / 1024 / 1024).toFixed(1)} MB`),
     () => checkAddedSize(git, contract, request, range),
     () => searchLinks(git, request, range, tree),
+    () => checkLandedMigrations(git, contract, request, range),
+    () => checkNewMigrations(git, contract, request, range),
     async () => verdictOf(await checkStaleBase(git, contract, request, range)),
     () => searchSecrets({ git, contract, range, candidate, overrides, scanner, signal }),
   ];

@@ -31,6 +31,8 @@ const REFUSALS: Record<FailureCode, string | null> = {
   gate_diff_lines: 'Refused: it changes more lines than allowed.',
   gate_deploy_size: 'Refused: it is larger than allowed.',
   gate_stale_base: 'Refused: it lacks work that is already live or on the human branch.',
+  gate_migration: 'Refused: it changes a migration that has landed, or takes its number.',
+  gate_destructive_migration: 'Refused: a new migration would hurt the release before it.',
   slot_failed: 'Failed: it could not be checked out.',
   setup_failed: 'Failed: its setup command failed.',
   boot_exited: 'Failed: it exited while it started.',

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { migrationOf } from '../../src/orchestrator/core/gate/migrations.ts';
+import { type Gated, gated } from './rig.ts';
+
+const PATH = { migrations_path: 'db/migrations/' };
+const LANDED = {
+  'app.js': 'app\n',
+  'db/migrations/0004_people.sql': 'CREATE TABLE people (name text);\n',
+  'db/migrations/meta/_journal.json': '{}\n',
+};
+
+test('which files are migrations, and which number they have', () => {
+  const table: [path: string, number: string | null, name?: string][] = [
+    ['db/migrations/0005_add.sql', '5', '0005_add'],
+    ['db/migrations/5.sql', '5', '5'],
+    ['db/migrations/000_init.sql', '0', '000_init'],
+    ['db/migrations/20260101120000_add/migration.sql', '20260101120000', '20260101120000_add'],
+    ['db/migrations/0005_add.up.sql', '5', '0005_add'],
+    ['db/migrations/0005_add.down.sql', '5', '0005_add'],
+    ['db/migrations/V1.2__add.sql', '1.2', 'V1.2__add'],
+    ['db/migrations/V1_2__add.sql', '1.2', 'V1_2__add'],
+    ['db/migrations/0005_add.ts', '5', '0005_add'],
+    ['db/migrations/meta/0005_snapshot.json', null],
+    ['db/migrations/migration_lock.toml', null],
+    ['db/migrations/R__views.sql', null],
+    ['db/migrations-old/0005_add.sql', null],
+    ['other/db/migrations/0005_add.sql', null],
+  ];
+  for (const folder of ['db/migrations', 'db/migrations/'])
+    for (const [path, number, name] of table) assert.deepEqual(migrationOf(path, folder), number === null ? null : { number, name }, path);
+});
+
+/** Whatever is not on the human branch is the agent's, when the agent asks for it. */
+const byAgent = ({ first }: Gated) => ({ trigger: 'agent', humanHead: first, liveFrom: 'human' }) as const;
+
+test('a migration that has landed is not edited, renamed or deleted, by nobody', async (t) => {
+  const gate = await gated(t, LANDED, PATH);
+  const file = 'db/migrations/0004_people.sql';
+  const added = gate.commit({
+    'db/migrations/0005_age.sql': 'ALTER TABLE people ADD age int;\n',
+    'db/migrations/meta/_journal.json': '{"n":5}\n',
+  });
+  assert.doesNotMatch(await gate.passes(added), /migration/);
+  const better = gate.commit({ 'db/migrations/0005_age.sql': 'ALTER TABLE people ADD age bigint;\n' });
+  await gate.passes(better);
+  const edited = gate.commit({ [file]: 'CREATE TABLE people (name text, age int);\n' });
+  const refusal = await gate.refused(edited, 'gate_migration');
+  assert.match(refusal.error, /changes the migration "db\/migrations\/0004_people.sql", which is in the live release/);
+  assert.equal(refusal.evidence?.rule, 'applied_migration');
+  assert.match(refusal.evidence?.remedy ?? '', new RegExp(`git checkout ${gate.first} -- "${file}"`));
+  await gate.passes(edited, { overrides: [{ commit: edited, code: 'gate_migration' }] });
+  await gate.passes(gate.commit({ [file]: LANDED[file] }), { live: better });
+
+  gate.reset();
+  gate.git('mv', file, 'db/migrations/0003_people.sql');
+  assert.match(
+    (await gate.refused(gate.commit({}), 'gate_migration')).error,
+    /renames the migration .* to "db\/migrations\/0003_people.sql"/,
+  );
+  gate.reset();
+  gate.git('rm', '-q', file);
+  const without = gate.commit({});
+  assert.match((await gate.refused(without, 'gate_migration', byAgent(gate))).error, /deletes the migration/);
+
+  // What was there before the migration is no deletion of it, and neither is what forked off before it.
+  await gate.passes(gate.first, { live: better });
+  gate.reset();
+  await gate.passes(gate.commit({ 'app.js': 'forked\n' }), { live: added });
+});
+
+test('two branches do not add the same number', async (t) => {
+  const gate = await gated(t, LANDED, PATH);
+  const human = gate.commit({ 'db/migrations/0005_age.sql': 'ALTER TABLE people ADD age int;\n' });
+  gate.git('branch', 'human');
+  gate.reset();
+  const mine = gate.commit({ 'db/migrations/5_height/migration.sql': 'ALTER TABLE people ADD height int;\n' });
+  const refusal = await gate.refused(mine, 'gate_migration', { ...byAgent(gate), humanHead: human });
+  assert.match(
+    refusal.error,
+    /adds the migration "db\/migrations\/5_height\/migration.sql" with the number 5, which "db\/migrations\/0005_age.sql" has too/,
+  );
+  assert.equal(refusal.evidence?.rule, 'same_number');
+  assert.match(refusal.evidence?.remedy ?? '', /next free number, after 5, on top of the other: git merge/);
+  gate.git('branch', 'mine');
+  // The other way round: the agent's is live, a person adds the same number.
+  await gate.refused(human, 'gate_migration', { live: mine });
+  gate.git('merge', '-q', '--no-edit', human);
+  await gate.refused(gate.commit({ 'app.js': 'merged\n' }), 'gate_migration', { ...byAgent(gate), humanHead: human });
+
+  gate.reset();
+  const pair = gate.commit({ 'db/migrations/0005_x.up.sql': 'SELECT 1;\n', 'db/migrations/0005_x.down.sql': 'DROP TABLE people;\n' });
+  await gate.passes(pair, byAgent(gate));
+  const twice = gate.commit({ 'db/migrations/0006_a.sql': 'SELECT 1;\n', 'db/migrations/0006_b.sql': 'SELECT 1;\n' });
+  await gate.refused(twice, 'gate_migration');
+  // Once they have landed, nobody is stopped by what is past.
+  await gate.passes(gate.commit({ 'app.js': 'later\n' }), { live: twice });
+});
+
+test('what the release before cannot bear is refused for an agent, and pointed out for a person', async (t) => {
+  const gate = await gated(t, LANDED, PATH);
+  const drop = gate.commit({ 'db/migrations/0005_drop.sql': '-- tidy up\nALTER TABLE people DROP COLUMN name;\nDELETE FROM people;\n' });
+  const refusal = await gate.refused(drop, 'gate_destructive_migration', byAgent(gate));
+  assert.match(
+    refusal.error,
+    /"db\/migrations\/0005_drop.sql" drops the column people.name \(line 2\), while the release before it still serves\.$/,
+  );
+  assert.deepEqual([refusal.evidence?.file, refusal.evidence?.line], ['db/migrations/0005_drop.sql', 2]);
+  assert.match(
+    refusal.evidence?.remedy ?? '',
+    /First deploy code that no longer uses it.*greenroom override COMMIT --code gate_destructive_migration/,
+  );
+  const detail =
+    /hurt the release before: 0005_drop.sql line 2 drops the column people.name, mind in the migrations: 0005_drop.sql line 3 deletes every row of people/;
+  assert.match(await gate.passes(drop), detail);
+  await gate.passes(drop, { ...byAgent(gate), overrides: [{ commit: drop, code: 'gate_destructive_migration' }] });
+  // A person's migration that the agent has merged is not the agent's.
+  const onTop = gate.commit({ 'app.js': 'by the agent\n' });
+  assert.doesNotMatch(await gate.passes(onTop, { ...byAgent(gate), humanHead: drop }), /hurt/);
+  // Nothing serves that could be hurt by the first deploy.
+  assert.doesNotMatch(await gate.passes(drop, { live: '' }), /hurt/);
+
+  gate.reset();
+  const unread = gate.commit({ 'db/migrations/0005_x.sql': 'ALTR TABLE people;\n' });
+  const opaque = await gate.refused(unread, 'gate_destructive_migration', byAgent(gate));
+  assert.match(opaque.error, /neither PostgreSQL .* nor SQLite, and cannot be judged/);
+  assert.match(await gate.passes(unread), /cannot be judged/);
+  const script = gate.commit({
+    'db/migrations/0005_x.sql': 'SELECT 1;\n',
+    'db/migrations/0006_y.ts': 'export const up = () => undefined;\n',
+  });
+  assert.match(await gate.passes(script, byAgent(gate)), /not SQL, so not judged: 0006_y.ts/);
+});
+
+test('the contract may want a warning only, and without a path nothing is looked at', async (t) => {
+  const warned = await gated(t, LANDED, { ...PATH, destructive_migrations: 'warn' });
+  const drop = { 'db/migrations/0005_drop.sql': 'DROP TABLE people;\n' };
+  assert.match(
+    await warned.passes(warned.commit(drop), byAgent(warned)),
+    /hurt the release before: 0005_drop.sql line 1 drops the table people/,
+  );
+  const off = await gated(t, LANDED);
+  off.git('rm', '-q', 'db/migrations/0004_people.sql');
+  assert.doesNotMatch(await off.passes(off.commit(drop), byAgent(off)), /migration|hurt/);
+});
