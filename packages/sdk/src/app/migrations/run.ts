@@ -1,4 +1,5 @@
-import type { Schema, SchemaState, SchemaStatus } from '../schema/schema.ts';
+import type { Schema, SchemaState } from '../schema/schema.ts';
+import type { SchemaStatus } from '../schema-status.ts';
 import { describeError } from '../serve/health.ts';
 import type { Migrations } from './options.ts';
 

@@ -1,12 +1,4 @@
-/** What the app answers on its schema status endpoint. Versions are whole numbers from 0 to 2^53 - 1. */
-export interface SchemaStatus {
-  current_schema_version: number;
-  code_min_schema_version: number;
-  code_max_schema_version: number;
-  /** How many migrations of this code the database does not have. */
-  pending_migrations: number;
-  compatible: boolean;
-}
+import type { SchemaStatus } from '../schema-status.ts';
 
 export interface SchemaState {
   status: SchemaStatus;
