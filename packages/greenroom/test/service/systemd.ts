@@ -239,7 +239,7 @@ async function openAnew(machine: Machine): Promise<void> {
 
 /** Visitors of these kinds while something happens. */
 async function underLoad(machine: Machine, kinds: readonly LoadKind[], act: () => Promise<void>): Promise<LoadReport> {
-  const folder = must(await machine.run('mktemp', ['-d'])).trim();
+  const folder = must(await machine.run('mktemp', ['-d', '/tmp/visits-XXXXXX'])).trim();
   const script = '/opt/greenroom/packages/greenroom/test/service/visits.ts';
   const visits = machine.run(NODE, [script, `http://localhost:${PORT}`, kinds.join(','), folder]);
   await until('visitors are there', async () => (await machine.run('test', ['-e', `${folder}/begun`])).ok);
