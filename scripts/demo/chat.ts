@@ -29,6 +29,8 @@ export interface DemoChat {
   link: string;
   /** Sends a message and follows until its turn is over; each event is told as it comes. Throws when the stream of events ends before. */
   ask(text: string, onEvent: (event: ChatEvent) => void): Promise<Ended>;
+  /** Tells each event of the conversation from its beginning, all on one stream, until the signal ends it. Throws when the stream ends before. */
+  follow(onEvent: (event: ChatEvent) => void, signal: AbortSignal): Promise<void>;
   /** Cancels what the agent does and what waits, of whatever conversation; resolves when nothing runs, or after the milliseconds. */
   quiet(limitMs: number): Promise<void>;
   /** Empty when it ended as it should, else how. */
@@ -93,6 +95,14 @@ export function startChat({ url, greenroom }: { url: string; greenroom: Greenroo
         if (said.kind === 'turn' && OVER.includes(said.status)) return { status: said.status, detail: said.detail };
       }
       throw new Error('the chat ended the stream of events in the middle of a turn');
+    },
+    async follow(onEvent, signal) {
+      try {
+        for await (const { event, data } of stream(0, signal)) if (event === 'chat') onEvent(JSON.parse(data) as ChatEvent);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+      if (!signal.aborted) throw new Error('the chat ended the stream of events');
     },
     async quiet(limitMs) {
       if (conversation === '') return;
