@@ -189,7 +189,7 @@ export interface ProbeReport {
   host: string;
   /** Milliseconds from the call to the first 200 of the health endpoint. */
   healthyAfterMs: number;
-  /** For people: "healthy after 112 ms, deep check 200 in 3 ms, smoke test passed, schema 5 in 4 to 6". */
+  /** For people: "healthy after 112 ms, schema at 5, supports versions 4 to 6, deep check 200 in 3 ms, smoke test passed". */
   detail: string;
   /** Null when the app has no schema status, and for a restart. */
   schema: SchemaStatus | null;
@@ -197,7 +197,7 @@ export interface ProbeReport {
 
 export interface Prober {
   /**
-   * Health endpoint until 200, then the deep check, the smoke test, and the schema check, as the contract asks. Stops at once when the
+   * Health endpoint until 200, then the schema check, the deep check and the smoke test, as the contract asks. Stops at once when the
    * instance exits. Fails with `boot_exited`, `health_timeout`, `deep_check_failed`, `smoke_failed`, `schema_incompatible`. A `restart` of what is
    * live already is no promotion: the schema is not asked for, since nothing at all would serve otherwise.
    */

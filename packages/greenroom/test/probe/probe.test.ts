@@ -238,7 +238,7 @@ test('an abort ends the probe in each of its steps', async (t) => {
   assert.deepEqual(carriers(rig.layout), [instance.pid]);
 });
 
-test('the schema check has the last word, but for a restart of what is live', async (t) => {
+test('the schema check comes before the app is asked for pages, but not for a restart of what is live', async (t) => {
   const rig = makeRig(t, { files: { 'app.cjs': app(HEALTHY) } });
   const refusal = { code: 'schema_incompatible', error: 'too new' } as const;
   const schemaCheck: SchemaCheck = { wanted: true, read: async () => null, check: async () => fail(refusal) };
@@ -249,6 +249,13 @@ test('the schema check has the last word, but for a restart of what is live', as
     assert.equal(result.ok ? '' : result.failure.code, 'schema_incompatible');
   }
   assert.ok((await prober.probe(instance, 'restart', never)).ok);
+  const failing = proberOf(rig, { health_test_payload: { method: 'GET', path: '/', expect: { status: 299 } } }, schemaCheck);
+  const codes = [];
+  for (const purpose of ['deploy', 'restart'] as const) {
+    const result = await failing.probe(instance, purpose, never);
+    codes.push(result.ok ? '' : result.failure.code);
+  }
+  assert.deepEqual(codes, ['schema_incompatible', 'deep_check_failed']);
 });
 
 test('one look tells whether health holds, else why not', async (t) => {

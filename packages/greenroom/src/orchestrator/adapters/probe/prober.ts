@@ -72,14 +72,15 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     const { host } = health.value;
     const healthyAfterMs = performance.now() - start;
     const done = [`healthy after ${Math.round(healthyAfterMs)} ms`];
+    // Before the app's own pages are asked: on a schema that they do not work with they fail, and say nothing of versions.
+    const schema = purpose === 'restart' ? ok(null) : await schemaCheck.check(instance, { commit: instance.commit, kind: purpose }, signal);
+    if (!schema.ok) return failWith(instance, schema.failure, schema.failure.evidence ?? {});
+    if (schema.value) done.push(`schema at ${schema.value.current_schema_version}, supports ${range(schema.value)}`);
     for (const step of [deepStep, smokeStep]) {
       const result = await step(instance, host, healthyAfterMs, signal);
       if (!result.ok) return result;
       if (result.value !== '') done.push(result.value);
     }
-    const schema = purpose === 'restart' ? ok(null) : await schemaCheck.check(instance, { commit: instance.commit, kind: purpose }, signal);
-    if (!schema.ok) return failWith(instance, schema.failure, schema.failure.evidence ?? {});
-    if (schema.value) done.push(`schema at ${schema.value.current_schema_version}, supports ${range(schema.value)}`);
     return ok({ host, healthyAfterMs, detail: done.join(', '), schema: schema.value });
   }
 

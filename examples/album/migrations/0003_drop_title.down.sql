@@ -1,0 +1,5 @@
+ALTER TABLE photos ADD COLUMN title text;
+UPDATE photos SET title = caption;
+ALTER TABLE photos ALTER COLUMN title SET NOT NULL;
+ALTER TABLE photos ALTER COLUMN caption DROP NOT NULL;
+CREATE TRIGGER photos_keep_both BEFORE INSERT OR UPDATE ON photos FOR EACH ROW EXECUTE FUNCTION photos_keep_both();

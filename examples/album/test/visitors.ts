@@ -1,0 +1,72 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+/** The smallest PNG. */
+const PICTURE = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+const PAUSE_MS = 25;
+
+export interface Answer {
+  status: number;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+/** One request, never repeated. */
+export function send(
+  port: number,
+  method: string,
+  path: string,
+  { headers = {}, body, agent = false }: { headers?: Record<string, string>; body?: string | Buffer; agent?: Agent | false } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const sent = request({ host: '127.0.0.1', port, method, path, agent, headers: { ...length, ...headers } }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }), reject);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** Signs in; answers the cookie. */
+export async function signIn(port: number, name: string): Promise<string> {
+  const answer = await send(port, 'POST', '/sign-in', { body: new URLSearchParams({ name }).toString() });
+  return String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? '';
+}
+
+export function hangUp(port: number, cookie: string, caption: string, agent: Agent | false = false): Promise<Answer> {
+  const path = `/photos?caption=${encodeURIComponent(caption)}`;
+  return send(port, 'POST', path, { headers: { cookie, 'content-type': 'image/png' }, body: PICTURE, agent });
+}
+
+export interface Writer {
+  /** How many pictures hang, and what went wrong with others. */
+  stop(): Promise<{ hung: number; failures: string[] }>;
+}
+
+/** Somebody who hangs up one picture after the other on a kept connection, and never tries twice. */
+export function startWriter(port: number, cookie: string): Writer {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const failures: string[] = [];
+  let hung = 0;
+  let stopped = false;
+  const work = (async () => {
+    while (!stopped) {
+      const outcome = await hangUp(port, cookie, `picture ${hung + failures.length}`, agent).then(
+        ({ status, body }) => (status === 201 ? '' : `${status} ${body}`),
+        (error: Error) => error.message,
+      );
+      if (outcome === '') hung += 1;
+      else failures.push(outcome);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      await work;
+      agent.destroy();
+      return { hung, failures };
+    },
+  };
+}
