@@ -34,7 +34,7 @@ const WAYS: Record<SqlHazard, string> = {
 /** Whether the code that is live could break; the others are only pointed out. */
 export const isDestructive = ({ hazard }: SqlFinding): boolean => hazard !== 'data';
 
-export function destructiveMigration(findings: readonly PlacedFinding[]): Failure | undefined {
+export function destructiveMigration(findings: readonly PlacedFinding[], candidate: string): Failure | undefined {
   const refused = findings.filter(isDestructive);
   const [first] = refused;
   if (!first) return undefined;
@@ -49,7 +49,7 @@ export function destructiveMigration(findings: readonly PlacedFinding[]): Failur
       rule: first.hazard === 'opaque' ? 'unreadable_migration' : `destructive_migration: ${first.hazard}`,
       file: first.path,
       line: first.line,
-      remedy: `${WAYS[first.hazard]} docs/guides/migrations.md has the steps. When no code needs it any more, the operator lets it pass: greenroom override COMMIT --code gate_destructive_migration --reason "…"`,
+      remedy: `${WAYS[first.hazard]} docs/guides/migrations.md has the steps. When no code needs it any more, the operator lets it pass: greenroom override ${candidate.slice(0, 10)} --code gate_destructive_migration --reason "…"`,
     },
   };
 }

@@ -49,7 +49,7 @@ export async function checkNewMigrations(git: Git, contract: Contract, request: 
   const scripts = added.filter((it) => /\.sql$/i.test(it.path) && !UNDOES.test(it.path));
   const others = added.filter((it) => !/\.sql$/i.test(it.path)).map((it) => it.path.slice(it.path.lastIndexOf('/') + 1));
   const findings = await findingsIn(git, scripts, request.signal);
-  const failure = range.fromAgent && severity === 'refuse' ? destructiveMigration(findings) : undefined;
+  const failure = range.fromAgent && severity === 'refuse' ? destructiveMigration(findings, request.candidate) : undefined;
   if (failure) return fail(failure);
   const notes = [
     findings.some(isDestructive) && `migrations that hurt the release before: ${listed(findings.filter(isDestructive))}`,
