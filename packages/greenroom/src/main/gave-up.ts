@@ -1,8 +1,8 @@
 /** Conflicts with the human branch that the agent could not resolve: somebody has to know, and has to know when it is over. */
 import { type FSWatcher, watch } from 'node:fs';
 import { basename } from 'node:path';
+import { nulFields } from '../inert-git.ts';
 import { readAgentReport } from '../orchestrator/adapters/agent-report.ts';
-import { nulFields } from '../orchestrator/adapters/git/git.ts';
 import type { OpenedRepo } from '../orchestrator/adapters/git/repo.ts';
 import type { Alert } from '../orchestrator/core/alert.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { firstLine, nulFields } from '../../inert-git.ts';
 import { plain, plainLines } from '../../plain.ts';
-import { firstLine, type Git, GitError, nulFields } from '../workspace/git.ts';
+import { type Git, GitError } from '../workspace/git.ts';
 import { inertGit } from '../workspace/inert.ts';
 import { type Answer, paragraphs, quoted } from './answer.ts';
 import type { ToolsContext } from './context.ts';

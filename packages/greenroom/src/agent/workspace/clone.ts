@@ -1,7 +1,8 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { firstLine } from '../../inert-git.ts';
 import { kindOf } from './files.ts';
-import { firstLine, type Git, GitError, gitIn } from './git.ts';
+import { type Git, GitError, gitIn } from './git.ts';
 import { inertGit } from './inert.ts';
 import { removeStaleLocks } from './locks.ts';
 import { branchRef, commitOf, contains, gitPlace, remoteRef, type WorkspaceOptions } from './place.ts';

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { firstLine, INERT_SETTINGS, inertEnvironment, nulFields } from '../../inert-git.ts';
 
 /** Git on the agent's clone, run so that nothing which the clone's files or configuration name is executed. */
 export interface Git {
@@ -42,24 +43,7 @@ const TIMEOUT_MS = 300_000;
 const MAX_STDOUT_BYTES = 64 * 1024 * 1024;
 const STDERR_CHARACTERS = 16 * 1024;
 
-const SETTINGS = [
-  'core.hooksPath=/dev/null',
-  'core.fsmonitor=false',
-  'core.pager=cat',
-  'core.attributesFile=/dev/null',
-  'core.alternateRefsCommand=true',
-  'core.bare=false',
-  'core.fsync=committed,reference',
-  'core.fsyncMethod=batch',
-  'diff.external=',
-  'log.showSignature=false',
-  'protocol.ext.allow=never',
-  'submodule.recurse=false',
-  'gc.auto=0',
-  'maintenance.auto=false',
-  'commit.gpgSign=false',
-  'advice.detachedHead=false',
-];
+const SETTINGS = [...INERT_SETTINGS, 'core.alternateRefsCommand=true', 'core.bare=false', 'log.showSignature=false'];
 
 /** Named explicitly: nothing is discovered from a folder that others write. */
 export function gitIn(path: string, settings: readonly string[] = []): Git {
@@ -80,37 +64,6 @@ export function gitIn(path: string, settings: readonly string[] = []): Git {
   };
 }
 
-/** Splits output of `-z` commands. */
-export function nulFields(bytes: Buffer): string[] {
-  const fields = bytes.toString('utf8').split('\0');
-  if (fields.at(-1) === '') fields.pop();
-  return fields;
-}
-
-/** The line that says why, without git's prefix. */
-export function firstLine(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-  return (lines.find((line) => /^(fatal|error):/.test(line)) ?? lines[0] ?? '').replace(/^(fatal|error): /, '');
-}
-
-function environment({ env = {}, protocols = 'none' }: GitOptions): Record<string, string> {
-  return {
-    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
-    // A folder that cannot exist: no file of any user is read as configuration.
-    HOME: '/dev/null',
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_ATTR_NOSYSTEM: '1',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_LITERAL_PATHSPECS: '1',
-    GIT_ALLOW_PROTOCOL: protocols,
-    ...env,
-  };
-}
-
 function runGit(
   path: string,
   gitDir: string,
@@ -120,7 +73,11 @@ function runGit(
 ): Promise<GitAnswer> {
   const line = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, `--work-tree=${path}`, ...args];
   const { promise, resolve, reject } = Promise.withResolvers<GitAnswer>();
-  const child = spawn('git', line, { cwd: path, env: environment(options), stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('git', line, {
+    cwd: path,
+    env: { ...inertEnvironment(options.protocols), ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const chunks: Buffer[] = [];
   let bytes = 0;
   let stderr = '';

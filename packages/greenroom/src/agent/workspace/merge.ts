@@ -1,4 +1,5 @@
-import { type Git, nulFields } from './git.ts';
+import { nulFields } from '../../inert-git.ts';
+import type { Git } from './git.ts';
 import { move, moveBranch } from './move.ts';
 import { commitOf, contains, remoteRef, short, type WorkspaceOptions } from './place.ts';
 

@@ -1,7 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { firstLine, nulFields } from '../../inert-git.ts';
 import { kindOf, writeDurably } from './files.ts';
-import { firstLine, type Git, nulFields } from './git.ts';
+import type { Git } from './git.ts';
 import { branchRef, commitOf } from './place.ts';
 
 /** Below the clone's git folder: what is being done to the working tree, so that the next run can undo half of it. */

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nulFields } from '../../inert-git.ts';
 import type { WorkspaceCommit, WorkspaceState } from '../runner/ports.ts';
 import { kindOf } from './files.ts';
-import { type Git, nulFields } from './git.ts';
+import type { Git } from './git.ts';
 import { commitOf } from './place.ts';
 
 /** Of the uncommitted files that are named. */

@@ -1,10 +1,11 @@
 import type { Failure, FailureCode } from '@greenroom/sdk/wire';
+import { nulFields } from '../../../inert-git.ts';
 import type { Contract } from '../../core/contract.ts';
 import { type DiffEntry, isFile, parseLineCounts } from '../../core/gate/diff.ts';
 import { addedSize, diffLines, isMedia, protectedPaths, sizeTally } from '../../core/gate/rules.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Gate, GateRequest } from '../../ports.ts';
-import { type Git, GitError, nulFields } from '../git/git.ts';
+import { type Git, GitError } from '../git/git.ts';
 import { objectBatches, objectSizes } from './blobs.ts';
 import { type Links, linksOf, searchLinks } from './links.ts';
 import { checkLandedMigrations, checkNewMigrations } from './migrations/check.ts';

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Git, GitError, nulFields } from '../git/git.ts';
+import { nulFields } from '../../../inert-git.ts';
+import { type Git, GitError } from '../git/git.ts';
 
 export interface MergeCheck {
   /**

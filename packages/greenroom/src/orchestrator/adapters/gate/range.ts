@@ -1,7 +1,8 @@
+import { nulFields } from '../../../inert-git.ts';
 import type { Contract } from '../../core/contract.ts';
 import { type CommitChange, type DiffEntry, parseCommitDiffs, parseRawDiff } from '../../core/gate/diff.ts';
 import type { GateRequest } from '../../ports.ts';
-import { type Git, nulFields } from '../git/git.ts';
+import type { Git } from '../git/git.ts';
 
 /** What a candidate would change, and what a push of it would publish. */
 export interface Range {

@@ -1,5 +1,6 @@
 import type { FileDiff } from '@greenroom/sdk/wire';
-import { type Git, GitError, nulFields } from './git.ts';
+import { nulFields } from '../../../inert-git.ts';
+import { type Git, GitError } from './git.ts';
 import { isFullId } from './names.ts';
 
 /** A person looks at some files; nobody reads more than this on a page. */

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { firstLine, INERT_SETTINGS, inertEnvironment } from '../../../inert-git.ts';
 
 const DEFAULT_GIT_TIMEOUT_MS = 300_000;
 const DEFAULT_GIT_STDOUT_BYTES = 64 * 1024 * 1024;
@@ -61,24 +62,7 @@ export const GIT_MARKER = 'GREENROOM_REPO';
 /** Marks git processes that work in one slot; the value is its folder. */
 export const WORKTREE_MARKER = 'GREENROOM_WORKTREE';
 
-/** Settings that make hostile configuration and content inert. */
-const SETTINGS = [
-  'core.hooksPath=/dev/null',
-  'core.fsmonitor=false',
-  'core.pager=cat',
-  'core.attributesFile=/dev/null',
-  'core.autocrlf=false',
-  'core.fsync=committed,reference',
-  'core.fsyncMethod=batch',
-  'diff.external=',
-  'protocol.ext.allow=never',
-  'safe.bareRepository=explicit',
-  'submodule.recurse=false',
-  'gc.auto=0',
-  'maintenance.auto=false',
-  'commit.gpgSign=false',
-  'advice.detachedHead=false',
-];
+const SETTINGS = [...INERT_SETTINGS, 'core.autocrlf=false', 'safe.bareRepository=explicit'];
 
 interface Place {
   gitDir: string;
@@ -93,13 +77,6 @@ interface Place {
 /** Git on one repository, named explicitly: nothing is ever discovered from a folder that others can write. */
 export function createGit(gitDir: string): Git {
   return gitAt({ gitDir, config: [], marker: gitDir, through: [] });
-}
-
-/** Splits output of `-z` commands. */
-export function nulFields(bytes: Buffer): string[] {
-  const fields = bytes.toString('utf8').split('\0');
-  if (fields.at(-1) === '') fields.pop();
-  return fields;
 }
 
 function gitAt(place: Place): Git {
@@ -118,28 +95,9 @@ function gitAt(place: Place): Git {
   };
 }
 
-/** The line that says why, without git's prefix. */
-export function firstLine(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-  const telling = lines.find((line) => /^(fatal|error):/.test(line)) ?? lines[0] ?? '';
-  return telling.replace(/^(fatal|error): /, '');
-}
-
 function environment(place: Place, options: GitOptions): Record<string, string> {
   const env: Record<string, string> = {
-    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
-    // A folder that cannot exist: no file of any user is read as configuration.
-    HOME: '/dev/null',
-    LC_ALL: 'C',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_ATTR_NOSYSTEM: '1',
-    GIT_NO_REPLACE_OBJECTS: '1',
-    GIT_GRAFT_FILE: '/dev/null',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_LITERAL_PATHSPECS: '1',
-    GIT_ALLOW_PROTOCOL: options.protocols ?? 'none',
+    ...inertEnvironment(options.protocols),
     GIT_AUTHOR_NAME: 'Greenroom',
     GIT_AUTHOR_EMAIL: 'greenroom@localhost',
     GIT_COMMITTER_NAME: 'Greenroom',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { firstLine, nulFields } from '../../../inert-git.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { Repo } from '../../ports.ts';
@@ -8,7 +9,7 @@ import { syncFolder, writeDurably } from '../durable.ts';
 import { type CredentialSource, credentialOptions, environmentCredentials } from './credentials.ts';
 import { diffCommits } from './diff.ts';
 import { kindOf } from './files.ts';
-import { createGit, firstLine, GIT_MARKER, type Git, GitError, nulFields } from './git.ts';
+import { createGit, GIT_MARKER, type Git, GitError } from './git.ts';
 import { removeLocks } from './locks.ts';
 import { isFullId, isHexId, isRefName } from './names.ts';
 import { killMarked } from './processes.ts';

@@ -1,7 +1,8 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nulFields } from '../../../inert-git.ts';
 import { kindOf } from '../git/files.ts';
-import { type Git, nulFields } from '../git/git.ts';
+import type { Git } from '../git/git.ts';
 import { isWithin, moveAside, type SlotContext, timeStamp } from './context.ts';
 import { listUntracked } from './worktree.ts';
 

@@ -1,12 +1,13 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
+import { nulFields } from '../../../inert-git.ts';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { Log, PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
 import { kindOf } from '../git/files.ts';
-import { type Git, nulFields, WORKTREE_MARKER } from '../git/git.ts';
+import { type Git, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
 import { excludePattern, isWithin, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';

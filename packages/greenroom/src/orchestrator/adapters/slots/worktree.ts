@@ -1,8 +1,8 @@
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { nulFields } from '../../../inert-git.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
 import { kindOf } from '../git/files.ts';
-import { nulFields } from '../git/git.ts';
 import { isFullId } from '../git/names.ts';
 import { isWithin, moveAside, type SlotContext } from './context.ts';
 

@@ -1,10 +1,11 @@
+import { nulFields } from '../../../../inert-git.ts';
 import type { Contract } from '../../../core/contract.ts';
 import { ABSENT, isFile } from '../../../core/gate/diff.ts';
 import { changedMigration, type Landed, migrationOf, sameNumber, type Tree } from '../../../core/gate/migrations.ts';
 import { destructiveMigration, isDestructive, listed, type PlacedFinding } from '../../../core/gate/sql-findings.ts';
 import { fail, ok, type Result } from '../../../core/result.ts';
 import type { GateRequest } from '../../../ports.ts';
-import { type Git, nulFields } from '../../git/git.ts';
+import type { Git } from '../../git/git.ts';
 import { objectBatches } from '../blobs.ts';
 import type { Range } from '../range.ts';
 import { readSql } from './read-sql.ts';

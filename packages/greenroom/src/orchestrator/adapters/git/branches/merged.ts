@@ -1,6 +1,6 @@
+import { nulFields } from '../../../../inert-git.ts';
 import type { MergedState } from '../../../ports.ts';
 import type { Git } from '../git.ts';
-import { nulFields } from '../git.ts';
 import { readRefs } from '../repo.ts';
 import { type BranchContext, type Heads, isAncestor, refNames } from './context.ts';
 

@@ -1,5 +1,6 @@
+import { firstLine } from '../../../../inert-git.ts';
 import type { PushReport, PushStatus } from '../../../ports.ts';
-import { firstLine, GitError } from '../git.ts';
+import { GitError } from '../git.ts';
 import { type BranchContext, type Heads, isAncestor, readHeads, refNames } from './context.ts';
 import { fetchAll } from './fetch.ts';
 

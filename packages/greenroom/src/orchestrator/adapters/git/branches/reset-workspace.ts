@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nulFields } from '../../../../inert-git.ts';
 import type { PostponedReason } from '../../../ports.ts';
 import { kindOf } from '../files.ts';
-import { GitError, nulFields } from '../git.ts';
+import { GitError } from '../git.ts';
 import { resolveRef } from '../repo.ts';
 import type { BranchContext } from './context.ts';
 import { keepCommit, timeStamp } from './rescues.ts';

@@ -1,7 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { firstLine, nulFields } from '../../../../inert-git.ts';
 import { kindOf } from '../files.ts';
-import { createGit, firstLine, type Git, nulFields } from '../git.ts';
+import { createGit, type Git } from '../git.ts';
 import { asUser, localSource } from '../remote.ts';
 import type { BranchContext } from './context.ts';
 
