@@ -67,7 +67,9 @@ function migrationsOf(files: string[]): Migration[] {
       const [, digits] = /^(\d+)[_-][\w.-]+\.sql$/.exec(file) ?? [];
       const version = Number(digits);
       if (!Number.isSafeInteger(version) || version === 0) {
-        throw new Error(`The migration ${file} has no version: name it by a number from 1 and a word, such as 001_users.sql.`);
+        throw new Error(
+          `The migration ${file} has no version: name it by a number from 1 to ${Number.MAX_SAFE_INTEGER} and a word, such as 001_users.sql.`,
+        );
       }
       return { name: file.slice(0, -'.sql'.length), version };
     })

@@ -5,14 +5,15 @@ import * as fs from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { drizzle, knex, kysely, prisma, type Schema, type SchemaState, sqlite, umzug } from '@greenroom/sdk/app';
+import { type TestContext, test } from 'node:test';
+import { drizzle, knex, kysely, prisma, type Schema, type SchemaState, sqlite, sqliteLock, umzug } from '@greenroom/sdk/app';
 import { drizzle as drizzleOrm } from 'drizzle-orm/sqlite-proxy';
 import { migrate } from 'drizzle-orm/sqlite-proxy/migrator';
 import makeKnex from 'knex';
 import { Kysely, SqliteDialect } from 'kysely';
 import { FileMigrationProvider, Migrator } from 'kysely/migration';
 import { Umzug } from 'umzug';
+import { run, serveMigrations } from '../migrations/rig.ts';
 import { asBetterSqlite, folderOf, openDatabase, put } from './rig.ts';
 
 /** What a state says, in short: version, range, pending, compatible. */
@@ -22,13 +23,20 @@ function said({ status, pending, problem }: SchemaState): string {
   return `${current} of ${min}..${max}, pending [${pending.join(' ')}], ${compatible ? 'compatible' : (problem ?? 'out of range')}`;
 }
 
-/** The whole way of two migrations, with code that works with the first one as well. */
-async function walk(schema: Schema, names: [string, string], apply: (count: 1 | 2) => Promise<unknown>): Promise<void> {
+type Appliers = { apply(name: string): unknown } | { applyAll(): unknown };
+
+/**
+ * The whole way of two migrations, with code that works with the first one as well: one by the tool alone, the other one by `POST /migrations/run`
+ * with the tool in the way that the guide says.
+ */
+async function walk(t: TestContext, schema: Schema, names: [string, string], begin: () => unknown, appliers: Appliers): Promise<void> {
   const [first, second] = names;
   assert.equal(said(await schema.state()), `0 of 1..2, pending [${first} ${second}], out of range`);
-  await apply(1);
+  await begin();
   assert.equal(said(await schema.state()), `1 of 1..2, pending [${second}], compatible`);
-  await apply(2);
+  const lock = sqliteLock(openDatabase(t));
+  const answer = await run(await serveMigrations(t, { schema, migrations: { lock, ...appliers } }));
+  assert.deepEqual([answer.lines.at(-1)?.['event'], answer.lines.at(-1)?.['applied']], ['done', [second]]);
   assert.equal(said(await schema.state()), '2 of 1..2, pending [], compatible');
 }
 
@@ -54,7 +62,9 @@ test('Knex', async (t) => {
     migrations: { directory: folder, loadExtensions: ['.mjs'] },
   });
   t.after(() => tool.destroy());
-  await walk(knex({ folder, min: names[0], ...sqlite(db) }), names, () => tool.migrate.up());
+  await walk(t, knex({ folder, min: names[0], ...sqlite(db) }), names, () => tool.migrate.up(), {
+    apply: (name) => tool.migrate.up({ name }),
+  });
 });
 
 test('Kysely', async (t) => {
@@ -64,10 +74,12 @@ test('Kysely', async (t) => {
   const db = openDatabase(t);
   const tool = new Kysely<unknown>({ dialect: new SqliteDialect({ database: asBetterSqlite(db) }) });
   const migrator = new Migrator({ db: tool, provider: new FileMigrationProvider({ fs, path, migrationFolder: folder }) });
-  await walk(kysely({ folder, min: 1, ...sqlite(db) }), ['001_users', '002_orders'], async () => {
-    const { error } = await migrator.migrateUp();
-    assert.equal(error, undefined);
-  });
+  const apply = async (name: string): Promise<void> => {
+    const { error } = await migrator.migrateTo(name);
+    if (error) throw error;
+  };
+  const names: [string, string] = ['001_users', '002_orders'];
+  await walk(t, kysely({ folder, min: 1, ...sqlite(db) }), names, () => migrator.migrateUp(), { apply });
 });
 
 test('Umzug', async (t) => {
@@ -90,7 +102,7 @@ test('Umzug', async (t) => {
     logger: undefined,
   });
   const names: [string, string] = ['01-users.mjs', '02-orders.mjs'];
-  await walk(umzug({ folder, min: 1, ...sqlite(db) }), names, () => tool.up({ step: 1 }));
+  await walk(t, umzug({ folder, min: 1, ...sqlite(db) }), names, () => tool.up({ step: 1 }), { apply: (name) => tool.up({ to: name }) });
   const short = umzug({ folder, min: 1, nameOf: (name) => name.slice(0, 2), ...sqlite(db) });
   assert.match(said(await short.state()), /which this code does not have/);
 });
@@ -108,15 +120,10 @@ test('Drizzle', async (t) => {
     statement.setReturnArrays(true);
     return { rows: method === 'run' ? [statement.run(...params)] : statement.all(...params) };
   });
-  await walk(drizzle({ folder: whole, min: '0000_users', ...sqlite(db) }), ['0000_users', '0001_orders'], (count) =>
-    migrate(
-      tool,
-      async (queries) => {
-        for (const query of queries) db.exec(query);
-      },
-      { migrationsFolder: count === 1 ? older : whole },
-    ),
-  );
+  const migrateTo = (migrationsFolder: string): Promise<void> =>
+    migrate(tool, async (queries) => queries.forEach((query) => void db.exec(query)), { migrationsFolder });
+  const schema = drizzle({ folder: whole, min: '0000_users', ...sqlite(db) });
+  await walk(t, schema, ['0000_users', '0001_orders'], () => migrateTo(older), { applyAll: () => migrateTo(whole) });
   // The release before, whose folder has one migration only.
   assert.equal(said(await drizzle({ folder: older, min: 1, ...sqlite(db) }).state()), '2 of 1..1, pending [], out of range');
   assert.equal(said(await drizzle({ folder: older, min: 1, max: 2, ...sqlite(db) }).state()), '2 of 1..2, pending [], compatible');
@@ -137,10 +144,11 @@ test('Prisma', async (t) => {
     db.prepare('INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES (?, ?, ?)').run(name, checksum, name);
   };
   const schema = prisma({ folder, min: 1, ...sqlite(db) });
-  await walk(schema, names, async (count) => {
-    begin(names[count - 1] as string);
-    finish(names[count - 1] as string);
-  });
+  const deploy = (name: string): void => {
+    begin(name);
+    finish(name);
+  };
+  await walk(t, schema, names, () => deploy(names[0]), { applyAll: () => deploy(names[1]) });
   await put(folder, { '20240103120000_late/migration.sql': sql });
   begin('20240103120000_late');
   const failed = 'The migration 20240103120000_late has begun and did not finish: mend it, then "prisma migrate resolve".';
