@@ -18,6 +18,15 @@ export type Play = (work: (stage: Stage) => Promise<void>, options?: BrowserCont
 /** What a page may take to show something. Long, because machines of CI are slow; nothing waits for it to pass. */
 const PATIENCE_MS = 15_000;
 
+/** Of the browser's own window: pages too, which cost more than those that are tested. */
+const WINDOW_FEATURES = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
+/** What Playwright turns off, and a second list would turn on again. */
+const PLAYWRIGHT_FEATURES = [
+  ...['AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose', 'HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable'],
+  ...['LensOverlay', 'MediaRouter', 'PaintHolding', 'ThirdPartyStoragePartitioning', 'AvoidCorsURLLoaderRestartOnRedirect'],
+  ...['OptimizationHints', 'NetworkTimeServiceQuerying', 'AimEnabled', 'PreconnectToSearch'],
+];
+
 /** Answers a function that makes tests: `test('…', play(async ({ page }) => …))`. */
 export function setStage(): Play {
   let browser: Browser;
@@ -52,7 +61,8 @@ export function setStage(): Play {
 }
 
 export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const off = `--disable-features=${[...PLAYWRIGHT_FEATURES, ...WINDOW_FEATURES]}`;
+  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', off] });
 }
 
 /** Debian's, which `npm test` installs where it can. */
