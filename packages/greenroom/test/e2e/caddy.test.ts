@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startCaddyRig } from '../router/suite/caddy-rig.ts';
-import { assertPortFree, openRig, until, visitAllTheTime } from './rig.ts';
+import { deployReturnAndDie } from './behind-proxy.ts';
+import { assertPortFree, openRig, until } from './rig.ts';
 
 for (const upstream of ['socket', 'port'] as const) {
   test(`behind Caddy by ${upstream}: deploys, a rollback, and the end of everything but the app`, { timeout: 120_000 }, async (t) => {
     const caddy = await startCaddyRig(t, { upstream });
     const rig = await openRig(t, { contract: { router: { kind: 'caddy', admin: caddy.admin, upstream } } });
-    assert.equal((await rig.visit()).status, 503);
-    const one = rig.commit({ name: 'one' });
-    await rig.live(one);
-    const visits = visitAllTheTime(rig);
-    await rig.live(rig.commit({ name: 'two' }));
-    assert.equal((await rig.visit()).body, 'two\n');
-    assert.ok((await rig.client.rollback({})).success);
-    assert.equal((await rig.visit()).body, 'one\n');
-    await rig.end('SIGKILL');
-    assert.equal((await rig.visit()).body, 'one\n');
+    const { one, visits } = await deployReturnAndDie(rig);
     const failures = await visits.end();
     // A change of Caddy's configuration resets what comes in that moment.
     if (upstream === 'socket') assert.deepEqual(failures, [], 'nobody noticed');

@@ -3,7 +3,8 @@ import { chmodSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { startNginxRig } from '../router/suite/nginx-rig.ts';
-import { assertPortFree, openRig, prepareRig, until, visitAllTheTime } from './rig.ts';
+import { deployReturnAndDie } from './behind-proxy.ts';
+import { assertPortFree, openRig, prepareRig, until } from './rig.ts';
 
 /** As /var/lib is: nginx's workers pass through. */
 const passable = { prepare: (root: string): void => chmodSync(root, 0o755) };
@@ -14,18 +15,7 @@ test('behind nginx: deploys, rollbacks and ends of the orchestrator that nobody 
   const nginx = await startNginxRig(t, 'socket');
   const router = { kind: 'nginx', config_dir: nginx.configDir, command: nginx.command };
   const rig = await openRig(t, { contract: { router }, ...passable });
-  assert.equal((await rig.visit()).status, 503);
-  const one = rig.commit({ name: 'one' });
-  await rig.live(one);
-  assert.equal((await rig.visit()).body, 'one\n');
-
-  const visits = visitAllTheTime(rig);
-  await rig.live(rig.commit({ name: 'two' }));
-  assert.equal((await rig.visit()).body, 'two\n');
-  assert.ok((await rig.client.rollback({})).success);
-  assert.equal((await rig.visit()).body, 'one\n');
-  await rig.end('SIGKILL');
-  assert.equal((await rig.visit()).body, 'one\n');
+  const { one, visits } = await deployReturnAndDie(rig);
   await rig.start();
   assert.equal((await rig.status()).live_commit, one);
   await rig.live(rig.commit({ name: 'three' }));

@@ -11,7 +11,7 @@ import { layoutOf, socketsOf } from '../../../src/orchestrator/layout.ts';
 import type { Router } from '../../../src/orchestrator/ports.ts';
 import { freePort, until } from '../../proxy/rig.ts';
 import { startInstance } from './instance.ts';
-import type { RouterRig } from './rig.ts';
+import { type RouterRig, servedOf } from './rig.ts';
 
 export interface CaddyRig extends RouterRig {
   /** Address of its admin interface. */
@@ -81,15 +81,10 @@ export async function startCaddyRig(t: TestContext, { upstream, configure }: Cad
     call,
     start,
     log: () => readFile(join(folder, 'caddy.log'), 'utf8'),
-    router({ app, port, internalPort, routes = [], chat, trustedProxies = [] }) {
+    router(setting) {
       const router = createCaddyRouter({
-        app,
-        port,
-        ...(internalPort ? { internalPort } : {}),
-        routes,
-        trustedProxies,
-        ...(chat ? { chat } : {}),
-        layout: layout(app),
+        ...servedOf(setting),
+        layout: layout(setting.app),
         admin: `unix/${socket}`,
         upstream,
         log: (line) => void lines.push(line),

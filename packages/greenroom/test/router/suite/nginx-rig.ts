@@ -10,21 +10,17 @@ import type { Router } from '../../../src/orchestrator/ports.ts';
 import { isRunning, processTable, readStat } from '../../../src/proc.ts';
 import { fetchOnce, freePort, until } from '../../proxy/rig.ts';
 import { startInstance } from './instance.ts';
-import type { AppSetting, RouterRig } from './rig.ts';
-
-interface NginxSetting extends AppSetting {
-  trustedProxies?: string[];
-}
+import { type AppSetting, type RouterRig, servedOf } from './rig.ts';
 
 export interface NginxRig extends RouterRig {
-  router(setting: NginxSetting): Router;
+  router(setting: AppSetting): Router;
   configDir: string;
   command: string[];
   /** Of the operator's own server, which answers `operator`. */
   operatorPort: number;
   nginxConf: string;
   /** What `router` makes one of. */
-  options(setting: NginxSetting): Omit<NginxRouterOptions, 'log'>;
+  options(setting: AppSetting): Omit<NginxRouterOptions, 'log'>;
   errors(): Promise<string>;
   /** Pid of the master. */
   pid(): number;
@@ -73,15 +69,10 @@ export async function startNginxRig(t: TestContext, upstream: 'socket' | 'port')
   await start();
 
   const layoutFor = (app: string) => layoutOf(join(folder, app));
-  const options: NginxRig['options'] = ({ app, port, internalPort, routes = [], trustedProxies = [], chat }) => ({
-    app,
-    port,
-    ...(internalPort ? { internalPort } : {}),
-    routes,
-    trustedProxies,
-    ...(chat ? { chat } : {}),
+  const options: NginxRig['options'] = (setting) => ({
+    ...servedOf(setting),
     upstream,
-    layout: layoutFor(app),
+    layout: layoutFor(setting.app),
     configDir,
     command,
   });

@@ -1,4 +1,5 @@
 import type { ProxyChat } from '@greenroom/sdk/proxy';
+import type { Served } from '../../../src/orchestrator/adapters/router/served.ts';
 import type { Route } from '../../../src/orchestrator/core/contract-router.ts';
 import type { Router } from '../../../src/orchestrator/ports.ts';
 import type { RunningInstance } from './instance.ts';
@@ -10,6 +11,11 @@ export interface AppSetting {
   routes?: Route[];
   chat?: ProxyChat;
   trustedProxies?: string[];
+}
+
+/** The same, as routers take it. */
+export function servedOf({ app, port, internalPort, routes = [], trustedProxies = [], chat }: AppSetting): Served {
+  return { app, port, ...(internalPort ? { internalPort } : {}), routes, trustedProxies, ...(chat ? { chat } : {}) };
 }
 
 /** A real proxy program, and the routers of the orchestrators that share it. Everything ends with the test. */
