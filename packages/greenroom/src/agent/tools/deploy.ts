@@ -6,6 +6,7 @@ import { describeFollowed } from './attempt.ts';
 import type { ToolsContext } from './context.ts';
 import { short } from './describe.ts';
 import { followFor } from './follow.ts';
+import { awaitUpgrade } from './present.ts';
 import { costsATry, failedDeploys, stopSentence } from './tries.ts';
 import { defineVerb } from './verb.ts';
 import { fileLines, readWorkspace, type WorkspaceFacts } from './workspace.ts';
@@ -36,6 +37,7 @@ export const deploy = defineVerb({
   readOnly: false,
   async run(context, { reason: why, allow_uncommitted }, call) {
     const { client, branch, conversation, turn } = context;
+    await awaitUpgrade(context, call);
     const tried = await failedDeploys(client, turn);
     if (tried >= context.failedDeploysPerTurn) return noTriesLeft(tried);
     const workspace = await readWorkspace(context);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { describeFollowed } from './attempt.ts';
 import { reason } from './deploy.ts';
 import { followFor } from './follow.ts';
+import { awaitUpgrade } from './present.ts';
 import { defineVerb } from './verb.ts';
 
 export const rollback = defineVerb({
@@ -14,6 +15,7 @@ export const rollback = defineVerb({
   readOnly: false,
   async run(context, { reason: why }, call) {
     const { client, conversation, turn } = context;
+    await awaitUpgrade(context, call);
     const body = { reason: why, trigger: 'agent', origin: { conversation, turn } } as const;
     const followed = await followFor(context, call, () => client.rollback(body, { async: true }));
     return await describeFollowed('rollback', followed, async () => 'Report to the person when it cannot be helped by a deploy.');

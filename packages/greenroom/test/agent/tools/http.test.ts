@@ -64,22 +64,25 @@ test('only whoever has the token of the turn is served, and no page of a browser
 
 test('without an orchestrator every tool answers a sentence, and the command exits with 3', async (t) => {
   const tools = await openDeadTools(t);
-  for (const http of [true, false]) {
+  const calls = [
+    ['status', {}],
+    ['deploy', { reason: 'x' }],
+    ['rollback', { reason: 'x' }],
+    ['deploy_log', { id: 'x' }],
+    ['app_logs', {}],
+    ['diff_live', {}],
+  ] as const;
+  const check = async (http: boolean): Promise<void> => {
     const use = await connect(t, tools.mcpServer({ http, sse: false }));
-    for (const [name, input] of [
-      ['status', {}],
-      ['deploy', { reason: 'x' }],
-      ['rollback', { reason: 'x' }],
-      ['deploy_log', { id: 'x' }],
-      ['app_logs', {}],
-      ['diff_live', {}],
-    ] as const) {
-      const { failed, text } = await use(name, input);
+    // At once: two of them wait for an orchestrator that may be just being replaced.
+    const answers = await Promise.all(calls.map(([name, input]) => use(name, input)));
+    for (const { failed, text } of answers) {
       assert.ok(failed);
       assert.match(text, /orchestrator does not answer \(ENOENT\).*Do not try to start/);
     }
     assert.match((await use('contract')).text, /cannot be read/);
-  }
+  };
+  await Promise.all([check(true), check(false)]);
   const ran = await greenroom(tools, ['status', '--json']);
   assert.equal(ran.code, 3);
   assert.equal((JSON.parse(ran.stdout) as { code: string }).code, 'unreachable');

@@ -44,6 +44,17 @@ test('an orchestrator that does not come back: the tool stops waiting', async (t
   await fake.restart();
 });
 
+test('what is asked for while the orchestrator is replaced is asked when the next one is there, once', async (t) => {
+  const { fake, context } = await pretend(t, {});
+  await fake.crash();
+  const answering = rollback.run(context, { reason: 'x' }, quiet);
+  await fake.restart();
+  await asked(fake);
+  fake.publish({ ...running, status: 'succeeded', promoted: true });
+  assert.match((await answering).text, /^Live: /);
+  assert.equal(fake.requests.filter(({ call }) => call === 'POST /rollback').length, 1);
+});
+
 test('a deploy that waits for a person lets the turn end; its log waits as long, and tells what was decided', async (t) => {
   const { fake, context } = await pretend(t, { approvalWaitMs: 50 });
   fake.attempts.set('d-1', waiting);
