@@ -5,6 +5,7 @@ import { type AppFinding, fine } from './finding.ts';
 /** Kinds of URL behind which is a service that the app needs; others, as `https:` and `file:`, are its own address or its own data. */
 const SERVICES = /^(postgres(ql)?|mysql|mariadb|mongodb|rediss?|valkeys?|amqps?|nats|mssql|sqlserver|clickhouse|memcached?)(\+[a-z]+)?:$/;
 const PART = /^(DATABASE|DB|PG|POSTGRES|POSTGRESQL|MYSQL|MARIADB|REDIS|MONGO|MONGODB)_?(HOST|PORT)$/;
+const KIND = /^([a-z][a-z0-9+.-]*:)\/\//i;
 const HOST = '127.0.0.1';
 
 /** The variables that say where the app's services are, each with a value that leads nowhere: a port of this machine on which nothing listens. */
@@ -12,17 +13,19 @@ export function cutOff(variables: Readonly<Record<string, string>>, named: reado
   const cut: Record<string, string> = {};
   for (const [name, value] of Object.entries(variables)) {
     const part = PART.exec(name)?.[2];
-    const url = URL.canParse(value) ? new URL(value) : undefined;
-    if (url && url.host !== '' && (SERVICES.test(url.protocol) || named.includes(name))) cut[name] = elsewhere(value, deadPort);
+    const kind = KIND.exec(value)?.[1];
+    if (kind !== undefined && (SERVICES.test(kind) || named.includes(name))) cut[name] = elsewhere(value, deadPort);
     else if (part !== undefined) cut[name] = part === 'HOST' ? HOST : String(deadPort);
     else if (named.includes(name)) cut[name] = `${HOST}:${deadPort}`;
   }
   return cut;
 }
 
-/** Written by hand: `URL` keeps the host of kinds that it does not know. */
+/** Written by hand: `URL` keeps the host of kinds that it does not know, and does not know URLs of Unix sockets (`?host=/run/postgresql`). */
 function elsewhere(value: string, port: number): string {
-  return value.replace(/^([^:]+:\/\/(?:[^@/?#]*@)?)[^/?#]*/, (_all, start: string) => `${start}${HOST}:${port}`);
+  return value
+    .replace(/^([^:]+:\/\/(?:[^@/?#]*@)?)[^/?#]*/, (_all, start: string) => `${start}${HOST}:${port}`)
+    .replace(/([?&])host=[^&#]*&?/, '$1');
 }
 
 /** What an instance without its services shows: `failure` is why it was refused, none when it was taken for healthy. */
