@@ -85,6 +85,9 @@ for (const workers of [1, 2]) {
       [told['host'], told['cookie'], told['x-forwarded-for'], told['x-forwarded-proto']],
       ['shop.example', 'a=1; b=2', '127.0.0.1', 'https'],
     );
+    const crumbs = Array.from({ length: 200 }, (_, at) => `c${at}=1`);
+    const many = JSON.parse((await ask(session, { ':path': '/headers', cookie: crumbs })).body) as Record<string, string>;
+    assert.equal(many['cookie'], crumbs.join('; '), 'as many cookies as a browser keeps for a site');
     assert.equal((await ask(session, { ':path': '/', ':authority': 'other.example' })).headers[':status'], 421);
     await assert.rejects(ask(session, { ':path': '/cut' }), 'an answer that was cut does not look whole');
     assert.equal((await ask(session, { ':path': '/' })).body, 'shop', 'the connection goes on');

@@ -5,6 +5,8 @@ import { streamSocket } from './stream-socket.ts';
 
 /** Requests that one connection may have under way. */
 const MAX_STREAMS = 128;
+/** Lines of one head. Browsers send each cookie in a line of its own, and keep more of them for a site than Node's 128. */
+const MAX_FIELDS = 1_000;
 /** `END_STREAM` of a frame: no body follows. */
 const END_STREAM = 0x1;
 
@@ -38,6 +40,7 @@ export function createSessions({ limits, onRequest, onClosed }: SessionsOptions)
   function accept(carrier: Socket): void {
     const session = http2.performServerHandshake(carrier, {
       settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: limits.headBytes, enablePush: false },
+      maxHeaderListPairs: MAX_FIELDS,
     });
     const streams = new Set<ServerHttp2Stream>();
     sessions.set(session, streams);
