@@ -18,7 +18,10 @@ export interface HumanWords {
   write(folder: string, by: 'human' | 'humanOnMachine' | 'agent', choice: number): string;
   /** A human has published what the folder holds as `main`. */
   published(folder: string): void;
-  /** Brings the lines that are the humans' alone to what `ref` has in them. */
+  /**
+   * Brings the humans' lines to what `ref` has in them, and all others that were on `main` and have changed there since. What was written anew on the
+   * agent's branch stays.
+   */
   restore(folder: string, ref: string): void;
   /** Human words that going from `live` to `candidate` takes back, although no human took them off `main` or wrote anew in their place. */
   lost(repository: string, commits: { live: string; main: string; candidate: string }): string[];
@@ -28,6 +31,8 @@ export function humanWords(): HumanWords {
   let words = 0;
   const everOnMain = new Set<string>();
   let onMain = new Set<string>();
+  /** Every line that ever was on `main`, with its place. */
+  const linesOnMain = new Set<string>();
   /** Words that a human wrote over on the agent's branch, and by what. */
   const replaced = new Map<string, string[]>();
   /** A human's own newer word in its place is in the tree. */
@@ -48,8 +53,10 @@ export function humanWords(): HumanWords {
       return word;
     },
     published: (folder) => {
-      const texts = FILES.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
-      onMain = new Set(texts.match(new RegExp(`^${HUMAN_WORD}$`, 'gm')));
+      const texts = FILES.map((name) => readFileSync(join(folder, name), 'utf8'));
+      for (const [index, text] of texts.entries())
+        for (const [at, line] of text.split('\n').entries()) linesOnMain.add(`${FILES[index]} ${at} ${line}`);
+      onMain = new Set(texts.join('\n').match(new RegExp(`^${HUMAN_WORD}$`, 'gm')));
       for (const word of onMain) everOnMain.add(word);
     },
     restore: (folder, ref) => {
@@ -57,6 +64,9 @@ export function humanWords(): HumanWords {
         const theirs = git(folder, 'show', `${ref}:${name}`).split('\n');
         const mine = readFileSync(join(folder, name), 'utf8').split('\n');
         for (const at of LINES.human) mine[at] = theirs[at] ?? '';
+        // Lines of before: a merge that took nothing left them.
+        for (const at of [...LINES.humanOnMachine, ...LINES.both, ...LINES.agent])
+          if (linesOnMain.has(`${name} ${at} ${mine[at]}`)) mine[at] = theirs[at] ?? '';
         writeFileSync(join(folder, name), mine.join('\n'));
       }
     },

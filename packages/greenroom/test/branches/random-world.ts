@@ -322,6 +322,7 @@ export async function randomWorld(t: TestContext): Promise<RandomWorld> {
     assert.equal(git(origin, 'for-each-ref', 'refs/greenroom', 'refs/heads/rescue'), '', 'rescue refs were published');
   };
 
+  words.published(world.human);
   assert.ok((await repo.resolve({ branch: 'main' }, never)).ok);
   await repo.markLive(live, previous);
   return { moves, seen, checkReachable, settle };
