@@ -37,6 +37,12 @@ export function readStat(pid: number): ProcessStat | undefined {
   };
 }
 
+/** How long the main thread has waited for a processor so far, in milliseconds; 0 where the kernel does not say. */
+export function readProcessorWaitMs(pid: number): number {
+  const [, waitedNs = '0'] = readProc(`/proc/${pid}/schedstat`)?.toString('latin1').split(' ') ?? [];
+  return Number(waitedNs) / 1e6;
+}
+
 /** False for zombies and the dead: they hold neither ports nor files. */
 export function isRunning(stat: ProcessStat | undefined): stat is ProcessStat {
   return stat !== undefined && stat.state !== 'Z' && stat.state !== 'X' && stat.state !== 'x';

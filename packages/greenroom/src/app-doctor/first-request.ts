@@ -1,7 +1,7 @@
 import { type AppFinding, fine } from './finding.ts';
 import type { Visits } from './traffic.ts';
 
-/** Below this nobody notices, and a busy machine explains it. */
+/** Below this nobody notices. */
 const NOTICEABLE_MS = 250;
 const TIMES_SLOWER = 5;
 

@@ -1,10 +1,12 @@
 import { askApp } from '../orchestrator/adapters/probe/request.ts';
+import { readProcessorWaitMs } from '../proc.ts';
 import type { Staged } from './stage.ts';
 
 /** One answer to a request of the doctor. */
 export interface Visit {
   status: number;
   body: string;
+  /** Without the time in which the app or the doctor waited for a processor: a busy machine is no fault of the app. */
   ms: number;
   /** Cookies that it set: name to value. */
   cookies: Map<string, string>;
@@ -55,14 +57,16 @@ export async function visit(
       ? {}
       : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(Buffer.byteLength(form)) }),
   };
-  const start = performance.now();
+  const waited = (): number => readProcessorWaitMs(instance.pid) + readProcessorWaitMs(process.pid);
+  const [start, waitedBefore] = [performance.now(), waited()];
   const method = form === undefined ? 'GET' : 'POST';
   const body = form === undefined ? {} : { body: form };
   const answer = await askApp({ host, port: instance.port, method, path, headers, timeoutMs: VISIT_TIMEOUT_MS, signal, ...body });
   signal.throwIfAborted();
   if (!answer.ok) return undefined;
   const cookies = new Map((answer.headers['set-cookie'] ?? []).map(parseCookie));
-  return { status: answer.status, body: answer.body, ms: performance.now() - start, cookies };
+  const ms = Math.max(0, performance.now() - start - (waited() - waitedBefore));
+  return { status: answer.status, body: answer.body, ms, cookies };
 }
 
 function parseCookie(line: string): [name: string, value: string] {

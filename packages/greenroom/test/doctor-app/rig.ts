@@ -43,7 +43,7 @@ export async function createPatient(t: TestContext, app: string, given: Record<s
     start_command: `node ${app}.mjs`,
     port: stable.port,
     health_endpoint: '/healthz',
-    drain_timeout_ms: 1_500,
+    drain_timeout_ms: 5_000,
     secrets_inject: ['SESSION_SECRET'],
     env: { FIXED_PORT: String(fixed.port) },
     ...given,
