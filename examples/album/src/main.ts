@@ -1,6 +1,3 @@
-import { enableCompileCache } from 'node:module';
+import { run } from './server.ts';
 
-// Before the rest is loaded: a second start then skips compiling and type stripping.
-enableCompileCache();
-const { run } = await import('./server.ts');
 await run(process.env);

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** The `greenroom` on the agent's PATH: the tools as commands, and `greenroom mcp`, the same tools for agents that start their MCP servers. */
-import { enableCompileCache } from 'node:module';
+import { keepCompiled } from '../compile-cache.ts';
 
-// Before anything large is loaded: it halves the time until the first line.
-enableCompileCache();
+keepCompiled();
 
 const argv = process.argv.slice(2);
 process.exitCode = argv[0] === 'mcp' ? await serve() : await run();
