@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'node:test';
+import { type CaddyAdmin, createCaddyAdmin } from '../../src/orchestrator/adapters/router/caddy/admin.ts';
+import { applyRoutes } from '../../src/orchestrator/adapters/router/caddy/apply.ts';
+import { routeId, type WantedRoute } from '../../src/orchestrator/adapters/router/caddy/own-route.ts';
 import { createCaddyRouter } from '../../src/orchestrator/adapters/router/caddy/router.ts';
 import { RouterError } from '../../src/orchestrator/adapters/router/router-error.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
@@ -124,16 +127,62 @@ test('an app that gets routes, or loses them, moves its port between this machin
   }
 });
 
-test('orchestrators that start at the same time, while the operator changes something, all get their routes', async (t) => {
+test('orchestrators that start at the same time, while the operator changes something, all get their routes, once', async (t) => {
   const rig = await startCaddyRig(t, bySocket);
-  const settings = await Promise.all(Array.from({ length: 6 }, async (_, i) => ({ app: `app${i}`, port: await freePort() })));
+  const settings = await Promise.all(
+    Array.from({ length: 6 }, async (_, i) => ({
+      app: `app${i}`,
+      port: await freePort(),
+      routes: [{ host: `app${i}.example.com`, port: rig.routePort }],
+    })),
+  );
+  const expected = settings.flatMap(({ app, port }) => [`greenroom-${app}:${port}.0`, `greenroom-${app}:${rig.routePort}.1`]).sort();
+  const present = async (): Promise<string[]> => {
+    const { text: config } = await rig.call('GET', '/config/apps/http/servers');
+    return [...config.matchAll(/"@id":"(greenroom-app[^"]+)"/g)].map(([, id = '']) => id).sort();
+  };
   const operator = (async () => {
     for (let i = 0; i < 10; i += 1)
       await rig.call('POST', '/config/apps/http/servers/own/routes/0/handle/0/body', `"${i}"`).catch(() => undefined);
   })();
   await Promise.all(settings.map((setting) => rig.router(setting).register()));
   await operator;
+  assert.deepEqual(await present(), expected);
   for (const { port } of settings) assert.equal((await fetchOnce(port, '/')).status, 503);
+
+  await rig.lose();
+  await until(async () => (await present()).length >= expected.length);
+  assert.deepEqual(await present(), expected, 'and after a reload they are put back, once');
+});
+
+test('a start that fails after Caddy has the routes takes them out, and leaves those of an earlier start', async (t) => {
+  const rig = await startCaddyRig(t, bySocket);
+  const admin = createCaddyAdmin(rig.admin);
+  const routes = (app: string, port: number) => (): WantedRoute[] => [
+    { id: routeId(app, port, 0), port, loopback: true, match: null, handle: [] },
+  ];
+  const failing = (): CaddyAdmin => {
+    let written = false;
+    return {
+      ...admin,
+      async write(...change) {
+        written = true;
+        return await admin.write(...change);
+      },
+      async read() {
+        if (!written) return await admin.read();
+        written = false;
+        throw new RouterError('route_taken', 'somebody else has it now');
+      },
+    };
+  };
+  const [fresh, before, after] = [await freePort(), await freePort(), await freePort()];
+  await applyRoutes(admin, 'old', routes('old', before));
+  await assert.rejects(applyRoutes(failing(), 'shop', routes('shop', fresh)), /somebody else has it now/);
+  await assert.rejects(applyRoutes(failing(), 'old', routes('old', after)), /somebody else has it now/);
+  const { text: config } = await rig.call('GET', '/config/');
+  assert.doesNotMatch(config, /greenroom-shop/);
+  assert.match(config, /greenroom-old/);
 });
 
 test('a proxy in front is believed when the contract names it', async (t) => {
