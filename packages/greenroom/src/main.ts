@@ -8,7 +8,7 @@ import { clearStage } from './app-doctor/stage-folder.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
-import { keepRegistered, portConflicts, register } from './main/registration.ts';
+import { keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { readAgentTurns } from './orchestrator/adapters/agent-turns.ts';
@@ -103,7 +103,10 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<n
 async function run(options: OrchestratorOptions, say: Log): Promise<void> {
   const stopAsked = listenForStop(options.detachAppOnStop);
   const read = await readContract(options.contractFile);
-  if (!read.ok) throw new StartError(read.sentences);
+  if (!read.ok) {
+    await noteRefusal(options, null, read.sentences.join(' '), say);
+    throw new StartError(read.sentences);
+  }
   const { contract } = read;
   for (const note of read.notes) say(note);
 
@@ -114,12 +117,11 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
   if (!lock)
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
-    requireOwnApiPort(options.apiPort, contract);
-    const conflicts = await portConflicts(options, contract);
-    if (conflicts.now.length > 0) throw new StartError(conflicts.now);
-    for (const conflict of conflicts.later) say(conflict);
-    await requirePortFree(options.apiPort, portOwner);
-    // Not earlier: what was refused until here is not to be remembered.
+    await requireOwnPorts(options, contract, say).catch(async (error: Error) => {
+      await noteRefusal(options, contract, expectedSentences(error)?.join(' ') ?? error.message, say);
+      throw error;
+    });
+    // Not earlier: of what was refused until here only the reason is to be remembered.
     const registration = await register(options, contract, layout, say);
     await clearStage(layout);
     try {
@@ -135,6 +137,14 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
     await rm(layout.pidFile, { force: true });
     lock.release();
   }
+}
+
+async function requireOwnPorts(options: OrchestratorOptions, contract: Contract, say: Log): Promise<void> {
+  requireOwnApiPort(options.apiPort, contract);
+  const conflicts = await portConflicts(options, contract);
+  if (conflicts.now.length > 0) throw new StartError(conflicts.now);
+  for (const conflict of conflicts.later) say(conflict);
+  await requirePortFree(options.apiPort, portOwner);
 }
 
 async function serve(

@@ -1,10 +1,10 @@
 import type { Contract } from '../orchestrator/core/contract.ts';
 import { addressesOf, portsOf } from '../orchestrator/core/contract-addresses.ts';
-import type { Layout } from '../orchestrator/layout.ts';
+import { type Layout, layoutOf } from '../orchestrator/layout.ts';
 import type { Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
 import { findPortConflicts } from '../registry/port-conflicts.ts';
-import { openRegistration, type Registration, type Seen } from '../registry/registration.ts';
+import { openRegistration, type Registration, type RegistrationOptions, recordRefusal, type Seen } from '../registry/registration.ts';
 import { VERSION } from '../version.ts';
 
 export interface RegisterOptions {
@@ -27,14 +27,24 @@ export function register(
   return openRegistration({
     home,
     app: { name, data, repo, contract: contractFile, api_port: apiPort },
-    facts: {
-      operator_socket: layout.operatorSocket,
-      ...portsOf(contract),
-      addresses: addressesOf(contract),
-      version: VERSION,
-    },
+    facts: factsOf(contract, layout),
     log,
   });
+}
+
+/** Has the registry say why a start was refused; `contract` is null when it was for the contract. Of an app that is not registered nothing is noted. */
+export async function noteRefusal(
+  { app: name, data, home }: RegisterOptions,
+  contract: Contract | null,
+  problem: string,
+  log: (message: string) => void,
+): Promise<void> {
+  const facts = contract ? factsOf(contract, layoutOf(data)) : null;
+  await recordRefusal({ home, name, data, facts, problem, log });
+}
+
+function factsOf(contract: Contract, layout: Layout): RegistrationOptions['facts'] {
+  return { operator_socket: layout.operatorSocket, ...portsOf(contract), addresses: addressesOf(contract), version: VERSION };
 }
 
 /** Ports that other apps have too, as sentences: `now` of apps that run, `later` of others. */

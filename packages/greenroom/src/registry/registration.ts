@@ -92,4 +92,26 @@ export async function openRegistration({ home, app, facts, log }: RegistrationOp
   };
 }
 
+export interface Refusal extends Pick<RegistrationOptions, 'home' | 'log'> {
+  name: string;
+  data: string;
+  /** What the refused start would have written; null when that is not known, and then only an app that was started before gets a reason. */
+  facts: RegistrationOptions['facts'] | null;
+  /** As a sentence. */
+  problem: string;
+}
+
+/** Notes beside a registered app why it was refused before it could be entered as starting. All else stays as it was. */
+export async function recordRefusal({ home, name, data, facts, problem, log }: Refusal): Promise<void> {
+  const { apps } = await listApps(home);
+  const app = apps.find((known) => known.name === name && known.data === data);
+  const last = app?.last ?? (facts && { ...facts, ...NEVER_STARTED, time: now() });
+  if (!app || !last) return;
+  await updateApp(home, app, { ...last, problem }).catch((error: Error) => {
+    log(`The registry of this machine's apps could not be written: ${error.message}`);
+  });
+}
+
+const NEVER_STARTED = { state: 'stopped', live_commit: '', orchestrator: null } as const;
+
 const now = (): string => new Date().toISOString();

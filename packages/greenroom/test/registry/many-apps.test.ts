@@ -218,7 +218,7 @@ test('two apps: started, told of, killed, started again, the machine restarted, 
 });
 
 test('a port that another app has: the refusal names both, whatever each wants it for; flags of one app are refused beside --all', async (t) => {
-  const { app, greenroom } = createMachine(t);
+  const { app, apps, greenroom } = createMachine(t);
   const [port = 0, internal_port = 0, api_port = 0, other = 0] = await freePorts(4);
   await app('shop', { port, internal_port, api_port });
   assert.equal((await greenroom('start', '--all')).code, 0);
@@ -227,6 +227,10 @@ test('a port that another app has: the refusal names both, whatever each wants i
     const { code, stderr } = await greenroom('start', '--app', name);
     assert.equal(code, 1);
     assert.match(stderr, expected);
+    const { state, note = '' } = (await apps())[name] ?? {};
+    assert.equal(state, 'stopped');
+    assert.match(note, /^could not start: /);
+    assert.match(note, expected);
   };
   await refused(
     'api',
@@ -238,6 +242,9 @@ test('a port that another app has: the refusal names both, whatever each wants i
     { port: internal_port, internal_port: 1, api_port: other },
     /"public" \("port" in its contract\) and by "shop" \("internal_port" in its contract\)/,
   );
+  // A later refusal takes the place of the one before.
+  assert.equal((await greenroom('start', '--app', 'public', '--port', `${api_port}`)).code, 1);
+  assert.match((await apps())['public']?.note ?? '', /"public" \(its API, --port\) and by "shop" \(its API, --port\)/);
   for (const args of [
     ['start', '--all', '--app', 'shop'],
     ['stop', '--all', '--data', '/x'],

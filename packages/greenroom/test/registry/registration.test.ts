@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ownIdentity } from '../../src/proc.ts';
 import { forgetApp, listApps, type RegisteredApp, registerApp, updateApp } from '../../src/registry/index.ts';
-import { openRegistration, type Registration, type Seen } from '../../src/registry/registration.ts';
+import { openRegistration, type Registration, recordRefusal, type Seen } from '../../src/registry/registration.ts';
 import { lastKnown } from './support.ts';
 
 const CHILD = fileURLToPath(new URL('writer-child.ts', import.meta.url));
@@ -106,6 +106,19 @@ test('a start that failed leaves what was known, and says why', async (t) => {
   const { last: before } = await entry();
   await (await open()).fail('The disk is full.');
   assert.deepEqual((await entry()).last, { ...before, problem: 'The disk is full.' });
+});
+
+test('a start that was refused before it began changes nothing but the reason, and enters no app', async (t) => {
+  const { open, entry, home, app, folder, log } = await fresh(t);
+  const refusal = { home, name: 'shop', data: app.data, facts: null, log: (message: string) => log.push(message) };
+  await recordRefusal({ ...refusal, problem: 'Nobody knows it.' });
+  assert.deepEqual((await listApps(home)).apps, []);
+  await (await open()).fail('A route is taken.');
+  const { last: before } = await entry();
+  await recordRefusal({ ...refusal, problem: 'A port is taken.' });
+  await recordRefusal({ ...refusal, data: folder, problem: 'Another app of the name.' });
+  assert.deepEqual(await entry(), { ...app, last: { ...before, problem: 'A port is taken.' } });
+  assert.deepEqual(log, []);
 });
 
 test('an entry that was removed is made anew, one of another app is left alone, and both are survived', async (t) => {
