@@ -1,17 +1,31 @@
 import { createServer } from 'node:net';
 import { DEFAULT_API_PORT } from '@greenroom/sdk/wire';
+import { portsOf } from '../orchestrator/core/contract-addresses.ts';
 import { exists, listApps } from '../registry/index.ts';
 
 const LAST_API_PORT = DEFAULT_API_PORT + 899;
 
 /** The first port from 9100 on that no registered app has for anything and that nothing listens on. */
 export async function freeApiPort(home: string): Promise<number> {
-  const { apps } = await listApps(home);
-  const taken = new Set(apps.flatMap(({ api_port, last }) => [api_port, last?.port, last?.internal_port, ...(last?.route_ports ?? [])]));
+  const taken = new Set(await takenPorts(home));
   for (let candidate = DEFAULT_API_PORT; candidate <= LAST_API_PORT; candidate++) {
     if (!taken.has(candidate) && (await listenProblem(candidate, '127.0.0.1')) === '') return candidate;
   }
   return DEFAULT_API_PORT;
+}
+
+/** Ports that the machine's apps have for anything, whether they run now or not. Contracts that cannot be read have none. */
+export async function takenPorts(home: string): Promise<number[]> {
+  const { readContract } = await import('../orchestrator/adapters/contract-file.ts');
+  const { apps } = await listApps(home);
+  const found = await Promise.all(
+    apps.map(async ({ contract, api_port, last }) => {
+      const read = await readContract(contract);
+      const written = read.ok ? portsOf(read.contract) : undefined;
+      return [written, last].flatMap((it) => (it ? [it.port, it.internal_port, ...it.route_ports] : [])).concat(api_port);
+    }),
+  );
+  return found.flat().filter((port) => port !== undefined);
 }
 
 /** A name for an app made from the name of a folder. */

@@ -17,6 +17,8 @@ export interface Registry {
 export const APP_NAME_RULE = 'small letters, digits and dashes, beginning with a letter or digit';
 
 const LOCK_LIMIT_MS = 5_000;
+/** An app's folder is looked at within bounds, which takes a few seconds at most; several may be waited for. */
+const CHOOSING_LIMIT_MS = 60_000;
 const LOCK_RETRY_MS = 5;
 
 /** All apps, by name. Needs no lock: an entry is replaced whole. */
@@ -88,29 +90,42 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** One change at a time, of all processes: the kernel gives the lock back when a process dies in between. */
-async function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
+/**
+ * Name and ports of a new app, chosen and registered while no other process chooses: else both would find the same ones free. The registry may be
+ * changed within. Throws `RegistryError` when another process takes too long.
+ */
+export function choosing<T>(home: string, choose: () => Promise<T>): Promise<T> {
+  return holding(home, '.choosing', CHOOSING_LIMIT_MS, choose);
+}
+
+/** One change at a time, of all processes. */
+function changing<T>(home: string, change: () => Promise<T>): Promise<T> {
+  return holding(home, '.lock', LOCK_LIMIT_MS, change);
+}
+
+/** The kernel gives the lock back when a process dies in between. */
+async function holding<T>(home: string, name: '.lock' | '.choosing', limitMs: number, work: () => Promise<T>): Promise<T> {
   const directory = registryDirectory(home);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const deadline = Date.now() + LOCK_LIMIT_MS;
+  const deadline = Date.now() + limitMs;
   for (;;) {
-    const lock = lockOf(directory);
+    const lock = lockOf(directory, name);
     if (lock) {
       try {
-        return await change();
+        return await work();
       } finally {
         lock.release();
       }
     }
-    if (Date.now() > deadline) throw new RegistryError(`Another process has held ${directory} for ${LOCK_LIMIT_MS / 1_000} s: try again.`);
+    if (Date.now() > deadline) throw new RegistryError(`Another process has held ${directory} for ${limitMs / 1_000} s: try again.`);
     await sleep(LOCK_RETRY_MS);
   }
 }
 
 /** Null when another process holds it. */
-function lockOf(directory: string): Lock | null {
+function lockOf(directory: string, name: string): Lock | null {
   try {
-    return takeLock(join(directory, '.lock'));
+    return takeLock(join(directory, name));
   } catch (cause) {
     throw new RegistryError(`Nothing can be changed in ${directory}: ${(cause as Error).message}.`, { cause });
   }

@@ -40,6 +40,16 @@ export async function findPortConflicts(home: string, mine: PortClaims): Promise
   return found;
 }
 
+/** Name of the app, other than that of the data directory, which runs and has the port; undefined when there is none. */
+export async function runningAppOn(port: number, home: string, data: string): Promise<string | undefined> {
+  const { apps } = await listApps(home);
+  for (const other of apps) {
+    if (other.data === data || !uses(claimsOf(other)).some((use) => use.port === port)) continue;
+    if (!(await staleness(other)) && (await isRunning(other))) return other.name;
+  }
+  return undefined;
+}
+
 interface SharedPort {
   port: number;
   use: string;

@@ -245,6 +245,10 @@ test('a port that another app has: the refusal names both, whatever each wants i
   // A later refusal takes the place of the one before.
   assert.equal((await greenroom('start', '--app', 'public', '--port', `${api_port}`)).code, 1);
   assert.match((await apps())['public']?.note ?? '', /"public" \(its API, --port\) and by "shop" \(its API, --port\)/);
+  assert.match(
+    (await greenroom('doctor', '--app', 'public')).stdout,
+    new RegExp(`${internal_port} \\(public\\) is in use by the app "shop"`),
+  );
   for (const args of [
     ['start', '--all', '--app', 'shop'],
     ['stop', '--all', '--data', '/x'],
@@ -254,4 +258,26 @@ test('a port that another app has: the refusal names both, whatever each wants i
     assert.match(stderr, /--all is for every app/);
   }
   assert.equal((await greenroom('stop', '--all', '--json')).code, 0);
+});
+
+test('apps that are looked at at once get names and ports of their own', async (t) => {
+  const { greenroom, home, root } = createMachine(t);
+  const folders = ['a', 'b', 'c'].map((parent) => join(root, parent, 'shop'));
+  for (const folder of folders) {
+    initRepo(folder);
+    commitFiles(folder, { 'server.cjs': SERVER, 'package.json': '{ "scripts": { "start": "node server.cjs" } }' }, 'Begin');
+  }
+  const ran = await Promise.all(folders.map((folder) => greenroom('init', folder, '--json')));
+  assert.deepEqual(
+    ran.map(({ code }) => code),
+    [0, 0, 0],
+    JSON.stringify(ran),
+  );
+  const { apps } = await listApps(home);
+  assert.deepEqual(apps.map(({ name }) => name).sort(), ['shop', 'shop-2', 'shop-3']);
+  const ports = apps.flatMap(({ api_port, contract }) => {
+    const { port, internal_port } = JSON.parse(readFileSync(contract, 'utf8')) as { port: number; internal_port: number };
+    return [api_port, port, internal_port];
+  });
+  assert.equal(new Set(ports).size, 9, `${ports}`);
 });

@@ -4,8 +4,8 @@ import { buildCommand } from '@stricli/core';
 import { appDirectory } from '../../home.ts';
 import { writeDurably } from '../../orchestrator/adapters/durable.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
-import { APP_NAME, APP_NAME_RULE, exists, listApps, type RegisteredApp, registerApp } from '../../registry/index.ts';
-import { freeApiPort, freeName, slug } from '../choose.ts';
+import { APP_NAME, APP_NAME_RULE, choosing, exists, listApps, type RegisteredApp, registerApp } from '../../registry/index.ts';
+import { freeApiPort, freeName, slug, takenPorts } from '../choose.ts';
 import { action, type Cli, CliError, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description, port, text } from '../flags.ts';
 import { git } from '../git.ts';
@@ -23,9 +23,12 @@ export const init = buildCommand<InitFlags, [folder?: string], Cli>({
   func: action(async (cli: Cli, flags: InitFlags, folder?: string) => {
     const directory = await appFolder(cli, folder);
     const todo = await gitTodo(directory);
-    const app = await appToRegister(cli, flags, directory);
-    const written = await writeContract(cli, app.contract, directory, flags);
-    await registerApp(cli.home, app);
+    const { app, written } = await choosing(cli.home, async () => {
+      const chosen = await appToRegister(cli, flags, directory);
+      const contract = await writeContract(cli, chosen.contract, directory, flags);
+      await registerApp(cli.home, chosen);
+      return { app: chosen, written: contract };
+    });
     const next = [...todo, ...(written.kept === '' ? [] : [`edit ${app.contract}`]), `greenroom start --app ${app.name}`];
     if (flags.json) {
       cli.say(
@@ -179,12 +182,4 @@ async function writeContract(cli: Cli, file: string, directory: string, flags: I
 
 function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}
-
-/** Ports that the machine's apps have in their contracts, whether they run now or not. Contracts that cannot be read have none. */
-async function takenPorts(home: string): Promise<number[]> {
-  const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
-  const { apps } = await listApps(home);
-  const contracts = await Promise.all(apps.map((app) => readContract(app.contract)));
-  return contracts.flatMap((read) => (read.ok ? [read.contract.port, read.contract.internal_port ?? []].flat() : []));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import { proxyDirectory } from '../../home.ts';
 import { readSettings } from '../../proxy/settings.ts';
+import { runningAppOn } from '../../registry/port-conflicts.ts';
 import { listenProblem } from '../choose.ts';
 import type { Finding, Patient } from './examine.ts';
 
@@ -29,8 +30,9 @@ export async function checkPorts({ app, contract, home, running }: Patient): Pro
         const remedy = `Choose a port from 1024 on for ${field}, or: sysctl net.ipv4.ip_unprivileged_port_start=${port}`;
         return { check, level: 'fail', says: `${port} (${use}) may not be used by this user`, remedy };
       }
-      const says =
-        problem === 'EADDRINUSE' ? `${port} (${use}) is in use by another program` : `${port} (${use}) cannot be used: ${problem}`;
+      const holder = await runningAppOn(port, home, app.data);
+      const inUse = `${port} (${use}) is in use by ${holder === undefined ? 'another program' : `the app "${holder}"`}`;
+      const says = problem === 'EADDRINUSE' ? inUse : `${port} (${use}) cannot be used: ${problem}`;
       return { check, level: 'fail', says, remedy: `Find it with "ss -ltnp sport = :${port}", or choose another port for ${field}.` };
     }),
   );
