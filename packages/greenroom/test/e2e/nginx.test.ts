@@ -40,7 +40,7 @@ test('behind nginx: what keeps it from serving the app keeps Greenroom from star
   const router = { kind: 'nginx', config_dir: nginx.configDir, command: nginx.command };
   const rig = await prepareRig(t, { contract: { router } });
   // A folder for its owner alone, as home directories are.
-  await assert.rejects(rig.start(), /cannot reach the app's sockets.*may not pass through.*chmod o\+x/s);
+  await assert.rejects(rig.start(), /cannot reach the app's sockets.*may not pass through.*Allow it with: chmod o\+x /s);
   assert.ok(!readdirSync(nginx.configDir).some((name) => name.endsWith('.conf')), 'nothing of it stays in nginx');
   await nginx.stop();
   chmodSync(rig.root, 0o755);

@@ -229,7 +229,12 @@ test('a Caddy that cannot get to the sockets is named, with the folder, and gets
   const setting = { app: 'shop', port: await freePort() };
   await assert.rejects(rig.router(setting).register(), (error: Error) => {
     assert.ok(error instanceof RouterError, error.stack);
-    assert.match(error.message, new RegExp(`Caddy .user id ${NOBODY}. cannot reach.*may not pass through ${rig.folder}`));
+    assert.match(
+      error.message,
+      new RegExp(
+        `Caddy .user id ${NOBODY}. cannot reach.*may not pass through ${rig.folder}.*Allow it with: chmod o.x ${rig.folder}.*install -d -m 711`,
+      ),
+    );
     return true;
   });
   await assert.rejects(fetchOnce(setting.port, '/'), /ECONNREFUSED/);

@@ -26,9 +26,11 @@ export async function whyUnreachable(
     if (folder === dirname(folder)) break;
   }
   if (barred.length === 0) return '';
+  const elsewhere = `/var/lib/greenroom/${basename(data)}`;
   return (
     `${name} (user id ${user.uid}) cannot reach the app's sockets in ${sockets}: that user may not pass through ${barred.join(', ')}. ` +
-    `Use a data directory that others may pass through, for example --data /var/lib/greenroom/${basename(data)}, or allow it with: chmod o+x ${barred.join(' ')}`
+    `Allow it with: chmod o+x ${barred.join(' ')}. Or use a data directory elsewhere, made before Greenroom makes it: ` +
+    `install -d -m 711 ${elsewhere}, then --data ${elsewhere}`
   );
 }
 
