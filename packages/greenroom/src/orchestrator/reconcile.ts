@@ -64,7 +64,17 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   let maintenance: { work: Promise<void>; makeWay: AbortController } | null = null;
   let resetWaits = '';
   let lastProblem = '';
-  const unsubscribe = runner.subscribe(() => runner.state().attempt && maintenance?.makeWay.abort());
+  let humanHead = '';
+  let liveCommit = runner.state().live?.commit;
+  const unsubscribe = runner.subscribe(() => {
+    const { attempt, live } = runner.state();
+    if (attempt) maintenance?.makeWay.abort();
+    if (live?.commit === liveCommit) return;
+    liveCommit = live?.commit;
+    last = last
+      .then(dropReached)
+      .catch((error: Error) => log(`what is live now could not be compared: ${error.message}`, { level: 'error' }));
+  });
 
   function run(dryRun: boolean): Promise<DriftView[]> {
     const round = last.then(() => oneRound(dryRun));
@@ -78,12 +88,14 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
   async function pushed(): Promise<void> {
     maintenance?.makeWay.abort();
     const { human, problem } = await branches.refresh(ended.signal);
+    humanHead = human.commit;
     await humanPush.deploy(human.commit, 'webhook');
     if (problem !== '') throw new Error(problem);
   }
 
   async function oneRound(dryRun: boolean): Promise<DriftView[]> {
     const view = await branches.refresh(ended.signal);
+    humanHead = view.human.commit;
     const facts = await gather(view);
     const drift = findDrift(facts, runner.state(), limits, clock.now());
     const shown = drift.map(({ at, ...it }) => ({ ...it, since: new Date(at).toISOString() }));
@@ -105,6 +117,16 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     measures.rounds.add({ outcome: 'completed' });
     maintain();
     return shown;
+  }
+
+  /** A push that has just gone live is ahead no more: the next round may be minutes away. */
+  async function dropReached(): Promise<void> {
+    const { drift, live } = runner.state();
+    const rest = drift.filter((it) => it.name !== 'human_ahead');
+    if (rest.length === drift.length || !live || humanHead === '' || ended.signal.aborted) return;
+    if (!(await repo.contains(live.commit, humanHead)) || runner.state().live?.commit !== live.commit) return;
+    await remember(rest);
+    humanPush.untell();
   }
 
   async function remember(drift: Drift[]): Promise<void> {

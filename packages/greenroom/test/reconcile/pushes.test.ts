@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../e2e/rig.ts';
 import { openReconcileRig } from './rig.ts';
 
 test('pushes: told of, lost, doubled, out of order, forged, bad, taken back, and chosen against', { timeout: 120_000 }, async (t) => {
@@ -68,6 +69,11 @@ test('pushes: told of, lost, doubled, out of order, forged, bad, taken back, and
     const repaired = rig.push({ name: 'repaired' });
     await rig.reconcile();
     await rig.becomesLive(repaired);
+    // Without another round, which may be minutes away.
+    await until(
+      async () => !(await rig.drift('human_ahead')),
+      () => 'no push is ahead any more',
+    );
   });
 
   await t.test('a head that was rolled back from stays where it is', async () => {
