@@ -12,7 +12,7 @@ export function Traffic({ app }: { app: DashboardApp }): VNode {
   const store = useDashboard();
   const loads = store.loads(app.name);
   const uncounted = whyUncounted(app);
-  if (uncounted) return html`<p class="faint charts-to-come">${uncounted}</p>`;
+  if (uncounted) return html`<p class="faint">${uncounted}</p>`;
   if (!loads.some((load) => load.releases.some((release) => release.traffic)))
     return html`<p class="faint charts-to-come">No requests are counted yet.</p>`;
   const at = loads.map((load) => load.at / 1_000);

@@ -125,6 +125,7 @@ legend { padding: 0; font-size: 13.5px; font-weight: 500; margin-bottom: 4px; }
   .facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .facts dd { padding-bottom: 8px; }
   .steps li { grid-template-columns: 16px 60px 1fr auto; }
+  .why bdi { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; }
 }
 @media (pointer: coarse) {
   .button, select, .back { min-height: 42px; }
