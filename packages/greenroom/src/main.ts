@@ -8,6 +8,7 @@ import { clearStage } from './app-doctor/stage-folder.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
+import { readySentence } from './main/ready.ts';
 import { keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
@@ -47,7 +48,7 @@ import { narrate } from './orchestrator/runner/narrate.ts';
 import { createPreviews } from './orchestrator/runner/preview.ts';
 import { createService } from './orchestrator/runner/service.ts';
 import { STREAM_DRAIN_MS } from './orchestrator/runner/work.ts';
-import { createRunner, type Runner } from './orchestrator/runner.ts';
+import { createRunner } from './orchestrator/runner.ts';
 import { portOwner } from './port-owner.ts';
 import { ownIdentity } from './proc.ts';
 import { RegistryError } from './registry/index.ts';
@@ -232,7 +233,7 @@ async function serve(
     await giveUp();
     throw error;
   });
-  say(readySentence(options, contract, runner));
+  say(readySentence(options, contract, runner.state().live));
   // Node writes its compile cache on a clean exit only, and this runs for months: the next start, of any app, takes half the processor time.
   flushCompileCache();
 
@@ -393,13 +394,6 @@ function handOverOf(app: string, { agent }: Contract, { data, chatAppSocket }: L
 async function writePidFile(layout: Layout, apiPort: number): Promise<void> {
   const record: PidFile = { ...ownIdentity(), api_port: apiPort };
   await writeDurably(layout.pidFile, `${JSON.stringify(record)}\n`, 0o644);
-}
-
-function readySentence({ app, apiPort }: OrchestratorOptions, contract: Contract, runner: Runner): string {
-  const { live } = runner.state();
-  const api = `The API listens on http://127.0.0.1:${apiPort}.`;
-  if (live) return `${app} is ready on port ${contract.port}: ${live.commit.slice(0, 10)} is live in slot ${live.slot}. ${api}`;
-  return `${app} is ready. Nothing is deployed yet, so port ${contract.port} answers 503: "greenroom deploy" changes that. ${api}`;
 }
 
 /** What the orchestrator says goes to stdout; nothing of the app's own output. */
