@@ -8,6 +8,7 @@ import { clearStage } from './app-doctor/stage-folder.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
+import { createProxyTrouble } from './main/proxy-trouble.ts';
 import { readySentence } from './main/ready.ts';
 import { keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
@@ -179,7 +180,9 @@ async function serve(
   const schemaCheck = createSchemaCheck(contract);
   const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck });
   const gate = createGate({ git: repo.git, contract });
-  const router = openRouter({ app: proxyName(app, layout.data), contract, layout, proxyDir: proxyDirectory(options.home), log });
+  const proxyTrouble = createProxyTrouble();
+  const proxy = { app: proxyName(app, layout.data), proxyDir: proxyDirectory(options.home), onTrouble: proxyTrouble.tell };
+  const router = openRouter({ ...proxy, contract, layout, log });
 
   const saved = await readState(layout.state);
   const journal = await openJournal(layout.journal, saved?.journal ?? null, clock.now);
@@ -279,6 +282,9 @@ async function serve(
     };
     const connected = await outside.connect(runner, service);
     const { reconcile, pullRequest } = connected;
+    proxyTrouble.follow(runner, () => {
+      reconcile(false).catch((error: Error) => log(`the lost proxy could not be looked at: ${error.message}`, { level: 'error' }));
+    });
     const api = await listenApi(
       { app, version: VERSION, service, announcements, measured, log, reconcile, pullRequest },
       { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },

@@ -1,3 +1,4 @@
+import { examineCaddyPorts } from '../orchestrator/adapters/router/caddy/examine.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
 import { addressesOf, portsOf } from '../orchestrator/core/contract-addresses.ts';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';
@@ -17,7 +18,7 @@ export interface RegisterOptions {
 }
 
 /** Enters an app that starts now into the machine's registry. */
-export function register(
+export async function register(
   options: RegisterOptions,
   contract: Contract,
   layout: Layout,
@@ -27,7 +28,7 @@ export function register(
   return openRegistration({
     home,
     app: { name, data, repo, contract: contractFile, api_port: apiPort },
-    facts: factsOf(contract, layout),
+    facts: await factsOf(contract, layout),
     log,
   });
 }
@@ -39,12 +40,14 @@ export async function noteRefusal(
   problem: string,
   log: (message: string) => void,
 ): Promise<void> {
-  const facts = contract ? factsOf(contract, layoutOf(data)) : null;
+  const facts = contract ? await factsOf(contract, layoutOf(data)) : null;
   await recordRefusal({ home, name, data, facts, problem, log });
 }
 
-function factsOf(contract: Contract, layout: Layout): RegistrationOptions['facts'] {
-  return { operator_socket: layout.operatorSocket, ...portsOf(contract), addresses: addressesOf(contract), version: VERSION };
+async function factsOf(contract: Contract, layout: Layout): Promise<RegistrationOptions['facts']> {
+  const { kind, admin } = contract.router;
+  const defaults = kind === 'caddy' && contract.routes.length > 0 ? await examineCaddyPorts(admin) : undefined;
+  return { operator_socket: layout.operatorSocket, ...portsOf(contract), addresses: addressesOf(contract, defaults), version: VERSION };
 }
 
 /** Ports that other apps have too, as sentences: `now` of apps that run, `later` of others. */

@@ -14,10 +14,12 @@ export interface RouterOptions {
   /** Folder of the machine's embedded proxy. */
   proxyDir: string;
   log: (line: string) => void;
+  /** Called when a proxy of the operator's is found not to serve the app, and when it does again. */
+  onTrouble: (inTrouble: boolean) => void;
 }
 
 /** The router that the contract asks for. */
-export function openRouter({ app, contract, layout, proxyDir, log }: RouterOptions): Router {
+export function openRouter({ app, contract, layout, proxyDir, log, onTrouble }: RouterOptions): Router {
   const { port, internal_port: internalPort, agent, router, routes, trusted_proxies: trustedProxies } = contract;
   const common = {
     app,
@@ -31,9 +33,9 @@ export function openRouter({ app, contract, layout, proxyDir, log }: RouterOptio
     case 'embedded':
       return createEmbeddedRouter({ ...common, routes, trustedProxies, proxyDir });
     case 'caddy':
-      return createCaddyRouter({ ...common, routes, trustedProxies, layout, upstream, admin: router.admin });
+      return createCaddyRouter({ ...common, routes, trustedProxies, layout, upstream, admin: router.admin, onTrouble });
     case 'nginx':
-      return createNginxRouter({ ...common, routes, trustedProxies, layout, upstream, ...nginxSettings(router) });
+      return createNginxRouter({ ...common, routes, trustedProxies, layout, upstream, ...nginxSettings(router), onTrouble });
     default: {
       const exhaustive: never = kind;
       throw new Error(`unknown router ${JSON.stringify(exhaustive)}`);

@@ -91,8 +91,11 @@ async function ask(app: RegisteredApp, timeoutMs: number): Promise<Status | null
 }
 
 function askedView(app: RegisteredApp, status: Status, pid: number | null): AppView {
-  const { live_commit, healthy, last_deploy_time, version, restart } = status;
-  const note = restart ? `restart ${restart.attempt}: the instance ${restart.last_exit}` : '';
+  const { live_commit, last_deploy_time, version, restart, drift } = status;
+  // An app that is well, but to which no request comes: its proxy has ended, for example.
+  const mismatch = drift.find(({ name }) => name === 'live_mismatch')?.detail ?? '';
+  const healthy = status.healthy && mismatch === '';
+  const note = restart ? `restart ${restart.attempt}: the instance ${restart.last_exit}` : mismatch;
   const state = healthy ? 'live' : live_commit ? 'unhealthy' : 'idle';
   const addresses = app.last?.addresses ?? [`http://localhost:${status.port}/`];
   return { app, state, live_commit, healthy, since: last_deploy_time, addresses, pid, version, source: 'orchestrator', note, status };

@@ -50,3 +50,22 @@ test('Caddy serves hosts by HTTPS without being told', () => {
   ]);
   assert.deepEqual(portsOf({ port: 3000, routes: told, router: router('caddy') }).route_ports, [443, 8443, 80]);
 });
+
+test("behind a Caddy whose operator chose other ports they are Caddy's, and a wildcard is told as text", () => {
+  const told: Contract['routes'] = [
+    { host: 'cs.test' },
+    { host: 'cs.test', port: 24_180 },
+    { path: '/shop' },
+    { host: '*.shop.test' },
+    { host: '*.shop.test', port: 80 },
+  ];
+  const caddy = { port: 3000, routes: told, router: router('caddy') };
+  assert.deepEqual(addressesOf(caddy, { http: 24_180, https: 24_543 }), [
+    'https://cs.test:24543/',
+    'http://cs.test:24180/',
+    'http://localhost:24180/shop/',
+    '*.shop.test:24543',
+    '*.shop.test:80',
+  ]);
+  assert.deepEqual(addressesOf({ ...caddy, routes: [{ host: '*.shop.test' }] }), ['*.shop.test']);
+});

@@ -62,6 +62,10 @@ test('a running orchestrator is asked, whatever the registry says', async (t) =>
   now = status({ healthy: false, restart: { attempt: 2, at: TIME, last_exit: 'exited with code 1' } });
   const unhealthy = await view('shop');
   assert.deepEqual([unhealthy.state, unhealthy.note], ['unhealthy', 'restart 2: the instance exited with code 1']);
+  const detail = 'The proxy does not say where requests go: Caddy does not answer.';
+  now = status({ drift: [{ name: 'live_mismatch', detail, action: 'alert', since: TIME }] });
+  const unreached = await view('shop');
+  assert.deepEqual([unreached.state, unreached.healthy, unreached.note], ['unhealthy', false, detail]);
   now = status({ healthy: false, live_commit: '' });
   assert.equal((await view('shop')).state, 'idle');
   now = status({ app: 'blog' });

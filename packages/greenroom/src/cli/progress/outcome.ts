@@ -1,4 +1,4 @@
-import type { AttemptView, DryRun, Evidence, Refusal } from '@greenroom/sdk/wire';
+import type { AttemptView, DryRun, Evidence, Refusal, Status } from '@greenroom/sdk/wire';
 import { type Cli, EXIT, type Exit } from '../context.ts';
 import { duration, shortCommit } from '../format.ts';
 import { json, plain, plainLines } from '../terminal.ts';
@@ -22,6 +22,12 @@ export function tellAttempt(cli: Cli, attempt: AttemptView, asJson: boolean): Ex
     `${cli.paint(['green', 'bold'], '✓ live')}      ${cli.paint('bold', shortCommit(plain(attempt.commit)))}${where} after ${time}${was}`,
   );
   return EXIT.ok;
+}
+
+/** What is live, but not reached: the proxy that leads to it has ended, for example. */
+export function tellUnreached(cli: Cli, status: Pick<Status, 'drift'> | null): void {
+  for (const { name, detail } of status?.drift ?? [])
+    if (name === 'live_mismatch') cli.warn(`${cli.paintError('yellow', '!')} Visitors may not reach it. ${plain(detail)}`);
 }
 
 /** A request that was refused before it became an attempt, or an attempt that failed. Step, code, reason and evidence on standard error. */

@@ -3,7 +3,7 @@ import type { Accepted, DryRun, Refusal } from '@greenroom/sdk/wire';
 import { type Cli, EXIT, type Exit } from '../context.ts';
 import { json } from '../terminal.ts';
 import { follow } from './follow.ts';
-import { tellAttempt, tellDryRun, tellRefusal } from './outcome.ts';
+import { tellAttempt, tellDryRun, tellRefusal, tellUnreached } from './outcome.ts';
 import { createProgress } from './view.ts';
 
 /** A deploy or a rollback from the request to its last word. Answers the exit code. */
@@ -24,7 +24,11 @@ export async function runAttempt(
   try {
     const followed = await follow(client, submit, progress);
     progress.stop();
-    if (followed.kind === 'decided') return tellAttempt(cli, followed.attempt, asJson);
+    if (followed.kind === 'decided') {
+      const exit = tellAttempt(cli, followed.attempt, asJson);
+      if (exit === EXIT.ok && !asJson) tellUnreached(cli, await client.status().catch(() => null));
+      return exit;
+    }
     const { answer } = followed;
     if (asJson) cli.say(json({ type: 'result', ...answer }));
     else if (answer.success) tellDryRun(cli, answer);

@@ -21,6 +21,8 @@ export interface CaddyRig extends RouterRig {
   /** Plain HTTP, HTTPS, and the port of the operator's own server. */
   ports: { http: number; https: number; own: number };
   start(): Promise<void>;
+  /** Kills it, and leaves it dead. */
+  end(): Promise<void>;
   /** What Caddy said. */
   log(): Promise<string>;
 }
@@ -80,6 +82,7 @@ export async function startCaddyRig(t: TestContext, { upstream, configure }: Cad
     admin: `unix/${socket}`,
     call,
     start,
+    end: kill,
     log: () => readFile(join(folder, 'caddy.log'), 'utf8'),
     router(setting) {
       const router = createCaddyRouter({

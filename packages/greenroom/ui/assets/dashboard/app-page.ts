@@ -60,11 +60,16 @@ function Now({ app }: { app: DashboardApp }): VNode {
   </div>`;
 }
 
-/** Links that open the app, for whoever sits at its machine. */
+/** Links that open the app, for whoever sits at its machine; `*.example.com` is text, for nothing can be opened there. */
 function Addresses({ app }: { app: DashboardApp }): VNode | null {
-  const addresses = app.addresses.filter((one) => /^https?:\/\//.test(one));
-  if (addresses.length === 0) return null;
-  return html`<span class="addresses">${addresses.map((one) => html`<a class="link" href=${one} target="_blank" rel="noopener noreferrer">${inertLine(one.replace(/^https?:\/\//, '').replace(/\/$/, ''))} <${Icon} name="external" size=${14} /><span class="sr"> (opens the app)</span></a>`)}</span>`;
+  if (app.addresses.length === 0) return null;
+  return html`<span class="addresses">${app.addresses.map((one) => html`<${Address} at=${one} />`)}</span>`;
+}
+
+function Address({ at }: { at: string }): VNode {
+  const shown = inertLine(at.replace(/^https?:\/\//, '').replace(/\/$/, ''));
+  if (!/^https?:\/\/[^*]+$/.test(at)) return html`<span>${shown}</span>`;
+  return html`<a class="link" href=${at} target="_blank" rel="noopener noreferrer">${shown} <${Icon} name="external" size=${14} /><span class="sr"> (opens the app)</span></a>`;
 }
 
 function About({ app }: { app: DashboardApp }): VNode {

@@ -1,8 +1,11 @@
+import type { DefaultPorts } from '../../../core/contract-addresses.ts';
+import { DEFAULT_CADDY_ADMIN } from '../../../core/contract-router.ts';
 import type { Layout } from '../../../layout.ts';
 import { whyUnreachable } from '../reach.ts';
 import { createCaddyAdmin } from './admin.ts';
 import { objectAt } from './json.ts';
 import { idOf, routePrefix } from './own-route.ts';
+import { httpPorts } from './routes.ts';
 
 export interface CaddyFindings {
   /** Why its admin interface cannot be used, in a sentence; empty when it can. The rest is not known then. */
@@ -26,4 +29,14 @@ export async function examineCaddy(address: string, app: string, layout: Layout 
     serves: routes.some((route) => idOf(route).startsWith(routePrefix(app))),
     unreachable: uid === null || layout === null ? '' : await whyUnreachable('Caddy', { uid, gids: null }, layout),
   };
+}
+
+/** The ports that the operator gave this Caddy for HTTP and HTTPS; undefined when it does not answer. */
+export async function examineCaddyPorts(address: string = DEFAULT_CADDY_ADMIN): Promise<DefaultPorts | undefined> {
+  const read = await createCaddyAdmin(address)
+    .read()
+    .catch(() => undefined);
+  if (!read) return undefined;
+  const { plain: http, https } = httpPorts(objectAt(read.config, 'apps', 'http'));
+  return { http, https };
 }

@@ -14,6 +14,8 @@ import { type Abilities, type Upstream, wantedRoutes } from './routes.ts';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
+/** Caddy is back from a restart by then; whoever asks where requests go does not wait longer. */
+const ASKED_PATIENCE_MS = 3_000;
 
 export interface CaddyRouterOptions extends Served {
   layout: Layout;
@@ -38,10 +40,10 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
   let last: Promise<unknown> = Promise.resolve();
   let toldOfPreviews = false;
 
-  async function apply(upstream: Upstream): Promise<boolean> {
+  async function apply(upstream: Upstream, patienceMs = options.patienceMs): Promise<boolean> {
     abilities ??= { streamCloseDelay: await admin.knows('stream_close_delay 5m') };
     const can = abilities;
-    return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http), options.patienceMs);
+    return await applyRoutes(admin, app, (http) => wantedRoutes(options, upstream, can, http), patienceMs);
   }
 
   /** Links that Caddy may not follow would make an app that is live answer 503. */
@@ -52,7 +54,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
   }
 
   /** Answers whether the routes had to be put back. */
-  const assertRoutes = (): Promise<boolean> => serially(async () => await apply(await live.upstream()));
+  const assertRoutes = (patienceMs?: number): Promise<boolean> => serially(async () => await apply(await live.upstream(), patienceMs));
 
   async function keepWatch({ signal }: AbortController): Promise<void> {
     let problem = '';
@@ -60,6 +62,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
       const found = await lookAndHold(signal).catch((error: Error) => error);
       if (signal.aborted) break;
       if (!(found instanceof Error)) {
+        if (problem) options.onTrouble?.(false);
         if (problem) log('Caddy serves the app again');
         else if (found.changed) log("Caddy's configuration was changed by others and had lost the app's routes; they are back");
         [problem, pauseMs] = ['', FIRST_PAUSE_MS];
@@ -67,6 +70,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
         continue;
       }
       if (found.message !== problem) log(found.message);
+      if (problem === '') options.onTrouble?.(true);
       problem = found.message;
       // The one that comes may be another version.
       abilities = undefined;
@@ -108,7 +112,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
       void keepWatch(watch);
     },
     switchTo: (target) =>
-      serially(() => live.switchTo(target, apply)).catch((error: Error): Result<void> => {
+      serially(() => live.switchTo(target, (upstream) => apply(upstream))).catch((error: Error): Result<void> => {
         if (!isExpected(error)) throw error;
         const to = target ? `instance ${target.instance}` : 'nothing';
         return fail({ code: 'promote_failed', error: `Caddy did not switch app "${app}" to ${to}: ${error.message}` });
@@ -119,7 +123,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
       log('A deploy cannot be looked at before its approval behind Caddy: that takes the embedded proxy.');
     },
     async current() {
-      await assertRoutes().catch(asRouterError);
+      await assertRoutes(ASKED_PATIENCE_MS).catch(asRouterError);
       return await live.current();
     },
     async drain(instance, limits) {

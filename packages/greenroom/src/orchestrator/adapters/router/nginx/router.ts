@@ -105,18 +105,24 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     const inForce = typeof answer === 'object' && answer.generation === wanted.generation;
     if (inForce && (await folder.holds(app, wanted.files))) {
       if (trouble) log('nginx serves the app as it should again');
-      trouble = null;
+      endTrouble();
       return;
     }
     const problem = await tried(() => install(site, wanted, { keep: true }));
     if (problem) throw problem;
-    trouble = null;
+    endTrouble();
     log(`nginx's configuration of app "${app}" had been changed or lost, and was put back`);
   }
 
   function tellTrouble(error: Error): void {
     if (trouble?.message !== error.message) log(`nginx does not serve the app as it should: ${error.message}`);
+    if (!trouble) options.onTrouble?.(true);
     trouble = { message: error.message, until: Date.now() + PAUSE_AFTER_FAILURE_MS };
+  }
+
+  function endTrouble(): void {
+    if (trouble) options.onTrouble?.(false);
+    trouble = null;
   }
 
   async function switchPort(target: RouteTarget | null): Promise<Result<void>> {
