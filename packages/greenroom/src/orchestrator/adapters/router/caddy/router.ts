@@ -14,6 +14,8 @@ import { type Abilities, type Upstream, wantedRoutes } from './routes.ts';
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1_000;
+/** A restart of Caddy is no trouble yet. */
+const TROUBLE_AFTER_MS = 2_000;
 /** Caddy is back from a restart by then; whoever asks where requests go does not wait longer. */
 const ASKED_PATIENCE_MS = 3_000;
 
@@ -58,19 +60,25 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
 
   async function keepWatch({ signal }: AbortController): Promise<void> {
     let problem = '';
+    let trouble = { since: 0, told: false };
     for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; ) {
       const found = await lookAndHold(signal).catch((error: Error) => error);
       if (signal.aborted) break;
       if (!(found instanceof Error)) {
-        if (problem) options.onTrouble?.(false);
+        if (trouble.told) options.onTrouble?.(false);
         if (problem) log('Caddy serves the app again');
         else if (found.changed) log("Caddy's configuration was changed by others and had lost the app's routes; they are back");
         [problem, pauseMs] = ['', FIRST_PAUSE_MS];
+        trouble.told = false;
         await found.closed;
         continue;
       }
       if (found.message !== problem) log(found.message);
-      if (problem === '') options.onTrouble?.(true);
+      if (problem === '') trouble = { since: Date.now(), told: false };
+      else if (!trouble.told && Date.now() - trouble.since > TROUBLE_AFTER_MS) {
+        trouble.told = true;
+        options.onTrouble?.(true);
+      }
       problem = found.message;
       // The one that comes may be another version.
       abilities = undefined;
