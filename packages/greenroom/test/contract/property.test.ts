@@ -38,9 +38,11 @@ test('what was parsed parses to the same again', () => {
     fc.property(almostContract, (json) => {
       const parsed = parseContract(json);
       if (!parsed.ok) return;
-      const again = parseContract(JSON.parse(JSON.stringify(parsed.contract)));
+      // As JSON holds it, which writes -0 as 0.
+      const written: unknown = JSON.parse(JSON.stringify(parsed.contract));
+      const again = parseContract(written);
       assert.ok(again.ok);
-      assert.deepEqual(again.contract, parsed.contract);
+      assert.deepEqual(again.contract, written);
     }),
     { numRuns: 1_000 },
   );

@@ -64,9 +64,10 @@ test('a worker that hangs is killed and replaced: it serves nothing of before, a
 });
 
 test('what is in flight adds up over the workers; a drain waits for all of them and adds up what they say', async (t) => {
-  const { proxy, next, finish } = await twoInstances(t);
+  const two = await twoInstances(t);
+  const { proxy, next, finish } = two;
   // Handed out in turn: the first and the third to one worker.
-  const waiting = await inFlight(proxy, 4);
+  const waiting = await inFlight(two, 4);
   const streams = [fetchOnce(proxy.port, '/events'), fetchOnce(proxy.port, '/events')];
   await until(async () => (await proxy.inFlight('old')).streams === 2);
   await proxy.route(next);
@@ -89,8 +90,9 @@ test('what is in flight adds up over the workers; a drain waits for all of them 
 });
 
 test('a worker that is killed takes with it what it was answering and nothing else; the next has the present route', async (t) => {
-  const { proxy, next, finish } = await twoInstances(t);
-  const waiting = (await inFlight(proxy, 4)).map((one) => one.then(({ body }) => body).catch(() => 'cut'));
+  const two = await twoInstances(t);
+  const { proxy, next, finish } = two;
+  const waiting = (await inFlight(two, 4)).map((one) => one.then(({ body }) => body).catch(() => 'cut'));
   const streams = [fetchOnce(proxy.port, '/events'), fetchOnce(proxy.port, '/events')];
   await until(async () => (await proxy.inFlight('old')).streams === 2);
   let running = true;
@@ -161,8 +163,9 @@ test('a preview is shown by all workers, and by none any more', async (t) => {
 });
 
 test('a killed proxy: the next one has the ports at once, and the routes; its workers end what they can within a grace, and go', async (t) => {
-  const { proxy, finish } = await twoInstances(t);
-  const [answered, endless] = await inFlight(proxy, 2);
+  const two = await twoInstances(t);
+  const { proxy, finish } = two;
+  const [answered, endless] = await inFlight(two, 2);
   assert.ok(answered && endless);
   const cut = assert.rejects(endless);
   const before = proxy.workers();
@@ -180,14 +183,15 @@ test('a killed proxy: the next one has the ports at once, and the routes; its wo
 });
 
 test('a port that is taken is refused as ever; ports change; at the end all workers are gone', async (t) => {
-  const { proxy, finish } = await twoInstances(t);
+  const two = await twoInstances(t);
+  const { proxy, finish } = two;
   const squatter = await startApp(t, 'squatter', (_, response) => response.end());
   const taken = await proxy.control<{ code: string; error: string }>('PUT', '/apps/other', { port: squatter.port });
   assert.equal(taken.status, 409);
   assert.match(taken.body.error, new RegExp(`port ${squatter.port} .*app "other".*node.*pid ${process.pid}`));
 
   const port = await freePort();
-  const [late] = await inFlight(proxy, 1);
+  const [late] = await inFlight(two, 1);
   assert.equal((await proxy.control('PUT', '/apps/app', { port })).status, 200);
   await assert.rejects(fetchOnce(proxy.port, '/'), /ECONNREFUSED/);
   assert.equal((await fetchOnce(port, '/')).body, 'old');
@@ -238,30 +242,33 @@ test('a number of workers that makes no sense is refused with a sentence', async
 interface TwoInstances {
   proxy: ProxyRig;
   next: ReturnType<typeof targetOf>;
-  /** Answers the request to `/wait` that came as number `index`. */
+  /** Answers the request that `inFlight` began as number `index`. */
   finish: (index: number) => void;
+  /** How many of those the app has. */
+  arrived: () => number;
 }
 
 /** Two workers; routed to `old`. */
 async function twoInstances(t: TestContext): Promise<TwoInstances> {
   const proxy = await startProxyRig(t, WORKERS);
-  const open: ServerResponse[] = [];
+  const open = new Map<string, ServerResponse>();
   const old = await startApp(t, 'old', (request, response) => {
-    if (request.url === '/wait') open.push(response);
+    if (request.url?.startsWith('/wait/')) open.set(request.url, response);
     else if (request.url === '/events') response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: old\n\n');
     else response.end('old');
   });
   const next = await startApp(t, 'next', (_, response) => response.end('next'));
   await proxy.route(targetOf(old));
-  return { proxy, next: targetOf(next), finish: (index) => open[index]?.end('old') };
+  return { proxy, next: targetOf(next), finish: (index) => void open.get(`/wait/${index}`)?.end('old'), arrived: () => open.size };
 }
 
 /** Requests that wait for `finish`, begun one after the other, so that the workers have them in turn. */
-async function inFlight(proxy: ProxyRig, count: number): Promise<Promise<Fetched>[]> {
+async function inFlight({ proxy, arrived }: TwoInstances, count: number): Promise<Promise<Fetched>[]> {
   const requests: Promise<Fetched>[] = [];
-  for (let i = 1; i <= count; i += 1) {
-    requests.push(fetchOnce(proxy.port, '/wait'));
-    await until(async () => (await proxy.inFlight('old')).requests === i);
+  for (let i = 0; i < count; i += 1) {
+    requests.push(fetchOnce(proxy.port, `/wait/${i}`));
+    // Counted by the proxy, and come to the app: the one is not yet the other.
+    await until(async () => arrived() > i && (await proxy.inFlight('old')).requests === i + 1);
   }
   return requests;
 }

@@ -1,4 +1,5 @@
 import type { Failure } from '@greenroom/sdk/wire';
+import { nulFields } from '../../../inert-git.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { GateRequest } from '../../ports.ts';
 import type { Git } from '../git/git.ts';
@@ -7,6 +8,8 @@ import { commitOf, isAncestorOfAny, type Range } from './range.ts';
 
 /** A human's commits are looked at one by one up to this many; beyond it only a merge in the history counts. */
 const MAX_COMMITS = 200;
+/** A candidate that differs from the human branch in more files than this is not searched for lines of before. */
+const MAX_PATHS = 1_000;
 /** Whoever merged a change and then wrote its lines anew meant to; whoever did not merge it has not seen it. */
 const SEEN = { own: true };
 const UNSEEN = { own: false };
@@ -110,7 +113,8 @@ async function findUndone(
   const fresh = middle === target ? [] : await merges.lacking(middle, candidate, target, SEEN);
   const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle, SEEN);
   const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle, SEEN);
-  const lost = [...fresh, ...older.filter((path) => !accepted.includes(path))];
+  const found = [...fresh, ...older.filter((path) => !accepted.includes(path))];
+  const lost = found.length > 0 ? found : await findBroughtBack({ git, merges, candidate, live, previous, signal }, fork, target);
   const [first] = lost;
   if (first === undefined) return undefined;
   return {
@@ -123,6 +127,31 @@ async function findUndone(
       remedy: `Bring the human's lines back: "git diff ${fork.slice(0, 12)} ${target.slice(0, 12)} -- <file>" shows them, and "git checkout ${target} -- <file>" restores the whole file. To change them on purpose, do so in the human branch, or ask the operator for an override.`,
     },
   };
+}
+
+/**
+ * Where humans changed the same lines more than once, the candidate may hold what was theirs in between: that is its own beside what they have now, but no
+ * work of the agent's. Paths in which it lacks one of their changes that they themselves still have, or have gone on from.
+ */
+async function findBroughtBack({ git, merges, candidate, live, signal }: Work, fork: string, target: string): Promise<string[]> {
+  const tree = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--no-ext-diff', '--no-textconv'];
+  const differing = nulFields(await git.must([...tree, target, candidate, '--'], { signal }));
+  if (differing.length === 0 || differing.length > MAX_PATHS) return [];
+  const list = ['--literal-pathspecs', 'rev-list', '--first-parent', `--max-count=${MAX_COMMITS}`, target, `^${fork}`, '--', ...differing];
+  const commits = (await git.text(list, { signal })).split('\n').filter((id) => id !== '');
+  // What a single commit changed was compared as a whole.
+  if (commits.length < 2) return [];
+  for (const commit of commits) {
+    const parent = await commitOf(git, `${commit}^1`);
+    if (parent === '') continue;
+    const lacks = (await merges.lacking(parent, candidate, commit, SEEN)).filter((path) => differing.includes(path));
+    if (lacks.length === 0) continue;
+    const takenBack = await merges.lacking(parent, target, commit, SEEN);
+    const accepted = live !== '' && (await isAncestorOfAny(git, commit, [live])) ? await merges.lacking(parent, live, commit, SEEN) : [];
+    const lost = lacks.filter((path) => !takenBack.includes(path) && !accepted.includes(path));
+    if (lost.length > 0) return lost;
+  }
+  return [];
 }
 
 async function mergeBase(git: Git, args: readonly string[]): Promise<string> {
