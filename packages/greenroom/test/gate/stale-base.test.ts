@@ -99,6 +99,31 @@ test('one hunk of several that is undone after the merge is found; own edits of 
   await it.refused(on(it, 'machine', { 'app.js': body({ 3: 'agent over it', 25: 'line 25' }) }), 'gate_stale_base', AGENT);
 });
 
+test('a line of a human’s that humans have gone on from is no own version of the agent’s', async (t) => {
+  const it = await branched(t);
+  on(it, 'main', { 'app.js': body({ 3: 'human A' }) });
+  on(it, 'machine', { 'other.js': body({ 20: 'agent' }) });
+  merge(it, 'machine', 'main');
+  on(it, 'main', { 'app.js': body() });
+  merge(it, 'machine', 'main', '-s', 'ours');
+  on(it, 'main', { 'app.js': body({ 3: 'human B' }) });
+  const { evidence } = await it.refused(merge(it, 'machine', 'main', '-X', 'ours'), 'gate_stale_base', AGENT);
+  assert.equal(evidence?.rule, 'stale_base: undone');
+  await it.passes(on(it, 'machine', { 'app.js': body({ 3: 'human B, adapted by the agent' }) }), AGENT);
+});
+
+test('what a merge dropped stays missed when the rest of main came by a squash, until humans drop it themselves', async (t) => {
+  const it = await branched(t);
+  on(it, 'main', { 'app.js': body({ 3: 'human' }) });
+  on(it, 'machine', { 'other.js': body({ 20: 'agent' }) });
+  const dropped = merge(it, 'machine', 'main', '-s', 'ours');
+  on(it, 'main', { 'other.js': body({ 20: 'agent' }) }, 'squash machine');
+  const { evidence } = await it.refused(dropped, 'gate_stale_base', AGENT);
+  assert.equal(evidence?.rule, 'stale_base: undone');
+  on(it, 'main', { 'app.js': body() });
+  await it.passes(dropped, AGENT);
+});
+
 test('files that a human added, deleted or changed do not come back or go away', async (t) => {
   const it = await branched(t);
   const added = Array.from({ length: 30 }, (_, index) => `added ${index}\n`).join('');

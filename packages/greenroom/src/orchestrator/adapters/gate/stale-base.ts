@@ -40,7 +40,9 @@ export async function checkStaleBase(git: Git, contract: Contract, request: Gate
     const work: Work = { git, merges, candidate, live, previous: range.previous, signal };
     for (const { commit, name } of targets) {
       const merged = await isAncestorOfAny(git, commit, [candidate]);
-      const failure = merged ? await findUndone(work, commit, name) : await findMissing(work, commit, name, contract.human_branch);
+      const failure = merged
+        ? await findUndone(work, commit, name, commit)
+        : ((await findMissing(work, commit, name, contract.human_branch)) ?? (await findUndoneBefore(work, commit, name)));
       if (failure !== undefined) return failure;
     }
     return undefined;
@@ -93,14 +95,22 @@ async function findMissing(
   };
 }
 
+/** Not merged, but there by content: then what was merged before it may have been undone all the same. */
+async function findUndoneBefore(work: Work, target: string, name: string): Promise<Failure | undefined> {
+  const merged = await mergeBase(work.git, [work.candidate, target]);
+  return merged === '' ? undefined : await findUndone(work, merged, name, target);
+}
+
 /**
  * Merged: does the candidate still hold what the human changed since the agent's work forked off, or since the last two releases? What the live release
- * lacked already, although the human's change is part of its history, was accepted before.
+ * lacked already, although the human's change is part of its history, was accepted before; and what `latest` lacks, where the human branch is now, humans took
+ * back themselves.
  */
 async function findUndone(
   { git, merges, candidate, live, previous, signal }: Work,
   target: string,
   name: string,
+  latest: string,
 ): Promise<Failure | undefined> {
   const boundary = await git.text(['rev-list', '--boundary', candidate, `^${target}`, '--'], { signal });
   const forks = boundary.split('\n').flatMap((line) => (line.startsWith('-') ? [line.slice(1)] : []));
@@ -114,7 +124,9 @@ async function findUndone(
   const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle, SEEN);
   const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle, SEEN);
   const found = [...fresh, ...older.filter((path) => !accepted.includes(path))];
-  const lost = found.length > 0 ? found : await findBroughtBack({ git, merges, candidate, live, previous, signal }, fork, target);
+  const takenBack = found.length === 0 || latest === target ? [] : await merges.lacking(fork, latest, target, SEEN);
+  const undone = found.filter((path) => !takenBack.includes(path));
+  const lost = undone.length > 0 ? undone : await findBroughtBack({ git, merges, candidate, live, previous, signal }, fork, latest);
   const [first] = lost;
   if (first === undefined) return undefined;
   return {
