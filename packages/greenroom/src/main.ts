@@ -10,7 +10,7 @@ import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { createProxyTrouble } from './main/proxy-trouble.ts';
 import { readySentence } from './main/ready.ts';
-import { keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
+import { defaultPortsOf, keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
 import { openRouter } from './main/router.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { readAgentTurns } from './orchestrator/adapters/agent-turns.ts';
@@ -236,7 +236,7 @@ async function serve(
     await giveUp();
     throw error;
   });
-  say(readySentence(options, contract, runner.state().live));
+  say(readySentence(options, contract, runner.state().live, await defaultPortsOf(contract)));
   // Node writes its compile cache on a clean exit only, and this runs for months: the next start, of any app, takes half the processor time.
   flushCompileCache();
 

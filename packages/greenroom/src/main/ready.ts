@@ -1,13 +1,14 @@
 import type { Contract } from '../orchestrator/core/contract.ts';
-import { addressesOf } from '../orchestrator/core/contract-addresses.ts';
+import { addressesOf, type DefaultPorts } from '../orchestrator/core/contract-addresses.ts';
 
 /** The first thing that a person wants to know after a start: where the app is, and whether it answers there. */
 export function readySentence(
   { app, apiPort }: { app: string; apiPort: number },
   contract: Pick<Contract, 'port' | 'routes' | 'router'>,
   live: { commit: string; slot: string } | null,
+  defaults?: DefaultPorts,
 ): string {
-  const routes = contract.routes.length > 0 ? addressesOf(contract) : [];
+  const routes = contract.routes.length > 0 ? addressesOf(contract, defaults) : [];
   const where = routes.join(', ');
   const api = `The API listens on http://127.0.0.1:${apiPort}.`;
   if (live)

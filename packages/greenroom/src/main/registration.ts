@@ -1,6 +1,6 @@
 import { examineCaddyPorts } from '../orchestrator/adapters/router/caddy/examine.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
-import { addressesOf, portsOf } from '../orchestrator/core/contract-addresses.ts';
+import { addressesOf, type DefaultPorts, portsOf } from '../orchestrator/core/contract-addresses.ts';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';
 import type { Service } from '../orchestrator/runner/service.ts';
 import type { Runner } from '../orchestrator/runner.ts';
@@ -45,9 +45,13 @@ export async function noteRefusal(
 }
 
 async function factsOf(contract: Contract, layout: Layout): Promise<RegistrationOptions['facts']> {
-  const { kind, admin } = contract.router;
-  const defaults = kind === 'caddy' && contract.routes.length > 0 ? await examineCaddyPorts(admin) : undefined;
-  return { operator_socket: layout.operatorSocket, ...portsOf(contract), addresses: addressesOf(contract, defaults), version: VERSION };
+  const addresses = addressesOf(contract, await defaultPortsOf(contract));
+  return { operator_socket: layout.operatorSocket, ...portsOf(contract), addresses, version: VERSION };
+}
+
+/** Those that Caddy's operator chose; undefined for the usual ones. */
+export async function defaultPortsOf({ router, routes }: Contract): Promise<DefaultPorts | undefined> {
+  return router.kind === 'caddy' && routes.length > 0 ? await examineCaddyPorts(router.admin) : undefined;
 }
 
 /** Ports that other apps have too, as sentences: `now` of apps that run, `later` of others. */

@@ -19,5 +19,6 @@ test('a start says where visitors get the app: by its port, or by its routes whe
     readySentence(app, { ...routed, routes: routed.routes.slice(1) }, live),
     `shop is ready at ${second}: abcdef0123 is live in slot a. ${api}`,
   );
+  assert.match(readySentence(app, routed, live, { http: 8080, https: 8443 }), /ready at https:\/\/shop\.example\.com:8443\/, https:/);
   assert.equal(readySentence(app, ported, live), `shop is ready on port 3000: abcdef0123 is live in slot a. ${api}`);
 });
