@@ -14,6 +14,7 @@ import { RouterError } from '../../src/orchestrator/adapters/router/router-error
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { fetchOnce, freePort, startApp, until } from '../proxy/rig.ts';
 import { type OperatorConfig, startCaddyRig } from './suite/caddy-rig.ts';
+import { servedOf } from './suite/rig.ts';
 import { testRouter } from './suite.ts';
 
 testRouter({ name: 'caddy by socket', keepsStreams: true, tellsStreams: true, routes: true, mayReset: false }, (t) =>
@@ -136,7 +137,10 @@ test('orchestrators that start at the same time, while the operator changes some
       routes: [{ host: `app${i}.example.com`, port: rig.routePort }],
     })),
   );
-  const expected = settings.flatMap(({ app, port }) => [`greenroom-${app}:${port}.0`, `greenroom-${app}:${rig.routePort}.1`]).sort();
+  const expected = settings
+    .map(servedOf)
+    .flatMap(({ app, port }) => [routeId(app, port, 0), routeId(app, rig.routePort, 1)])
+    .sort();
   const present = async (): Promise<string[]> => {
     const { text: config } = await rig.call('GET', '/config/apps/http/servers');
     return [...config.matchAll(/"@id":"(greenroom-app[^"]+)"/g)].map(([, id = '']) => id).sort();

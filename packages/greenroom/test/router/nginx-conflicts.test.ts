@@ -23,6 +23,9 @@ test('two apps with two certificates for one host are told of each other', async
   for (const part of ['"admin"', '"shop"', '/one.pem', '/other.pem']) assert.match(refused?.message ?? '', new RegExp(part));
   const { code } = (await conflictOf(setting('admin', 3, '/shop', '/one.pem'), [shop], null, true)) ?? {};
   assert.equal(code, 'route_taken', 'the same place');
+  const twins = [headerOf(setting('shop-0a1b2c3d', 2, '/shop', '/one.pem')), setting('shop-4e5f6a7b', 3, '/shop', '/one.pem')] as const;
+  const { message = '' } = (await conflictOf(twins[1], [twins[0]], null, true)) ?? {};
+  assert.match(message, /which app "shop" wants, is another app "shop"'s already/);
   const old = { ...shop, routes: shop.routes.map(({ certificate: _, ...route }) => route) };
   for (const other of [shop, old]) {
     const certificate = other === shop ? '/one.pem' : '/other.pem';

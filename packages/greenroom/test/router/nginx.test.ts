@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { createNginxRouter } from '../../src/orchestrator/adapters/router/nginx/router.ts';
+import { keyOf } from '../../src/orchestrator/adapters/router/nginx/upstream.ts';
 import { RouterError } from '../../src/orchestrator/adapters/router/router-error.ts';
 import { layoutOf, socketsOf } from '../../src/orchestrator/layout.ts';
 import { fetchOnce, freePort, until } from '../proxy/rig.ts';
@@ -37,8 +38,8 @@ test('nginx: what is changed or removed of an app is put back, and what stops th
     return found.join() === texts.join();
   };
   for (const spoil of [
-    () => appendFile(join(rig.configDir, 'shop.conf'), 'nonsense'),
-    () => writeFile(join(rig.configDir, 'shop.conf'), ''),
+    () => appendFile(rig.fileOf(setting), 'nonsense'),
+    () => writeFile(rig.fileOf(setting), ''),
     () => Promise.all(files.map((file) => unlink(file))),
   ]) {
     const said = rig.lines.length;
@@ -48,10 +49,10 @@ test('nginx: what is changed or removed of an app is put back, and what stops th
     assert.ok(await whole());
   }
   assert.equal((await fetchOnce(rig.routePort, '/', { headers: { Host: 'shop.example.com' } })).body, 'i1');
-  await rm(rig.configDir, { recursive: true });
+  await rm(rig.configDir, { recursive: true, maxRetries: 5 });
   assert.equal(await router.current(), 'i1');
   assert.ok(await whole());
-  await rm(rig.configDir, { recursive: true });
+  await rm(rig.configDir, { recursive: true, maxRetries: 5 });
   await writeFile(rig.configDir, 'not a folder');
   await assert.rejects(router.current(), /cannot write nginx's files to .*greenroom\.d .*"config_dir" in "router" of the contract/);
   await rm(rig.configDir);
@@ -87,15 +88,41 @@ test('nginx: a configuration that it refuses is taken back, and others are not d
   });
   // What only all files together are wrong with.
   const operators = await readFile(rig.nginxConf, 'utf8');
-  await writeFile(rig.nginxConf, operators.replace('http {', 'http {\nupstream greenroom_shop { server 127.0.0.1:9; }'));
-  await assert.rejects(
-    rig.router({ app: 'shop', port: await freePort() }).register(),
-    /refuses the configuration of app "shop": duplicate upstream "greenroom_shop"/,
-  );
+  const twin = { app: 'shop', port: await freePort() };
+  const name = `greenroom_${keyOf(rig.options(twin).app)}`;
+  await writeFile(rig.nginxConf, operators.replace('http {', `http {\nupstream ${name} { server 127.0.0.1:9; }`));
+  await assert.rejects(rig.router(twin).register(), new RegExp(`refuses the configuration of app "shop": duplicate upstream "${name}"`));
   await writeFile(rig.nginxConf, operators);
   assert.deepEqual(await readdir(rig.configDir), before);
   execFileSync(rig.command[0] ?? '', [...rig.command.slice(1), '-t'], { stdio: 'ignore' });
   assert.equal((await fetchOnce(other.port, '/')).status, 503);
+});
+
+test('nginx: an app of any name, and hosts as long as nginx has been told to take', async (t) => {
+  const rig = await startNginxRig(t, 'socket');
+  const setting = {
+    app: 'customer-portal-frontend-of-the-northern',
+    port: await freePort(),
+    internalPort: await freePort(),
+    trustedProxies: ['127.0.0.0/8'],
+    chat: { path: '/.greenroom', socket: join(rig.folder, 'chat.sock') },
+  };
+  const serve = async (host: string): Promise<void> => {
+    const router = rig.router({ ...setting, routes: [{ host, port: rig.routePort }] });
+    await router.register().finally(() => router.close());
+  };
+  const from = async (host: string): Promise<number> => (await fetchOnce(rig.routePort, '/', { headers: { Host: host } })).status;
+  const longest = 'l'.repeat(46 - '.example.com'.length);
+  const [short, long, longer] = [`${longest}.example.com`, `${longest}l.example.com`, `${'l.'.repeat(110)}example.com`] as const;
+  await serve(short);
+  assert.deepEqual([await from(short), await from('b.example.com')], [503, 404]);
+  const operators = await readFile(rig.nginxConf, 'utf8');
+  const said = /server_names_hash.* 64\. .*"server_names_hash_bucket_size 512;" into the http block of your nginx\.conf/;
+  await assert.rejects(serve(long), said);
+  assert.equal(await from(short), 503, 'as before');
+  await writeFile(rig.nginxConf, operators.replace('http {', 'http {\nserver_names_hash_bucket_size 512;'));
+  await serve(longer);
+  assert.equal(await from(longer), 503);
 });
 
 test('nginx: a swap by port that cannot be made leaves the route as it was', async (t) => {
@@ -140,8 +167,9 @@ test('nginx: an orchestrator that is killed while it swaps by port leaves a conf
     router.close();
   }
   // As if it had died with files that nginx refuses.
-  await writeFile(join(rig.configDir, '.shop.undo.json'), JSON.stringify([['shop.conf', null]]));
-  await writeFile(join(rig.configDir, 'shop.conf'), 'nonsense');
+  const { app } = rig.options(setting);
+  await writeFile(join(rig.configDir, `.${app}.undo.json`), JSON.stringify([[`${app}.conf`, null]]));
+  await writeFile(rig.fileOf(setting), 'nonsense');
   await rig.router(setting).register();
   assert.equal((await fetchOnce(setting.port, '/')).status, 503);
 });

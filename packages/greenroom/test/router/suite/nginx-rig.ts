@@ -21,6 +21,8 @@ export interface NginxRig extends RouterRig {
   nginxConf: string;
   /** What `router` makes one of. */
   options(setting: AppSetting): Omit<NginxRouterOptions, 'log'>;
+  /** The app's main file. */
+  fileOf(setting: AppSetting): string;
   errors(): Promise<string>;
   /** Pid of the master. */
   pid(): number;
@@ -88,6 +90,7 @@ export async function startNginxRig(t: TestContext, upstream: 'socket' | 'port')
     stop,
     start,
     options,
+    fileOf: (setting) => join(configDir, `${options(setting).app}.conf`),
     errors: () => readFile(join(folder, 'error.log'), 'utf8'),
     router(setting) {
       const router = createNginxRouter({ ...options(setting), log: (line) => void lines.push(line) });

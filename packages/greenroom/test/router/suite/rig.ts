@@ -1,4 +1,5 @@
 import type { ProxyChat } from '@greenroom/sdk/proxy';
+import { proxyName } from '../../../src/home.ts';
 import type { Served } from '../../../src/orchestrator/adapters/router/served.ts';
 import type { Route } from '../../../src/orchestrator/core/contract-router.ts';
 import type { Router } from '../../../src/orchestrator/ports.ts';
@@ -13,8 +14,9 @@ export interface AppSetting {
   trustedProxies?: string[];
 }
 
-/** The same, as routers take it. */
-export function servedOf({ app, port, internalPort, routes = [], trustedProxies = [], chat }: AppSetting): Served {
+/** The same, as routers of one machine take it: by the name for the proxy. */
+export function servedOf({ app: name, port, internalPort, routes = [], trustedProxies = [], chat }: AppSetting): Served {
+  const app = proxyName(name, `/var/lib/greenroom/${name}`);
   return { app, port, ...(internalPort ? { internalPort } : {}), routes, trustedProxies, ...(chat ? { chat } : {}) };
 }
 

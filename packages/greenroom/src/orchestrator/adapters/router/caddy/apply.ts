@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { nameOf } from '../names.ts';
 import { RouterError } from '../router-error.ts';
 import { type CaddyAdmin, CaddyUnreachable } from './admin.ts';
 import { arrange, isOwnServer, ownPort } from './arrange.ts';
@@ -113,5 +114,5 @@ function placeOf(config: Json, servers: JsonObject): { path: string[]; value: Js
 
 function refusal(app: string, error: string): RouterError {
   const advice = / bind: /.test(error) ? ' Restart Caddy: until then it may serve part of what it refused.' : '';
-  return new RouterError('proxy_refused', `Caddy refused the routes of "${app}": ${error}.${advice}`);
+  return new RouterError('proxy_refused', `Caddy refused the routes of "${nameOf(app)}": ${error}.${advice}`);
 }

@@ -1,3 +1,4 @@
+import { nameOf, otherApp } from '../names.ts';
 import { isJsonEqual, isObject, type Json, type JsonObject, listAt, objectAt } from './json.ts';
 import { appOf, idOf, isExclusive, matchOf, type WantedRoute } from './own-route.ts';
 
@@ -14,20 +15,22 @@ export function conflictOf(route: WantedRoute, app: string, server: JsonObject, 
   const owner = others.find((other) => isExclusive(route.id) || isExclusive(idOf(other)));
   if (owner !== undefined)
     return inUse(
-      `port ${route.port} is wanted by app "${app}", but app "${appOf(owner)}" has it: give one of them another port in its contract`,
+      `port ${route.port} is wanted by app "${nameOf(app)}", but ${otherApp(appOf(owner), app)} has it: give one of them another port in its contract`,
     );
   const twin = others.find((other) => isJsonEqual(matchOf(other), route.match && { ...route.match }));
   if (twin !== undefined) {
-    const parties = `${placeName(route)} is wanted by app "${app}", but app "${appOf(twin)}" has it`;
+    const parties = `${placeName(route)} is wanted by app "${nameOf(app)}", but ${otherApp(appOf(twin), app)} has it`;
     return { code: 'route_taken', error: `${parties}: give one of them another host or path in its contract` };
   }
   if (operators === '') return null;
   const claim = `but the server "${operators}" of Caddy's own configuration has it`;
   if (isExclusive(route.id) || route.match === null)
-    return inUse(`port ${route.port} is wanted by app "${app}", ${claim}: choose another port, or a route with a host, in the contract`);
+    return inUse(
+      `port ${route.port} is wanted by app "${nameOf(app)}", ${claim}: choose another port, or a route with a host, in the contract`,
+    );
   const { host, vars_regexp } = route.match;
   if (host === undefined || vars_regexp !== undefined || !routes.some((other) => takesHost(other, host[0]))) return null;
-  const error = `${placeName(route)} is wanted by app "${app}", ${claim}: take the host out there, or choose another in the contract`;
+  const error = `${placeName(route)} is wanted by app "${nameOf(app)}", ${claim}: take the host out there, or choose another in the contract`;
   return { code: 'route_taken', error };
 }
 

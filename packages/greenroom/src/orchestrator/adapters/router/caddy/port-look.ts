@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { listeningSockets, portOwner } from '../../../../port-owner.ts';
+import { nameOf } from '../names.ts';
 import { RouterError } from '../router-error.ts';
 
 /** What Caddy itself has just closed may take a moment. */
@@ -59,5 +60,5 @@ function isCaddys(port: number): Promise<boolean> {
 const inUse = (port: number, app: string, owner: string): RouterError =>
   new RouterError(
     'port_in_use',
-    `port ${port} is wanted by app "${app}", but ${owner} listens on it: stop that, or change the port in the contract`,
+    `port ${port} is wanted by app "${nameOf(app)}", but ${owner} listens on it: stop that, or change the port in the contract`,
   );

@@ -4,6 +4,7 @@ import { fail, type Result } from '../../../core/result.ts';
 import type { Layout } from '../../../layout.ts';
 import type { Router } from '../../../ports.ts';
 import { untilIdle } from '../idle.ts';
+import { nameOf } from '../names.ts';
 import { whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
 import type { Served } from '../served.ts';
@@ -123,7 +124,7 @@ export function createCaddyRouter(options: CaddyRouterOptions): Router {
       serially(() => live.switchTo(target, (upstream) => apply(upstream))).catch((error: Error): Result<void> => {
         if (!isExpected(error)) throw error;
         const to = target ? `instance ${target.instance}` : 'nothing';
-        return fail({ code: 'promote_failed', error: `Caddy did not switch app "${app}" to ${to}: ${error.message}` });
+        return fail({ code: 'promote_failed', error: `Caddy did not switch app "${nameOf(app)}" to ${to}: ${error.message}` });
       }),
     async preview(shown) {
       if (!shown || toldOfPreviews) return;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { portOf, type Route } from '../../../core/contract-router.ts';
 import { headerLine, type NginxSetting } from './setting.ts';
-import { appAway, block, idOf, locations, type Names, namesOf, quoted, shared } from './upstream.ts';
+import { appAway, block, keyOf, locations, type Names, namesOf, quoted, shared } from './upstream.ts';
 
 /** What the machine, and not the contract, decides about the text. */
 export interface Surroundings {
@@ -35,7 +35,7 @@ export function render(setting: NginxSetting, surroundings: Surroundings): Rende
     ...shared(setting, names),
     ...ownPort(setting, names, surroundings, checkHost),
     ...(setting.internalPort > 0 ? internalPort(setting, names) : []),
-    ...routeServers(setting, names, surroundings),
+    ...routeServers(setting, surroundings),
     ...(surroundings.certificates ? [`# certificates ${surroundings.certificates}`] : []),
     '',
   ].join('\n');
@@ -47,9 +47,9 @@ export function render(setting: NginxSetting, surroundings: Surroundings): Rende
   return { files: new Map([[`${setting.app}.conf`, main.replaceAll(GENERATION, generation)], ...included]), generation, checkHost };
 }
 
-/** A name that no visitor has. */
+/** A name that no visitor has. nginx takes no server name of more than 46 bytes unless it is told to. */
 export function checkHostOf(app: string): string {
-  return `${idOf(app).replaceAll('_', '-')}.greenroom.invalid`;
+  return `${keyOf(app)}.invalid`;
 }
 
 function header({ app, port, internalPort, routes, upstream }: NginxSetting): string {
@@ -102,19 +102,20 @@ function internalPort({ internalPort: port }: NginxSetting, names: Names): strin
 }
 
 /** One server for each port and host. The first of a port answers for hosts that nobody has: the one for every host, or else one that knows none. */
-function routeServers(setting: NginxSetting, names: Names, surroundings: Surroundings): string[] {
+function routeServers(setting: NginxSetting, surroundings: Surroundings): string[] {
   return [...Map.groupBy(setting.routes, portOf).values()].flatMap((routes) => {
     const servers = [...Map.groupBy(routes, placeOf)].flatMap(([place, [route]]) => (route ? [{ place, route }] : []));
     const forAll = servers.filter(({ route }) => route.host === undefined);
-    const first = forAll.length > 0 ? [] : servers.slice(0, 1).flatMap(({ route }) => nobodysServer(route, names, surroundings));
+    const first =
+      forAll.length > 0 ? [] : servers.slice(0, 1).flatMap(({ route }) => nobodysServer(route, checkHostOf(setting.app), surroundings));
     const others = servers.filter((it) => !forAll.includes(it));
     return [...first, ...[...forAll, ...others].flatMap(({ route, place }) => hostServer(setting, route, place, surroundings))];
   });
 }
 
-function nobodysServer(route: Route, names: Names, { ipv6 }: Surroundings): string[] {
+function nobodysServer(route: Route, name: string, { ipv6 }: Surroundings): string[] {
   const refusal = route.tls ? ['ssl_reject_handshake on;'] : ['return 404;'];
-  return block('server', [...listens(route, ipv6), `server_name nobody.${names.id.replaceAll('_', '-')}.greenroom.invalid;`, ...refusal]);
+  return block('server', [...listens(route, ipv6), `server_name ${name};`, ...refusal]);
 }
 
 /**

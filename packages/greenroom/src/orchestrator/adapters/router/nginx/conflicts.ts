@@ -1,5 +1,6 @@
 import { isListenedOn, portOwner, UNSEEN_OWNER } from '../../../../port-owner.ts';
 import { portOf } from '../../../core/contract-router.ts';
+import { nameOf, otherApp } from '../names.ts';
 import { RouterError } from '../router-error.ts';
 import type { Header, NginxSetting } from './setting.ts';
 
@@ -21,23 +22,27 @@ function conflictWithApps({ app, port, internalPort, routes }: NginxSetting, oth
   for (const other of others) {
     const theirs = new Set([...other.ports, ...other.routes.map((route) => route.port)]);
     const shared = ports.find((it) => theirs.has(it)) ?? routes.map(portOf).find((it) => other.ports.includes(it));
-    if (shared !== undefined) return new RouterError('port_in_use', `port ${shared}, which app "${app}" wants, is app "${other.app}"'s`);
+    if (shared !== undefined)
+      return new RouterError('port_in_use', `port ${shared}, which app "${nameOf(app)}" wants, is ${otherApp(other.app, app)}'s`);
     for (const route of routes) {
       const { host = '', path = '', tls } = route;
       const same = other.routes.filter((it) => it.port === portOf(route));
       const name = `${host || 'every host'}:${portOf(route)}${path}`;
       if (same.some((it) => it.host === host && it.path === path))
-        return new RouterError('route_taken', `the route ${name}, which app "${app}" wants, is app "${other.app}"'s already`);
+        return new RouterError(
+          'route_taken',
+          `the route ${name}, which app "${nameOf(app)}" wants, is ${otherApp(other.app, app)}'s already`,
+        );
       if (same.some((it) => it.tls !== (tls !== undefined)))
         return new RouterError(
           'route_taken',
-          `the route ${name} of app "${app}" has ${tls ? '' : 'no '}tls, but app "${other.app}" has routes on that port that differ`,
+          `the route ${name} of app "${nameOf(app)}" has ${tls ? '' : 'no '}tls, but ${otherApp(other.app, app)} has routes on that port that differ`,
         );
       const theirs = same.find((it) => it.host === host && it.certificate !== undefined)?.certificate;
       if (tls && theirs !== undefined && theirs !== tls.certificate)
         return new RouterError(
           'route_taken',
-          `the route ${name} of app "${app}" has the certificate ${tls.certificate}, but app "${other.app}" has that host with ${theirs}: name the same files in both contracts`,
+          `the route ${name} of app "${nameOf(app)}" has the certificate ${tls.certificate}, but ${otherApp(other.app, app)} has that host with ${theirs}: name the same files in both contracts`,
         );
     }
   }
@@ -64,7 +69,7 @@ async function conflictWithPrograms(
     const mayBeNginx = isNginx || owner === UNSEEN_OWNER;
     if (mayBeNginx && (served || !exclusive.includes(wanted))) continue;
     const advice = isNginx ? ': it is in a part of its configuration that is your own' : '';
-    return new RouterError('port_in_use', `port ${wanted}, which app "${app}" wants, is taken by ${owner}${advice}`);
+    return new RouterError('port_in_use', `port ${wanted}, which app "${nameOf(app)}" wants, is taken by ${owner}${advice}`);
   }
   return null;
 }

@@ -3,10 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { portOwner, UNSEEN_OWNER } from '../../../../port-owner.ts';
+import { nameOf } from '../names.ts';
 import { RouterError } from '../router-error.ts';
 import type { Files, Rendered } from './config.ts';
 import { type Change, changeOf, type Folder, openFolder, undoOf } from './files.ts';
 import { allWorkers, ask, inForce, outOfForce, type Program } from './program.ts';
+
+/** Of nginx's table of server names: takes every host that there can be. */
+const BUCKET_SIZE = 512;
 
 export interface Site {
   app: string;
@@ -84,7 +88,7 @@ export async function remove({ app, port, folder, program }: Site, checkHost: st
     if (!asked.ok) return notRunning(asked.complaint);
     return (await outOfForce(port, checkHost))
       ? null
-      : new RouterError('reload_failed', `nginx goes on to serve app "${app}": its error log says why.`);
+      : new RouterError('reload_failed', `nginx goes on to serve app "${nameOf(app)}": its error log says why.`);
   });
 }
 
@@ -111,7 +115,7 @@ async function tryAlone({ app, program, renderIn }: Site): Promise<RouterError |
     const paths = ['client_body', 'proxy'].map((name) => `${name}_temp_path "${place}/${name}";`).join(' ');
     await writeFile(
       main,
-      `pid "${place}/pid"; error_log stderr; events {} http { access_log off; ${paths} include "${place}/${app}.conf"; }\n`,
+      `pid "${place}/pid"; error_log stderr; events {} http { access_log off; server_names_hash_bucket_size ${BUCKET_SIZE}; ${paths} include "${place}/${app}.conf"; }\n`,
     );
     const { ok, complaint } = await program.testFile(main);
     return ok ? null : refusal(app, complaint.replaceAll(place, '…'));
@@ -135,15 +139,22 @@ function whyNotTaken(
 }
 
 function refusal(app: string, complaint: string): RouterError {
-  return new RouterError('config_refused', `nginx refuses the configuration of app "${app}": ${complaint || 'it does not say why'}`);
+  const [, size] = /server_names_hash_bucket_size: (\d+)/.exec(complaint) ?? [];
+  const advice = size
+    ? `. A host of its routes is too long for that: write "server_names_hash_bucket_size ${BUCKET_SIZE};" into the http block of your nginx.conf.`
+    : '';
+  return new RouterError(
+    'config_refused',
+    `nginx refuses the configuration of app "${nameOf(app)}": ${complaint || 'it does not say why'}${advice}`,
+  );
 }
 
 async function whyNotInForce({ app, port }: Site): Promise<RouterError> {
   const owner = await portOwner(port);
   if (!owner.startsWith('"nginx: ') && owner !== UNSEEN_OWNER)
-    return new RouterError('port_in_use', `port ${port}, which app "${app}" wants, is taken by ${owner}`);
+    return new RouterError('port_in_use', `port ${port}, which app "${nameOf(app)}" wants, is taken by ${owner}`);
   return new RouterError(
     'reload_failed',
-    `nginx went on with its old configuration although it was told of the new one for app "${app}": its error log says why.`,
+    `nginx went on with its old configuration although it was told of the new one for app "${nameOf(app)}": its error log says why.`,
   );
 }

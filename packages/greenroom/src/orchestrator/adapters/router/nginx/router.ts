@@ -4,6 +4,7 @@ import type { Router, RouteTarget } from '../../../ports.ts';
 import { tcpConnections, unixConnections } from '../connections.ts';
 import { type Traffic, untilIdle } from '../idle.ts';
 import { createLiveSocket } from '../live-socket.ts';
+import { nameOf } from '../names.ts';
 import { userOf, whyUnreachable } from '../reach.ts';
 import { RouterError } from '../router-error.ts';
 import type { Served } from '../served.ts';
@@ -111,7 +112,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     const problem = await tried(() => install(site, wanted, { keep: true }));
     if (problem) throw problem;
     endTrouble();
-    log(`nginx's configuration of app "${app}" had been changed or lost, and was put back`);
+    log(`nginx's configuration of app "${nameOf(app)}" had been changed or lost, and was put back`);
   }
 
   function tellTrouble(error: Error): void {
@@ -135,7 +136,7 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     upstream = before;
     return fail({
       code: 'promote_failed',
-      error: `nginx did not switch app "${app}" to ${target ? `instance ${target.instance}` : 'nothing'}: ${problem.message}`,
+      error: `nginx did not switch app "${nameOf(app)}" to ${target ? `instance ${target.instance}` : 'nothing'}: ${problem.message}`,
     });
   }
 

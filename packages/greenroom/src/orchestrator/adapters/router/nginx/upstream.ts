@@ -1,4 +1,5 @@
 /** How requests get from nginx to the app: what all servers of an app share, and their locations. */
+import { createHash } from 'node:crypto';
 import type { NginxSetting } from './setting.ts';
 
 /** What parts of an app's configuration are called; nginx has one name space for all apps. */
@@ -13,7 +14,7 @@ const PATIENCE = '1d';
 const RETRY_AFTER_S = 1;
 
 export function namesOf({ app, trustedProxies, upstream }: NginxSetting): Names {
-  const id = idOf(app);
+  const id = `greenroom_${keyOf(app)}`;
   const proto = trustedProxies.length > 0 ? `$${id}_proto` : '$scheme';
   const proxyLines = [
     'proxy_http_version 1.1;',
@@ -40,9 +41,9 @@ export function namesOf({ app, trustedProxies, upstream }: NginxSetting): Names 
   return { id, proxyLines };
 }
 
-/** The beginning of everything that is named after the app. */
-export function idOf(app: string): string {
-  return `greenroom_${app.replace(/[^A-Za-z0-9]/g, '_')}`;
+/** Stands for the app in everything that is named after it, twelve digits for any app: nginx refuses variables with long names. */
+export function keyOf(app: string): string {
+  return createHash('sha256').update(app).digest('hex').slice(0, 12);
 }
 
 /** Upstreams and variables. */
