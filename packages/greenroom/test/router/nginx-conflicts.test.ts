@@ -3,6 +3,7 @@ import test from 'node:test';
 import { render } from '../../src/orchestrator/adapters/router/nginx/config.ts';
 import { conflictOf } from '../../src/orchestrator/adapters/router/nginx/conflicts.ts';
 import { type Header, type NginxSetting, readHeader } from '../../src/orchestrator/adapters/router/nginx/setting.ts';
+import { conflictWithSites } from '../../src/orchestrator/adapters/router/nginx/sites.ts';
 
 function setting(app: string, port: number, path: string, certificate: string): NginxSetting {
   const routes = [{ host: 'shop.example', port: 1, path, tls: { certificate, key: '/k.pem' } }];
@@ -34,4 +35,29 @@ test('two apps with two certificates for one host are told of each other', async
       null,
     );
   }
+});
+
+test('a host is taken by a site of the operator on the same port only, however that is written', () => {
+  const shop = setting('shop-0a1b2c3d', 2, '', '/one.pem');
+  const { files } = render(shop, { configDir: '/c', ipv6: false, certificates: '' });
+  const own = [...files.values()].join('');
+  const dump = (text: string): string =>
+    `# configuration file /etc/nginx/nginx.conf:\nhttp {\n  include x;\n}\n\n# configuration file /etc/nginx/sites/x:\n${text}\n\n# configuration file /c/shop.conf:\n${own}\n`;
+  for (const text of [
+    'server { listen 1; server_name shop.example; }',
+    'server {\n  # } {\n  location / { return 200 "}"; }\n  server_name a.example "Shop.Example";\n  listen [::1]:1 ssl;\n}',
+    "server { server_name .example '.shop.example'; listen 9; listen 127.0.0.1:1 default_server; }",
+  ]) {
+    const refused = conflictWithSites(shop, dump(text));
+    assert.equal(refused?.code, 'route_taken', text);
+    assert.match(refused.message, /shop\.example:1, which app "shop" wants, .*, in \/etc\/nginx\/sites\/x: /);
+  }
+  for (const text of [
+    '',
+    'server { listen 11; server_name shop.example; }',
+    'server { listen unix:/x:1; server_name shop.example; }',
+    'server { listen 1; server_name *.example www.shop.example _; } # server { listen 1; server_name shop.example; }',
+    'upstream shop.example { server 127.0.0.1:1; }',
+  ])
+    assert.equal(conflictWithSites(shop, dump(text)), null, text);
 });

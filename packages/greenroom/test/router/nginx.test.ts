@@ -92,6 +92,14 @@ test('nginx: a configuration that it refuses is taken back, and others are not d
   const name = `greenroom_${keyOf(rig.options(twin).app)}`;
   await writeFile(rig.nginxConf, operators.replace('http {', `http {\nupstream ${name} { server 127.0.0.1:9; }`));
   await assert.rejects(rig.router(twin).register(), new RegExp(`refuses the configuration of app "shop": duplicate upstream "${name}"`));
+  const site = `server { listen 127.0.0.1:${rig.routePort}; server_name www.mine.test mine.test; return 200 mine; }`;
+  await writeFile(rig.nginxConf, operators.replace('http {', `http {\n${site}`));
+  await assert.rejects(
+    rig.router({ ...twin, routes: [{ host: 'mine.test', port: rig.routePort }] }).register(),
+    new RegExp(
+      `mine\\.test:${rig.routePort}, which app "shop" wants, is taken by a server of nginx's own configuration, in ${rig.nginxConf}: `,
+    ),
+  );
   await writeFile(rig.nginxConf, operators);
   assert.deepEqual(await readdir(rig.configDir), before);
   execFileSync(rig.command[0] ?? '', [...rig.command.slice(1), '-t'], { stdio: 'ignore' });

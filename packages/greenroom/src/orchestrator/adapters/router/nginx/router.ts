@@ -14,6 +14,7 @@ import { openFolder } from './files.ts';
 import { install, recover, remove, type Site } from './install.ts';
 import { ask, createProgram } from './program.ts';
 import { type NginxSetting, readHeader, type Upstream } from './setting.ts';
+import { conflictWithSites } from './sites.ts';
 import { surroundingsOf } from './surroundings.ts';
 import { watchFiles } from './watch.ts';
 
@@ -80,6 +81,8 @@ export function createNginxRouter(options: NginxRouterOptions): Router {
     const served = typeof (await ask(port, (await rendered()).checkHost)) === 'object';
     const conflict = await conflictOf(setting(), await folder.others(app), own, served);
     if (conflict) throw conflict;
+    const taken = options.routes.some((route) => route.host) ? conflictWithSites(setting(), (await site.program.test()).stdout) : null;
+    if (taken) throw taken;
     const refused = await tried(async () => await install(site, await rendered()));
     if (refused) throw refused;
     const barred = await unreachable();
