@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,11 +49,22 @@ test('nginx: what is changed or removed of an app is put back, and what stops th
     assert.ok(await whole());
   }
   assert.equal((await fetchOnce(rig.routePort, '/', { headers: { Host: 'shop.example.com' } })).body, 'i1');
-  await rm(rig.configDir, { recursive: true, maxRetries: 5 });
+  // Moved away at once: it is put back while one is still removing it.
+  await rename(rig.configDir, `${rig.configDir}.gone`);
   assert.equal(await router.current(), 'i1');
   assert.ok(await whole());
-  await rm(rig.configDir, { recursive: true, maxRetries: 5 });
-  await writeFile(rig.configDir, 'not a folder');
+  let moves = 0;
+  const replaceByFile = async (): Promise<boolean> => {
+    await rename(rig.configDir, `${rig.configDir}.gone-${moves++}`).catch((error: NodeJS.ErrnoException) =>
+      assert.equal(error.code, 'ENOENT'),
+    );
+    return await writeFile(rig.configDir, 'not a folder', { flag: 'wx' }).then(
+      () => true,
+      // Put back in between.
+      (error: NodeJS.ErrnoException) => error.code !== 'EEXIST' && assert.fail(error),
+    );
+  };
+  await until(replaceByFile);
   await assert.rejects(router.current(), /cannot write nginx's files to .*greenroom\.d .*"config_dir" in "router" of the contract/);
   await rm(rig.configDir);
 
