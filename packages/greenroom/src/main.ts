@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import type { EventMessage } from '@greenroom/sdk/wire';
 import { clearStage } from './app-doctor/stage-folder.ts';
+import { type Confinement, openConfinement } from './confine/confinement.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
@@ -111,7 +112,12 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
   }
   const { contract } = read;
   for (const note of read.notes) say(note);
+  const noted = async (error: Error): Promise<never> => {
+    await noteRefusal(options, contract, expectedSentences(error)?.join(' ') ?? error.message, say);
+    throw error;
+  };
 
+  const confinement = await requireConfinement(contract).catch(noted);
   const layout = layoutOf(options.data);
   requireShortPaths(layout, contract);
   for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
@@ -119,10 +125,7 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
   if (!lock)
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
-    await requireOwnPorts(options, contract, say).catch(async (error: Error) => {
-      await noteRefusal(options, contract, expectedSentences(error)?.join(' ') ?? error.message, say);
-      throw error;
-    });
+    await requireOwnPorts(options, contract, say).catch(noted);
     // Not earlier: of what was refused until here only the reason is to be remembered.
     const registration = await register(options, contract, layout, say);
     await clearStage(layout);
@@ -130,7 +133,7 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
       await writePidFile(layout, options.apiPort);
       await writeContractCopy(layout, read.text);
       await writeHandOver(layout, handOverOf(options.app, contract, layout));
-      await serve(options, say, layout, contract, stopAsked, registration);
+      await serve(options, say, layout, contract, confinement, stopAsked, registration);
     } catch (error) {
       await registration.fail(expectedSentences(error)?.join(' ') ?? 'of an internal error; its log says more');
       throw error;
@@ -139,6 +142,12 @@ async function run(options: OrchestratorOptions, say: Log): Promise<void> {
     await rm(layout.pidFile, { force: true });
     lock.release();
   }
+}
+
+async function requireConfinement(contract: Contract): Promise<Confinement> {
+  const confinement = await openConfinement(contract, process.env);
+  if ('sentences' in confinement) throw new StartError(confinement.sentences);
+  return confinement;
 }
 
 async function requireOwnPorts(options: OrchestratorOptions, contract: Contract, say: Log): Promise<void> {
@@ -154,6 +163,7 @@ async function serve(
   say: Log,
   layout: Layout,
   contract: Contract,
+  confinement: Confinement,
   stopAsked: Promise<StopAsked>,
   registration: Registration,
 ): Promise<void> {
@@ -176,9 +186,9 @@ async function serve(
   });
   const slots = await createSlots({ layout, git: repo.git, contract, log });
   const slotDirectory = slots.directory;
-  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log });
+  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...confinement.app });
   const schemaCheck = createSchemaCheck(contract);
-  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck });
+  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck, ...confinement.app });
   const gate = createGate({ git: repo.git, contract });
   const proxyTrouble = createProxyTrouble();
   const proxy = { app: proxyName(app, layout.data), proxyDir: proxyDirectory(options.home), onTrouble: proxyTrouble.tell };

@@ -247,6 +247,11 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
   ['branch like an option', { human_branch: '--force' }, ['human_branch: "--force" is not allowed; a git branch name such as "main".']],
   ['list for an object', { run_as: ['www'] }, ['run_as: a list of 1 is not allowed; an object with "user" and perhaps "group".']],
   [
+    'number for a user',
+    { run_as: { user: '0', group: '-G' } },
+    ['run_as.user: "0" is not allowed; the name of a user.', 'run_as.group: "-G" is not allowed; the name of a group.'],
+  ],
+  [
     'very long value',
     { health_endpoint: 'x'.repeat(5000) },
     [
@@ -349,8 +354,8 @@ test('unknown fields are ignored with a note', () => {
 });
 
 test('fields of later versions and patterns are accepted with a note', () => {
-  assert.deepEqual(notes({ run_as: { user: 'www' }, shared_paths: ['*.db'] }), [
-    'run_as is accepted, but has no effect in this version.',
+  assert.deepEqual(notes({ limits: {}, shared_paths: ['*.db'] }), [
+    'limits is accepted, but has no effect in this version.',
     'shared_paths: "*.db" is taken literally; patterns are not supported.',
   ]);
   assert.deepEqual(notes({ routes: [{ port: 80, prot: 1 }], trusted_proxies: ['10.0.0.1'], router: { kind: 'nginx', kid: 1 } }), [

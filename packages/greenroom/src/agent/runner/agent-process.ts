@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stream } from '@agentclientprotocol/sdk';
+import { confine, type Layer } from '../../confine/command.ts';
 import { readStat } from '../../proc.ts';
 import { createAgentStream } from '../acp/stream.ts';
 import type { AgentProgram } from '../launch.ts';
@@ -38,9 +39,12 @@ export async function startAgent(options: {
   turn: string;
   masker: Masker;
   log: (message: string) => void;
+  /** What it is started within. */
+  layers?: readonly Layer[];
 }): Promise<AgentProcess | string> {
-  const { agent, cwd, env, turn, masker, log } = options;
-  const child = spawn(agent.file, agent.args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const { agent, cwd, env, turn, masker, log, layers = [] } = options;
+  const { file, args } = confine(agent, layers);
+  const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const problem = await started(child);
   if (problem !== '') return `${agent.name} could not be started: ${problem}.`;
   const pid = child.pid ?? 0;

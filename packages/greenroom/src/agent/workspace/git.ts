@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { confine, type Layer } from '../../confine/command.ts';
 import { firstLine, INERT_SETTINGS, inertEnvironment, nulFields } from '../../inert-git.ts';
 
 /** Git on the agent's clone, run so that nothing which the clone's files or configuration name is executed. */
@@ -46,9 +47,9 @@ const STDERR_CHARACTERS = 16 * 1024;
 const SETTINGS = [...INERT_SETTINGS, 'core.alternateRefsCommand=true', 'core.bare=false', 'log.showSignature=false'];
 
 /** Named explicitly: nothing is discovered from a folder that others write. */
-export function gitIn(path: string, settings: readonly string[] = []): Git {
+export function gitIn(path: string, settings: readonly string[] = [], layers: readonly Layer[] = []): Git {
   const gitDir = join(path, '.git');
-  const run: Git['run'] = (args, options = {}) => runGit(path, gitDir, [...SETTINGS, ...settings], args, options);
+  const run: Git['run'] = (args, options = {}) => runGit({ path, gitDir, settings: [...SETTINGS, ...settings], layers }, args, options);
   const must = async (args: readonly string[], options?: GitOptions): Promise<Buffer> => {
     const { code, stdout, stderr } = await run(args, options);
     if (code !== 0) throw new GitError(`git ${args[0]} failed: ${firstLine(stderr) || `exit code ${code}`}`);
@@ -60,20 +61,22 @@ export function gitIn(path: string, settings: readonly string[] = []): Git {
     run,
     text: async (args, options) => (await must(args, options)).toString('utf8').trim(),
     fields: async (args, options) => nulFields(await must(args, options)),
-    with: (more) => gitIn(path, [...settings, ...more]),
+    with: (more) => gitIn(path, [...settings, ...more], layers),
   };
 }
 
-function runGit(
-  path: string,
-  gitDir: string,
-  settings: readonly string[],
-  args: readonly string[],
-  options: GitOptions,
-): Promise<GitAnswer> {
+interface Clone {
+  path: string;
+  gitDir: string;
+  settings: readonly string[];
+  layers: readonly Layer[];
+}
+
+function runGit({ path, gitDir, settings, layers }: Clone, args: readonly string[], options: GitOptions): Promise<GitAnswer> {
   const line = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, `--work-tree=${path}`, ...args];
   const { promise, resolve, reject } = Promise.withResolvers<GitAnswer>();
-  const child = spawn('git', line, {
+  const confined = confine({ file: 'git', args: line }, layers);
+  const child = spawn(confined.file, confined.args, {
     cwd: path,
     env: { ...inertEnvironment(options.protocols), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

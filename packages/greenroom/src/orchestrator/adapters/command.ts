@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ExitReason } from '@greenroom/sdk/wire';
+import { confine, type Layer } from '../../confine/command.ts';
 import { createFamily, endFamily, observeFamily } from '../../family.ts';
 import { readStat } from '../../proc.ts';
 import { exitReason, unknownExit } from './instances/exit-reason.ts';
@@ -18,6 +19,8 @@ export interface CommandRequest {
   signal: AbortSignal;
   /** Gets the output, up to 10 MB of it; replaced when it exists. */
   logFile?: string;
+  /** What it is started within. */
+  layers?: readonly Layer[];
 }
 
 export interface CommandResult {
@@ -40,10 +43,11 @@ const CLOSE_PATIENCE_MS = 1_000;
  * Runs an operator's command in a session of its own. When it ends, by itself, at the time limit or by the abort, all that it started is
  * killed too: a command leaves nothing behind. Never throws for what the command does.
  */
-export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile }: CommandRequest): Promise<CommandResult> {
+export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile, layers = [] }: CommandRequest): Promise<CommandResult> {
   if (signal.aborted) return { exit: unknownExit('was not started'), timedOut: false, aborted: true, tail: [] };
   const marker = randomUUID();
-  const child = spawn('/bin/sh', ['-c', command], {
+  const { file, args } = confine({ file: '/bin/sh', args: ['-c', command] }, layers);
+  const child = spawn(file, args, {
     cwd,
     env: { ...env, [MARKER]: marker },
     detached: true,

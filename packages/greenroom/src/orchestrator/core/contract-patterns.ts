@@ -47,3 +47,6 @@ export const HOST_NAME = /^(?=.{1,253}$)(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a
 export const ABSOLUTE_PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}"'`\\$;#{}]+)+$/u;
 
 export const CADDY_ADMIN = /^(?:unix\/\/[^\s|]+|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d{1,5})$/u;
+
+/** What `useradd` takes without being told to: never a number, which would be looked up as an id. */
+export const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/u;

@@ -12,6 +12,7 @@ import {
   OPERATOR_ENV_NAME,
   PATH_PREFIX,
   RULE_NAME,
+  USER_NAME,
 } from './contract-patterns.ts';
 import { routeList, routerSettings, trustedProxies } from './contract-router.ts';
 
@@ -321,13 +322,15 @@ export const contractSchema = z.object(
     run_as: z
       .object(
         {
-          user: z.string({ error: 'the name of a user' }).min(1, { error: 'the name of a user' }).describe('User name.'),
-          group: z.string({ error: 'the name of a group' }).min(1, { error: 'the name of a group' }).optional().describe('Group name.'),
+          user: text(USER_NAME, 'the name of a user').describe('User name.'),
+          group: text(USER_NAME, 'the name of a group').optional().describe('Group name; without it the primary group of the user.'),
         },
         { error: 'an object with "user" and perhaps "group"' },
       )
       .optional()
-      .describe('User that instances run as.'),
+      .describe(
+        'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
+      ),
     limits: anyObject('an object of limits').optional().describe('Limits of memory, processor and processes of an instance.'),
     internal_socket: z
       .string({ error: 'the path of a Unix socket' })
@@ -343,4 +346,4 @@ export const contractSchema = z.object(
 export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['run_as', 'limits', 'internal_socket'];
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['limits', 'internal_socket'];

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
+import type { Layer } from '../../../confine/command.ts';
 import { createFamily, type Ending, endFamily, type Family, observeFamily } from '../../../family.ts';
 import { readBootId, runsStill } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
@@ -41,6 +42,8 @@ export interface InstancesOptions {
   log: Log;
   /** The orchestrator's own environment, of which a short list passes to the app. */
   env?: NodeJS.ProcessEnv;
+  /** What each instance is started within. */
+  layers?: readonly Layer[];
 }
 
 /** An instance from its start until nothing of it runs. */
@@ -66,6 +69,7 @@ export function createInstances({
   clock,
   log,
   env = process.env,
+  layers = [],
 }: InstancesOptions): Instances {
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   const records = openRecords(layout.instances);
@@ -170,7 +174,13 @@ export function createInstances({
       greenroom: { ...identity, ...instanceVariables(record), ...listening?.variables },
     });
     const logFile = record.logFile;
-    const started = await start(record, { command: parseStartCommand(contract.start_command), directory, env: environment, logFile });
+    const started = await start(record, {
+      command: parseStartCommand(contract.start_command),
+      directory,
+      env: environment,
+      logFile,
+      layers,
+    });
     if (typeof started === 'string') {
       releasePorts();
       records.remove(instance);

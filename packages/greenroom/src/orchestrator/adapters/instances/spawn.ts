@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync } from 'node:fs';
 import type { ExitReason } from '@greenroom/sdk/wire';
+import { confine, type Layer } from '../../../confine/command.ts';
 import { type ProcessStat, readStat } from '../../../proc.ts';
 import { exitReason } from './exit-reason.ts';
 import { openLog } from './log-file.ts';
@@ -16,16 +17,19 @@ export interface SpawnRequest {
   directory: string;
   env: Record<string, string>;
   logFile: string;
+  /** What it is started within; it keeps its pid in each. */
+  layers?: readonly Layer[];
 }
 
 /**
  * Starts a process in a session of its own that outlives this one: its output goes straight to the log file, its input is /dev/null.
  * Answers a sentence when it could not be started.
  */
-export async function spawnDetached({ command, directory, env, logFile }: SpawnRequest): Promise<Spawned | string> {
+export async function spawnDetached({ command, directory, env, logFile, layers = [] }: SpawnRequest): Promise<Spawned | string> {
   const log = openLog(logFile);
   try {
-    const child = spawn(command.file, command.args, { cwd: directory, env, detached: true, stdio: ['ignore', log, log] });
+    const { file, args } = confine(command, layers);
+    const child = spawn(file, args, { cwd: directory, env, detached: true, stdio: ['ignore', log, log] });
     // A failed start is told by an event, and one without a listener is an exception.
     const failed = new Promise<NodeJS.ErrnoException>((resolve) => {
       child.on('error', resolve);

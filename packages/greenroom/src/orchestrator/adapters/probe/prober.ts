@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptKind, Evidence, Failure, SlotName } from '@greenroom/sdk/wire';
+import type { Layer } from '../../../confine/command.ts';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { range } from '../../core/schema.ts';
@@ -30,6 +31,8 @@ export interface ProberOptions {
   schemaCheck: SchemaCheck;
   /** The orchestrator's own environment, of which a short list passes to the smoke test. */
   env?: NodeJS.ProcessEnv;
+  /** What the smoke test is started within. */
+  layers?: readonly Layer[];
 }
 
 type Purpose = AttemptKind | 'restart';
@@ -41,7 +44,16 @@ const REMEMBERED_EXITS = 32;
 /** An app that dies closes its connections before its end is known: that long an unanswered request waits for the true reason. */
 const EXIT_PATIENCE_MS = 300;
 
-export function createProber({ app, layout, contract, instances, slotDirectory, schemaCheck, env = process.env }: ProberOptions): Prober {
+export function createProber({
+  app,
+  layout,
+  contract,
+  instances,
+  slotDirectory,
+  schemaCheck,
+  env = process.env,
+  layers = [],
+}: ProberOptions): Prober {
   const exits = new Map<string, InstanceExit>();
   const waiting = new Map<string, () => void>();
   instances.onExit((exit) => {
@@ -120,7 +132,7 @@ export function createProber({ app, layout, contract, instances, slotDirectory, 
     const command = contract.smoke_test_command;
     if (command === undefined) return ok('');
     const start = performance.now();
-    const context = { app, contract, contractCopy: layout.contractCopy, slotDirectory: slotDirectory(instance.slot), host, env };
+    const context = { app, contract, contractCopy: layout.contractCopy, slotDirectory: slotDirectory(instance.slot), host, env, layers };
     const { exit, timedOut, aborted, tail } = await runSmokeTest(command, instance, context, signal);
     if (exit.code === 0 && !timedOut && !aborted) return ok(`smoke test passed in ${Math.round(performance.now() - start)} ms`);
     const how = timedOut ? `did not end within ${contract.smoke_timeout_ms} ms and was killed` : exit.description;

@@ -1,4 +1,5 @@
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
+import type { Layer } from '../../../confine/command.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { Instance } from '../../ports.ts';
 import { type CommandResult, runCommand } from '../command.ts';
@@ -13,6 +14,7 @@ export interface SmokeContext {
   host: string;
   /** The orchestrator's own environment, of which a short list passes. */
   env: NodeJS.ProcessEnv;
+  layers: readonly Layer[];
 }
 
 /**
@@ -20,7 +22,7 @@ export interface SmokeContext {
  * left of the test is ended together with the instance.
  */
 export function runSmokeTest(command: string, instance: Instance, context: SmokeContext, signal: AbortSignal): Promise<CommandResult> {
-  const { contract, slotDirectory, host } = context;
+  const { contract, slotDirectory, host, layers } = context;
   const internalPort = instance.internalPort || instance.port;
   const env = appEnvironment({
     slotDirectory,
@@ -39,5 +41,5 @@ export function runSmokeTest(command: string, instance: Instance, context: Smoke
       GREENROOM_INTERNAL_URL: urlOf(host, internalPort, ''),
     },
   });
-  return runCommand({ command, cwd: slotDirectory, env, timeoutMs: contract.smoke_timeout_ms, signal });
+  return runCommand({ command, cwd: slotDirectory, env, timeoutMs: contract.smoke_timeout_ms, signal, layers });
 }
