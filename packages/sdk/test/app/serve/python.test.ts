@@ -67,6 +67,7 @@ def hang():
     threading.Event().wait()
 def schema(): raise RuntimeError("asked %d" % len(asked))
 greenroom_internal.start(health={"db": fail, "queue": hang}, schema=schema)
+print("listening", file=sys.stderr)
 sys.stdin.readline()
 server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 sys.stdin.readline()
@@ -74,7 +75,7 @@ sys.stdin.readline()
   const socket = join(folder, 'in.sock');
   const env = { PORT: String(port), INTERNAL_SOCKET: socket };
   const app = await startExample(t, { folder, file: 'app.py', code, program: 'python3', env, input: true });
-  await untilAnswers(socket);
+  assert.match(String(await once(app.stderr ?? assert.fail('its error output is not read'), 'data')), /^listening$/m);
   assert.deepEqual(await get(socket, '/healthz'), [503, { status: 'starting', checks: {} }]);
   app.stdin?.write('listen\n');
   await listens(port, app);
@@ -99,15 +100,4 @@ function get(socketPath: string, path: string): Promise<Got> {
   });
   sent.on('error', reject).end();
   return promise;
-}
-
-async function untilAnswers(socket: string): Promise<void> {
-  for (;;) {
-    try {
-      await get(socket, '/');
-      return;
-    } catch (error) {
-      assert.match(String(error), /ECONNREFUSED|ENOTSOCK/);
-    }
-  }
 }
