@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { loadOpenAlerts } from '../../src/orchestrator/adapters/alerts/open-alerts.ts';
 import { receiver, temporary, until } from './support.ts';
 
 const COUNT = 30;
@@ -83,4 +85,12 @@ test('kill -9 at any moment of sending: what is raised again afterwards comes on
   const repeated = service.received.length - new Set(service.received.map((it) => it.body['id'])).size;
   assert.equal(new Set(service.received.map((it) => it.body['id'])).size, COUNT, 'one id for each alert, in all runs');
   assert.ok(repeated <= 4, `${repeated} came twice, at most one for each kill`);
+});
+
+test('the first alert of all has the same id when it is raised anew after a crash', async (t) => {
+  const file = join(await temporary(t, async () => undefined), 'open.json');
+  const refuse = (message: string): never => assert.fail(message);
+  const before = await loadOpenAlerts(file, 1_000, refuse);
+  assert.equal(before.next(), 1_000);
+  assert.equal((await loadOpenAlerts(file, 2_000, refuse)).next(), 1_000);
 });

@@ -48,7 +48,7 @@ export async function handOver({ command, cwd, apps, control, lock, log }: HandO
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const { heard, lost, version } = listen(child, apps);
+  const { heard, lost, version, drains } = listen(child, apps);
   const late = setTimeout(() => lost.reject(new Error(`it was not ready within ${READY_LIMIT_MS / 1_000} s`)), READY_LIMIT_MS);
   const hear = (what: keyof typeof heard): Promise<void> => Promise.race([heard[what].promise, lost.promise]);
   let begun = false;
@@ -81,7 +81,7 @@ export async function handOver({ command, cwd, apps, control, lock, log }: HandO
     clearTimeout(late);
   }
   const gone = child.connected ? once(child, 'disconnect').then(() => undefined) : Promise.resolve();
-  return { ok: true, value: { pid: child.pid ?? 0, version: version(), gone, bye: () => bye(child) } };
+  return { ok: true, value: { pid: child.pid ?? 0, version: version(), gone, bye: () => bye(child, drains) } };
 }
 
 interface Heard {
@@ -89,14 +89,18 @@ interface Heard {
   /** Rejects with why it will not take over. */
   lost: PromiseWithResolvers<never>;
   version: () => string;
+  drains: Drains;
 }
+
+/** Those that the successor waits for, by the number of its question. */
+type Drains = Map<number, { abort: AbortController; answered: Promise<unknown> }>;
 
 function listen(child: ChildProcess, apps: Apps): Heard {
   const heard = { prepared: Promise.withResolvers<void>(), serving: Promise.withResolvers<void>(), owner: Promise.withResolvers<void>() };
   const lost = Promise.withResolvers<never>();
   // Nobody may be listening when it comes.
   lost.promise.catch(() => undefined);
-  const drains = new Map<number, AbortController>();
+  const drains: Drains = new Map();
   let version = '';
   child.once('error', (error) => lost.reject(new Error(`it could not be started: ${error.message}`)));
   child.once('exit', (code, signal) => lost.reject(new Error(`it ended (${signal ?? `code ${code}`}); the log says more`)));
@@ -108,10 +112,10 @@ function listen(child: ChildProcess, apps: Apps): Heard {
       heard[message.say].resolve();
     }
   });
-  return { heard, lost, version: () => version };
+  return { heard, lost, version: () => version, drains };
 }
 
-async function answer(child: ChildProcess, ask: Ask, apps: Apps, drains: Map<number, AbortController>): Promise<void> {
+async function answer(child: ChildProcess, ask: Ask, apps: Apps, drains: Drains): Promise<void> {
   const { id } = ask;
   const tell = (value: unknown, socket?: Server): void => say(child, { say: 'answer', id, answer: value }, socket);
   switch (ask.ask) {
@@ -124,13 +128,14 @@ async function answer(child: ChildProcess, ask: Ask, apps: Apps, drains: Map<num
       return tell(null);
     case 'drain': {
       const abort = new AbortController();
-      drains.set(id, abort);
-      const drained = await apps.drain(ask.app, ask.body, abort.signal);
+      const answered = apps.drain(ask.app, ask.body, abort.signal);
+      drains.set(id, { abort, answered });
+      const drained = await answered;
       drains.delete(id);
       return tell(drained.ok ? drained.value : { drained: true, closed_streams: 0, abandoned_requests: 0 });
     }
     case 'abort':
-      drains.get(ask.drain)?.abort();
+      drains.get(ask.drain)?.abort.abort();
       return tell(null);
     case 'in_flight': {
       const byApp: Record<string, ProxyInFlight[]> = {};
@@ -147,9 +152,11 @@ function say(child: ChildProcess, message: FromPredecessor, socket?: Server): vo
   if (child.connected) child.send(message, socket, {}, () => undefined);
 }
 
-function bye(child: ChildProcess): Promise<void> {
-  if (!child.connected) return Promise.resolve();
-  return new Promise((resolve) => child.send({ say: 'bye' } satisfies FromPredecessor, () => resolve()));
+/** Not before every drain is answered: that nothing is in flight any more ends them, but a worker may say it later than that it has retired. */
+async function bye(child: ChildProcess, drains: Drains): Promise<void> {
+  if (!child.connected) return;
+  await Promise.allSettled([...drains.values()].map((it) => it.answered));
+  await new Promise<void>((resolve) => child.send({ say: 'bye' } satisfies FromPredecessor, () => resolve()));
 }
 
 async function end(child: ChildProcess): Promise<void> {

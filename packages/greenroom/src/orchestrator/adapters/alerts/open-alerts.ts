@@ -19,8 +19,7 @@ export interface OpenAlerts {
 }
 
 export async function loadOpenAlerts(file: string, now: number, log: (message: string) => void): Promise<OpenAlerts> {
-  // From the clock, so that ids of a lost file do not come again.
-  const state = (await read(file, log)) ?? { next: now, open: [] };
+  const state = (await read(file, log)) ?? (await begin(file, now));
   const open = new Map(state.open.map((it) => [it.key, it.said]));
 
   function save(): Promise<void> {
@@ -46,6 +45,13 @@ export async function loadOpenAlerts(file: string, now: number, log: (message: s
       return save();
     },
   };
+}
+
+/** From the clock, so that ids of a lost file do not come again. On disk before the first alert has its id of it: what is raised anew after a crash has the same. */
+async function begin(file: string, now: number): Promise<z.output<typeof fileSchema>> {
+  const state = { next: now, open: [] };
+  await writeDurably(file, `${JSON.stringify(state)}\n`);
+  return state;
 }
 
 async function read(file: string, log: (message: string) => void): Promise<z.output<typeof fileSchema> | undefined> {
