@@ -10,7 +10,6 @@ const NEEDED: readonly [name: string, bit: bigint][] = [
   ['CAP_SETUID', 7n],
   ['CAP_SETPCAP', 8n],
   ['CAP_SYS_PTRACE', 19n],
-  ['CAP_SYS_RESOURCE', 24n],
 ];
 
 /** Names of the capabilities that an orchestrator with other users' programs needs and this process lacks; none for root. */
