@@ -3,19 +3,11 @@ import { join } from 'node:path';
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
 import type { Sparing } from '../../../family.ts';
 import { environHas, isRunning, type ProcessStat, parseEnviron, processTable, readEnviron } from '../../../proc.ts';
+import type { Findings } from './instance-runner.ts';
 import type { InstanceRecord, Records } from './records.ts';
 
 /** `USER_HZ`, which every Linux has at 100. */
 const TICK_MS = 10;
-
-export interface Findings {
-  /** Instances whose leader runs, with what is known about it. */
-  living: InstanceRecord[];
-  /** Records of boots that had not ended when the orchestrator was last here, and whose leader is gone. */
-  gone: InstanceRecord[];
-  /** Instance ids that processes carry without a living leader. */
-  orphans: string[];
-}
 
 interface Search {
   records: Records;
@@ -23,6 +15,8 @@ interface Search {
   bootId: string;
   logs: string;
   spare: Sparing;
+  /** Instances that are looked after already, or run in another way. */
+  known: ReadonlySet<string>;
 }
 
 interface Marked {
@@ -35,11 +29,12 @@ interface Marked {
  * unreadable or was written before the process existed, by its environment. `entries` are environment entries that only this app in this
  * data directory has, so that another orchestrator's app of the same name is never touched.
  */
-export function findEarlierInstances({ records, entries, bootId, logs, spare }: Search): Findings {
+export function findEarlierInstances({ records, entries, bootId, logs, spare, known }: Search): Findings {
   const table = processTable();
   const marked = findMarked(table, entries, spare);
   const findings: Findings = { living: [], gone: [], orphans: [] };
   for (const id of new Set([...records.ids(), ...marked.keys()])) {
+    if (known.has(id)) continue;
     const record = records.read(id);
     const carriers = marked.get(id) ?? [];
     const living =

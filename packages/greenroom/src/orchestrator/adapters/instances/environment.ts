@@ -12,6 +12,8 @@ export interface AppEnvironment {
   slotDirectory: string;
   /** The orchestrator's own environment, of which a short list passes. */
   from: NodeJS.ProcessEnv;
+  /** Folder of a `node` that is found when there is no other; empty for none. That of the running Node when left out. */
+  nodeFolder?: string;
   /** `env` of the contract. */
   contractEnv: Record<string, string>;
   secrets?: Record<string, string>;
@@ -28,6 +30,7 @@ export interface AppEnvironment {
 export function appEnvironment({
   slotDirectory,
   from,
+  nodeFolder = dirname(process.execPath),
   contractEnv,
   secrets = {},
   nodeOptions = '',
@@ -40,7 +43,7 @@ export function appEnvironment({
   for (const [name, value] of [...Object.entries(contractEnv), ...Object.entries(secrets)]) {
     if (!isReserved(name)) env[name] = value;
   }
-  env['PATH'] = executablePath(slotDirectory, env['PATH'] ?? DEFAULT_PATH);
+  env['PATH'] = executablePath(slotDirectory, env['PATH'] ?? DEFAULT_PATH, nodeFolder);
   if (nodeOptions !== '') env['NODE_OPTIONS'] = `${env['NODE_OPTIONS'] ?? ''} ${nodeOptions}`.trimStart();
   return { ...env, ...greenroom };
 }
@@ -50,10 +53,9 @@ function isReserved(name: string): boolean {
 }
 
 /** The slot's own tools first; the folder of the running Node last, so that `node` is always found but another choice of the operator wins. */
-function executablePath(slotDirectory: string, base: string): string {
+function executablePath(slotDirectory: string, base: string, node: string): string {
   const own = [join(slotDirectory, 'node_modules', '.bin'), join(slotDirectory, '.venv', 'bin')].filter((folder) => existsSync(folder));
   const folders = [...own, ...base.split(delimiter).filter((folder) => folder !== '')];
-  const node = dirname(process.execPath);
-  if (!folders.includes(node)) folders.push(node);
+  if (node !== '' && !folders.includes(node)) folders.push(node);
   return folders.join(delimiter);
 }

@@ -1,35 +1,29 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
-import { createFamily, type Ending, endFamily, type Family, observeFamily } from '../../../family.ts';
-import { readBootId, runsStill } from '../../../proc.ts';
+import type { Ending } from '../../../family.ts';
+import { readBootId } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
 import { createMask, type Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, Log, LogAbout, Secrets } from '../../ports.ts';
 import { SecretsError } from '../secrets.ts';
-import { type Findings, findEarlierInstances } from './adopt.ts';
 import { appEnvironment } from './environment.ts';
-import { exitReason, unknownExit } from './exit-reason.ts';
+import { unknownExit } from './exit-reason.ts';
 import { followLog } from './follow-log.ts';
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
+import type { Started, StartRequest, Watched } from './instance-runner.ts';
 import { createListenSockets } from './listen-sockets.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
+import { createProcessRunner } from './process-runner.ts';
 import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
 import { spareAgent } from './spared.ts';
-import { type Spawned, type SpawnRequest, spawnDetached } from './spawn.ts';
 import { parseStartCommand } from './start-command.ts';
 
 /** Logs of this many boots are kept; running ones always. */
 export const KEPT_BOOTS = 20;
-/** How often a process that is not our child is looked at: nothing tells us of its end. */
-const ADOPTED_POLL_MS = 100;
-/** How often, and how long apart, a process that was being started when its orchestrator died is looked for. */
-const UNSTARTED_LOOKS = 6;
-const UNSTARTED_LOOK_MS = 20;
 const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 export interface InstancesOptions {
@@ -49,11 +43,7 @@ export interface InstancesOptions {
 /** An instance from its start until nothing of it runs. */
 interface Entry {
   record: InstanceRecord;
-  family: Family;
-  /** Whether the kernel tells us of its end. */
-  isChild: boolean;
-  /** The leader's end. */
-  exited: PromiseWithResolvers<ExitReason>;
+  watched: Watched;
   exit: ExitReason | undefined;
   ending: Ending | undefined;
   finished: PromiseWithResolvers<void>;
@@ -74,7 +64,6 @@ export function createInstances({
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   const records = openRecords(layout.instances);
   const bootId = readBootId();
-  const spare = spareAgent(layout);
   const sockets = createListenSockets(layout, contract);
   const entries = new Map<string, Entry>();
   /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
@@ -84,24 +73,22 @@ export function createInstances({
   const claimFreshPort = (): Promise<ClaimedPort> =>
     claimPort([...stablePorts, ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort])]);
   const identity = { [INSTANCE_ENV.app]: app, [INSTANCE_ENV.contract]: layout.contractCopy };
+  const entriesOfApp = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
+  const runner = createProcessRunner({ entries: entriesOfApp, bootId, logs: layout.logs, spare: spareAgent(layout), layers });
   const logFileOf = (instance: string): string => join(layout.logs, `${instance}.log`);
-  const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${instance}`;
   let closed = false;
 
-  function watch(record: InstanceRecord, isChild: boolean): Entry {
-    const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare);
+  function watch(record: InstanceRecord, exited?: Promise<ExitReason>): Entry {
+    const watched = runner.watch(record, exited);
     const entry: Entry = {
       record,
-      family,
-      isChild,
-      exited: Promise.withResolvers(),
+      watched,
       exit: undefined,
       ending: undefined,
       finished: Promise.withResolvers(),
-      unwatch: [observeFamily(family), watchLogSize(record.logFile, log)],
+      unwatch: [watched.unwatch, watchLogSize(record.logFile, log)],
     };
     entries.set(record.instance, entry);
-    if (!isChild) entry.unwatch.push(pollLeader(entry));
     void accompany(entry);
     return entry;
   }
@@ -109,7 +96,7 @@ export function createInstances({
   /** The life of an instance after its start. The leader's end is the instance's: what is left of it is told to stop. */
   async function accompany(entry: Entry): Promise<void> {
     const { record } = entry;
-    const exit = await entry.exited.promise;
+    const exit = await entry.watched.exited;
     if (closed) return entry.finished.resolve();
     entry.exit = exit;
     save({ ...record, ended: { at: clock.now(), exit } });
@@ -129,30 +116,22 @@ export function createInstances({
   }
 
   function end(entry: Entry, graceMs: number): Ending {
-    if (entry.ending) {
-      entry.ending.hurry(graceMs);
-      return entry.ending;
-    }
-    const ending = endFamily(entry.family, graceMs);
-    entry.ending = ending;
-    void ending.done.then(({ killed, left }) => {
-      // The event of a child of ours arrives by itself and tells more, unless the kernel cannot end it.
-      if (left.includes(entry.record.pid)) entry.exited.resolve(unknownExit('does not end even by SIGKILL'));
-      else if (!entry.isChild) entry.exited.resolve(killed ? exitReason(null, 'SIGKILL') : unknownExit('ended after SIGTERM'));
-    });
-    return ending;
+    entry.ending = entry.watched.end(graceMs);
+    return entry.ending;
   }
 
   async function boot({ instance, slot, commit }: BootRequest): Promise<Result<Instance>> {
     if (!INSTANCE_ID.test(instance)) throw new Error(`not an instance id: ${JSON.stringify(instance)}`);
     const prepared = await readSecrets();
     if (typeof prepared === 'string') return fail({ code: 'boot_exited', error: prepared });
+    const surroundings = await runner.surroundings(env, { slot, commit });
+    if (typeof surroundings === 'string') return fail({ code: 'boot_exited', error: surroundings });
     const directory = slotDirectory(slot);
     const ports = [await claimFreshPort(), ...(contract.internal_port === undefined ? [] : [await claimFreshPort()])];
     const releasePorts = (): void => {
       for (const { release } of ports) release();
     };
-    const record: InstanceRecord = {
+    const record = runner.prepare({
       instance,
       slot,
       commit,
@@ -163,44 +142,38 @@ export function createInstances({
       internalPort: ports[1]?.port ?? 0,
       logFile: logFileOf(instance),
       startedAt: clock.now(),
-    };
+    });
     const listening = sockets?.environment(instance, record.internalPort !== 0);
     const environment = appEnvironment({
       slotDirectory: directory,
-      from: env,
+      from: surroundings.env,
+      nodeFolder: surroundings.nodeFolder,
       contractEnv: contract.env,
       secrets: prepared,
       ...(listening && { nodeOptions: listening.nodeOptions }),
       greenroom: { ...identity, ...instanceVariables(record), ...listening?.variables },
     });
-    const logFile = record.logFile;
-    const started = await start(record, {
-      command: parseStartCommand(contract.start_command),
-      directory,
-      env: environment,
-      logFile,
-      layers,
-    });
+    const command = parseStartCommand(contract.start_command);
+    const started = await start({ record, command, directory, env: environment, secret: Object.keys(prepared) });
     if (typeof started === 'string') {
       releasePorts();
       records.remove(instance);
-      await removeLog(logFile);
+      await removeLog(record.logFile);
       return fail({ code: 'boot_exited', error: started, evidence: { command: contract.start_command } });
     }
-    const running = { ...record, pid: started.stat.pid, startTicks: started.stat.startTicks };
-    const entry = watch(running, true);
+    const running = { ...record, pid: started.pid, startTicks: started.startTicks };
+    const entry = watch(running, started.exited);
     entry.unwatch.push(releasePorts);
-    void started.exited.then(entry.exited.resolve);
     save(running);
     void pruneLogs().catch((error: unknown) => log(`Old logs could not be removed: ${String(error)}`));
     return ok(instanceOf(running));
   }
 
-  async function start(record: InstanceRecord, request: SpawnRequest): Promise<Spawned | string> {
+  async function start(request: StartRequest): Promise<Started | string> {
     try {
       // On disk before the process exists: if we die in between, `adopt` finds the process by the id in its environment.
-      records.write(record);
-      return await spawnDetached(request);
+      records.write(request.record);
+      return await runner.start(request);
     } catch (error) {
       if (isSystemError(error)) return `The instance could not be started: ${error.message}`;
       throw error;
@@ -246,25 +219,17 @@ export function createInstances({
   }
 
   async function adopt(): Promise<Instance[]> {
-    const known = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
-    const look = (): Findings => findEarlierInstances({ records, entries: known, bootId, logs: layout.logs, spare });
-    let found = look();
-    // Between its fork and its exec a child cannot be told from the orchestrator that was killed just then: its record alone says that it comes.
-    for (let looks = 1; looks < UNSTARTED_LOOKS && found.gone.some((record) => record.pid === 0); looks += 1) {
-      await sleep(UNSTARTED_LOOK_MS);
-      found = look();
-    }
-    const { living, gone, orphans } = found;
+    const { living, gone, orphans } = await runner.findEarlier(records, new Set(entries.keys()));
     const adopted = living.filter(({ instance }) => !entries.has(instance));
     for (const record of adopted) {
       save(record);
-      watch(record, false);
+      watch(record);
     }
     for (const record of gone) {
       const exit = unknownExit('ended while the orchestrator was away');
       save({ ...record, ended: { at: clock.now(), exit } });
     }
-    await Promise.all(orphans.filter((id) => !entries.has(id)).map((id) => endFamily(createFamily(0, 0, markerOf(id), spare), 0).done));
+    await runner.endOrphans(orphans.filter((id) => !entries.has(id)));
     await sockets?.sweep([...entries.keys()]);
     return adopted.map(instanceOf);
   }
@@ -290,7 +255,7 @@ export function createInstances({
       if (!entry) return recordedExit(instance);
       end(entry, graceMs);
       await entry.finished.promise;
-      return entry.exited.promise;
+      return entry.watched.exited;
     },
     get: (instance) =>
       running()
@@ -327,16 +292,6 @@ export function createInstances({
 /** A refusal of the operating system (no space, no permission), as opposed to a bug. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
-}
-
-function pollLeader(entry: Entry): () => void {
-  const { pid, startTicks } = entry.record;
-  const timer = setInterval(() => {
-    // While it is being stopped, the ending looks more often, and knows by what it ended.
-    if (entry.ending || runsStill(pid, startTicks)) return;
-    entry.exited.resolve(unknownExit('ended; it was started by an earlier run of the orchestrator, so its exit code is unknown'));
-  }, ADOPTED_POLL_MS).unref();
-  return () => clearInterval(timer);
 }
 
 function instanceVariables({ instance, slot, commit, port, internalPort }: InstanceRecord): Record<string, string> {

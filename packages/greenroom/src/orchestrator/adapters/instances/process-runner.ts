@@ -1,0 +1,92 @@
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ExitReason, INSTANCE_ENV } from '@greenroom/sdk/wire';
+import type { Layer } from '../../../confine/command.ts';
+import { createFamily, type Ending, endFamily, observeFamily, type Sparing } from '../../../family.ts';
+import { runsStill } from '../../../proc.ts';
+import { findEarlierInstances } from './adopt.ts';
+import { exitReason, unknownExit } from './exit-reason.ts';
+import type { Findings, InstanceRunner, Watched } from './instance-runner.ts';
+import type { InstanceRecord } from './records.ts';
+import { spawnDetached } from './spawn.ts';
+
+/** How often a process that is not our child is looked at: nothing tells us of its end. */
+const ADOPTED_POLL_MS = 100;
+/** How often, and how long apart, a process that was being started when its orchestrator died is looked for. */
+const UNSTARTED_LOOKS = 6;
+const UNSTARTED_LOOK_MS = 20;
+
+export interface ProcessRunnerOptions {
+  /** Environment entries that only this app in this data directory has. */
+  entries: readonly string[];
+  bootId: string;
+  logs: string;
+  spare: Sparing;
+  layers: readonly Layer[];
+}
+
+/** Runs each instance as a process that leads a session of its own, and ends it with all that came of it. */
+export function createProcessRunner({ entries, bootId, logs, spare, layers }: ProcessRunnerOptions): InstanceRunner {
+  return {
+    surroundings: async (env) => ({ env, nodeFolder: dirname(process.execPath) }),
+    prepare: (record) => record,
+    async start({ record, command, directory, env }) {
+      const spawned = await spawnDetached({ command, directory, env, logFile: record.logFile, layers });
+      if (typeof spawned === 'string') return spawned;
+      return { pid: spawned.stat.pid, startTicks: spawned.stat.startTicks, exited: spawned.exited };
+    },
+    watch: (record, exited) => watchFamily(record, exited, spare),
+    async findEarlier(records, known) {
+      const look = (): Findings => findEarlierInstances({ records, entries, bootId, logs, spare, known });
+      let found = look();
+      // Between its fork and its exec a child cannot be told from the orchestrator that was killed just then: its record alone says that it comes.
+      for (let looks = 1; looks < UNSTARTED_LOOKS && found.gone.some((record) => record.pid === 0); looks += 1) {
+        await sleep(UNSTARTED_LOOK_MS);
+        found = look();
+      }
+      return found;
+    },
+    async endOrphans(ids) {
+      await Promise.all(ids.map((id) => endFamily(createFamily(0, 0, markerOf(id), spare), 0).done));
+    },
+  };
+}
+
+const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${instance}`;
+
+function watchFamily(record: InstanceRecord, told: Promise<ExitReason> | undefined, spare: Sparing): Watched {
+  const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare);
+  const exited = Promise.withResolvers<ExitReason>();
+  const unobserve = observeFamily(family);
+  let ending: Ending | undefined;
+  const timer = told === undefined ? setInterval(look, ADOPTED_POLL_MS).unref() : undefined;
+  void told?.then(exited.resolve);
+
+  function look(): void {
+    // While it is being stopped, the ending looks more often, and knows by what it ended.
+    if (ending || runsStill(record.pid, record.startTicks)) return;
+    exited.resolve(unknownExit('ended; it was started by an earlier run of the orchestrator, so its exit code is unknown'));
+  }
+
+  return {
+    exited: exited.promise,
+    end(graceMs) {
+      if (ending) {
+        ending.hurry(graceMs);
+        return ending;
+      }
+      const begun = endFamily(family, graceMs);
+      ending = begun;
+      void begun.done.then(({ killed, left }) => {
+        // The event of a child of ours arrives by itself and tells more, unless the kernel cannot end it.
+        if (left.includes(record.pid)) exited.resolve(unknownExit('does not end even by SIGKILL'));
+        else if (told === undefined) exited.resolve(killed ? exitReason(null, 'SIGKILL') : unknownExit('ended after SIGTERM'));
+      });
+      return begun;
+    },
+    unwatch() {
+      unobserve();
+      clearInterval(timer);
+    },
+  };
+}
