@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { migrationOf } from '../../src/orchestrator/core/gate/migrations.ts';
-import { type Gated, gated } from './rig.ts';
+import { migrationOf, undoes } from '../../src/orchestrator/core/gate/migrations.ts';
+import { type Gated, gated, plumb } from './rig.ts';
 
 const PATH = { migrations_path: 'db/migrations/' };
 const LANDED = {
@@ -21,6 +23,18 @@ test('which files are migrations, and which number they have', () => {
     ['db/migrations/V1.2__add.sql', '1.2', 'V1.2__add'],
     ['db/migrations/V1_2__add.sql', '1.2', 'V1_2__add'],
     ['db/migrations/0005_add.ts', '5', '0005_add'],
+    ['db/migrations/20260101_Add.Designer.cs', '20260101', '20260101_Add'],
+    ['db/migrations/0005_add.test.ts', '5', '0005_add'],
+    ['db/migrations/005.do.add.sql', '5', '005.add'],
+    ['db/migrations/005.undo.add.sql', '5', '005.add'],
+    // Times as umzug and Diesel write them; a day alone is shared by all migrations of that day.
+    ['db/migrations/2026.01.02T10.11.12.add.ts', '20260102101112', '2026.01.02T10.11.12.add'],
+    ['db/migrations/2026-01-02-101112_add/up.sql', '20260102101112', '2026-01-02-101112_add'],
+    ['db/migrations/2026_01_02_000000_add.php', '20260102000000', '2026_01_02_000000_add'],
+    ['db/migrations/2026-01-02-add.sql', '2026-01-02-add', '2026-01-02-add'],
+    // Random ids, as Alembic's: one that begins with a digit has no number either.
+    ['db/migrations/1975ea83b712_add.py', '1975ea83b712_add', '1975ea83b712_add'],
+    ['db/migrations/ae1027a6acf0_add.py', 'ae1027a6acf0_add', 'ae1027a6acf0_add'],
     ['db/migrations/meta/0005_snapshot.json', null],
     ['db/migrations/migration_lock.toml', null],
     ['db/migrations/R__views.sql', null],
@@ -29,6 +43,13 @@ test('which files are migrations, and which number they have', () => {
   ];
   for (const folder of ['db/migrations', 'db/migrations/'])
     for (const [path, number, name] of table) assert.deepEqual(migrationOf(path, folder), number === null ? null : { number, name }, path);
+});
+
+test('a file that undoes is one only beside the file that does', () => {
+  const there = new Set(['m/5_a.sql', 'm/6_a.up.sql', 'm/7/up.sql', 'm/008.do.x.sql']);
+  for (const path of ['m/5_a.down.sql', 'm/6_a.down.SQL', 'm/7/down.sql', 'm/008.undo.x.sql'])
+    assert.equal(undoes(path, path.endsWith('SQL') ? new Set(['m/6_a.up.SQL']) : there), true, path);
+  for (const path of ['m/9_a.down.sql', 'm/5_down.sql', 'm/down.sql', 'm/5_a.sql']) assert.equal(undoes(path, there), false, path);
 });
 
 /** Whatever is not on the human branch is the agent's, when the agent asks for it. */
@@ -128,6 +149,42 @@ test('what the release before cannot bear is refused for an agent, and pointed o
     'db/migrations/0006_y.ts': 'export const up = () => undefined;\n',
   });
   assert.match(await gate.passes(script, byAgent(gate)), /not SQL, so not judged: 0006_y.ts/);
+});
+
+test('what a tool would run is read under any name', async (t) => {
+  const gate = await gated(t, { ...LANDED, 'db/migrations/R__views.sql': 'DROP VIEW IF EXISTS a; CREATE VIEW a AS SELECT 1;\n' }, PATH);
+  const drop = 'DROP TABLE people;\n';
+  const refusedFor = async (files: Record<string, string>): Promise<string> => {
+    gate.reset();
+    return (await gate.refused(gate.commit(files), 'gate_destructive_migration', byAgent(gate))).error;
+  };
+  assert.match(await refusedFor({ 'db/migrations/drop.sql': drop }), /drops the table people/);
+  assert.match(await refusedFor({ 'db/migrations/0005_x.down.sql': drop }), /drops the table people/);
+  assert.match(
+    await refusedFor({ 'db/migrations/R__views.sql': `DROP VIEW IF EXISTS a; ${drop}` }),
+    /R__views.sql" drops the table people \(/,
+  );
+  gate.reset();
+  const pair = { 'db/migrations/5_x/up.sql': 'SELECT 1;\n', 'db/migrations/5_x/down.sql': drop };
+  const views = { 'db/migrations/R__views.sql': 'DROP VIEW IF EXISTS a; CREATE VIEW a AS SELECT 2;\n' };
+  await gate.passes(gate.commit({ ...pair, ...views }), byAgent(gate));
+  gate.reset();
+  symlinkSync('../../drop.txt', join(gate.app, 'db/migrations/0005_x.sql'));
+  const link = gate.commit({ 'drop.txt': drop });
+  assert.match((await gate.refused(link, 'gate_destructive_migration', byAgent(gate))).error, /is a link, so what a tool would run/);
+});
+
+test('a migration of a release that was rolled back from stays as it is, too', async (t) => {
+  const gate = await gated(t, LANDED, PATH);
+  const file = 'db/migrations/0005_age.sql';
+  const was = gate.commit({ [file]: 'ALTER TABLE people ADD age int;\n' });
+  await gate.passes(was);
+  plumb(gate.mirror, '', 'update-ref', 'refs/greenroom/previous', was);
+  const edited = gate.commit({ [file]: 'ALTER TABLE people ADD age bigint;\n' });
+  const refusal = await gate.refused(edited, 'gate_migration');
+  assert.match(refusal.error, /changes the migration "db\/migrations\/0005_age.sql", which is in a release that was live/);
+  gate.reset();
+  await gate.passes(gate.commit({ 'app.js': 'another way\n' }));
 });
 
 test('the contract may want a warning only, and without a path nothing is looked at', async (t) => {

@@ -22,18 +22,39 @@ export interface Landed {
   forkTree: Tree;
 }
 
-const NUMBERED = /^(?:[Vv](?<dotted>\d+(?:[._]\d+)*)__|(?<plain>\d+))/;
+/** Flyway's versions; umzug's times; numbers with more behind them. */
+const NUMBERED =
+  /^(?:[Vv](?<dotted>\d+(?:[._]\d+)*)__|(?<time>(?:19|20)\d\d([-._])\d\d\3\d\d(?:[-._T ]\d\d(?:[-._:]?\d\d){1,2}))|(?<plain>\d+))/;
+/** A day without a time numbers nothing, and neither does a random id: with those, each migration has a number of its own. */
+const UNNUMBERED = /^(?:(?:19|20)\d\d([-._])\d\d\1\d\d(?!\d)|(?=\d*[a-f])[\da-f]{8,}(?=[-_.]|$))/;
 
-/** Null for a file that is no migration: what is right below the path, a file or a folder, has to begin with a number. */
+/** Null for a file that is no migration: what is right below the path, a file or a folder, has to begin with a number or a random id. */
 export function migrationOf(path: string, migrationsPath: string): Migration | null {
+  const [first = ''] = belowPath(path, migrationsPath)?.split('/') ?? [];
+  const { dotted, time, plain } = NUMBERED.exec(first)?.groups ?? {};
+  const digits = dotted?.replaceAll('_', '.') ?? time?.replace(/\D/g, '') ?? plain;
+  const name = nameOf(first);
+  if (time === undefined && UNNUMBERED.test(first)) return { number: name, name };
+  return digits === undefined ? null : { number: digits.replace(/^0+(?=\d)/, ''), name };
+}
+
+/** Null for a path that is not below it. */
+export function belowPath(path: string, migrationsPath: string): string | null {
   const folder = migrationsPath.endsWith('/') ? migrationsPath : `${migrationsPath}/`;
-  if (!path.startsWith(folder)) return null;
-  const [first = ''] = path.slice(folder.length).split('/');
-  const { dotted, plain } = NUMBERED.exec(first)?.groups ?? {};
-  const digits = dotted?.replaceAll('_', '.') ?? plain;
-  if (digits === undefined) return null;
-  const number = digits.replace(/^0+(?=\d)/, '');
-  return { number, name: first.replace(/(?:\.(?:up|down))?\.[A-Za-z]+$/, '') };
+  return path.startsWith(folder) ? path.slice(folder.length) : null;
+}
+
+/** Without what tells apart the files of one migration: `.up` and `.down`, `.do` and `.undo`, `.Designer`, and the extension. */
+function nameOf(file: string): string {
+  const stem = file.replace(/(?:\.(?:up|down))?\.[A-Za-z]+$/, '');
+  return stem.replace(/(?<=[_-]\w+)\.[A-Za-z]+$/, '').replace(/^(\d+)\.(?:un)?do(?=\.|$)/, '$1');
+}
+
+/** A file of SQL that only undoes what another one does: `0005_add.down.sql` beside `0005_add.sql`. By itself, it is what a tool would run. */
+export function undoes(path: string, others: ReadonlySet<string>): boolean {
+  const [, begin = '', end = ''] = /^(.*[./])(?:down|undo)(\.(?:[^/]*\.)?sql)$/i.exec(path) ?? [];
+  if (begin === '') return false;
+  return [`${begin}up${end}`, `${begin}do${end}`, begin.replace(/\.$/, end)].some((other) => others.has(other));
 }
 
 /** A migration that has landed stays as it is: databases that have it applied will never see the change. */

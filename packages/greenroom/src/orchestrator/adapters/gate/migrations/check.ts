@@ -1,8 +1,8 @@
 import { nulFields } from '../../../../inert-git.ts';
 import type { Contract } from '../../../core/contract.ts';
-import { ABSENT, isFile } from '../../../core/gate/diff.ts';
-import { changedMigration, type Landed, migrationOf, sameNumber, type Tree } from '../../../core/gate/migrations.ts';
-import { destructiveMigration, isDestructive, listed, type PlacedFinding } from '../../../core/gate/sql-findings.ts';
+import { ABSENT, type DiffEntry, isFile } from '../../../core/gate/diff.ts';
+import { belowPath, changedMigration, type Landed, migrationOf, sameNumber, type Tree, undoes } from '../../../core/gate/migrations.ts';
+import { destructiveMigration, isDestructive, listed, type PlacedFinding, type SqlFinding } from '../../../core/gate/sql-findings.ts';
 import { fail, ok, type Result } from '../../../core/result.ts';
 import type { GateRequest } from '../../../ports.ts';
 import type { Git } from '../../git/git.ts';
@@ -10,8 +10,7 @@ import { objectBatches } from '../blobs.ts';
 import type { Range } from '../range.ts';
 import { readSql } from './read-sql.ts';
 
-/** Files of SQL that only undo a migration. */
-const UNDOES = /\.down\.sql$/i;
+const SQL = /\.sql$/i;
 
 /** A migration that has landed stays as it is, and keeps its number for itself. */
 export async function checkLandedMigrations(git: Git, contract: Contract, request: GateRequest, range: Range): Promise<Result<string>> {
@@ -20,8 +19,10 @@ export async function checkLandedMigrations(git: Git, contract: Contract, reques
   if (path === undefined) return ok('');
   const points = [
     { commit: live, what: 'the live release' },
-    { commit: range.humanHead === live ? '' : range.humanHead, what: contract.human_branch },
-  ].filter((it) => it.commit !== '' && it.commit !== candidate);
+    { commit: range.humanHead, what: contract.human_branch },
+    // Rolled back from, it may have left a migration that is applied.
+    { commit: range.previous, what: 'a release that was live' },
+  ].filter(({ commit }, index, all) => commit !== '' && commit !== candidate && all.findIndex((it) => it.commit === commit) === index);
   if (points.length === 0) return ok('');
   const its = await treeOf(git, candidate, path, signal);
   const landed: Landed[] = [];
@@ -44,11 +45,13 @@ export async function checkNewMigrations(git: Git, contract: Contract, request: 
   if (path === undefined || request.live === '') return ok('');
   const humans =
     range.fromAgent && range.humanHead !== '' ? await treeOf(git, range.humanHead, path, request.signal) : new Map<string, string>();
-  const added = range.net.filter(
-    (it) => it.oldMode === ABSENT && isFile(it.newMode) && migrationOf(it.path, path) !== null && humans.get(it.path) !== it.newId,
-  );
-  const scripts = added.filter((it) => /\.sql$/i.test(it.path) && !UNDOES.test(it.path));
-  const others = added.filter((it) => !/\.sql$/i.test(it.path)).map((it) => it.path.slice(it.path.lastIndexOf('/') + 1));
+  const its = new Set((await treeOf(git, request.candidate, path, request.signal)).keys());
+  const below = range.net.filter((it) => it.newMode !== ABSENT && belowPath(it.path, path) !== null && humans.get(it.path) !== it.newId);
+  const added = below.filter((it) => it.oldMode === ABSENT);
+  const scripts = below.filter((it) => SQL.test(it.path) && !undoes(it.path, its) && (added.includes(it) || isRepeatable(it, path)));
+  const others = added
+    .filter((it) => !SQL.test(it.path) && migrationOf(it.path, path) !== null)
+    .map((it) => it.path.slice(it.path.lastIndexOf('/') + 1));
   const findings = await findingsIn(git, scripts, request.signal);
   const failure = range.fromAgent && severity === 'refuse' ? destructiveMigration(findings, request.candidate) : undefined;
   if (failure) return fail(failure);
@@ -61,23 +64,37 @@ export async function checkNewMigrations(git: Git, contract: Contract, request: 
   return ok(notes.filter(Boolean).join(', '));
 }
 
-async function findingsIn(git: Git, scripts: readonly { path: string; newId: string }[], signal: AbortSignal): Promise<PlacedFinding[]> {
-  if (scripts.length === 0) return [];
+/** SQL without a number may be changed: a tool runs it anew then. */
+function isRepeatable({ path, oldMode }: DiffEntry, migrationsPath: string): boolean {
+  return isFile(oldMode) && migrationOf(path, migrationsPath) === null;
+}
+
+/** What the scripts do; of a changed one, only what it did not do before. */
+async function findingsIn(git: Git, scripts: readonly DiffEntry[], signal: AbortSignal): Promise<PlacedFinding[]> {
+  const files = scripts.filter((it) => isFile(it.newMode));
+  const links = scripts.filter((it) => !isFile(it.newMode));
+  const opaque = (path: string, does: string): PlacedFinding => ({ path, hazard: 'opaque', line: 1, does });
+  const found = links.map(({ path }) => opaque(path, 'is a link, so what a tool would run cannot be judged'));
+  if (files.length === 0) return found;
+  const ids = [...new Set(files.flatMap(({ oldMode, oldId, newId }) => (isFile(oldMode) ? [oldId, newId] : [newId])))];
   const texts = new Map<string, string>();
-  for await (const batch of objectBatches(
-    git,
-    scripts.map((it) => it.newId),
-    signal,
-  ))
+  for await (const batch of objectBatches(git, ids, signal))
     for (const { id, bytes } of batch) texts.set(id, Buffer.from(bytes).toString('utf8'));
   const read = await readSql(
-    scripts.map((it) => texts.get(it.newId) ?? ''),
+    ids.map((id) => texts.get(id) ?? ''),
     signal,
   );
-  return scripts.flatMap(({ path }, index): PlacedFinding[] => {
-    if (!read.ok) return [{ path, hazard: 'opaque', line: 1, does: `could not be judged: ${read.problem}` }];
-    return (read.findings[index] ?? []).map((it) => ({ ...it, path }));
-  });
+  if (!read.ok) return [...found, ...files.map(({ path }) => opaque(path, `could not be judged: ${read.problem}`))];
+  const of = (id: string): SqlFinding[] => read.findings[ids.indexOf(id)] ?? [];
+  for (const { path, oldId, newId } of files) {
+    const before = new Set(of(oldId).map(({ does }) => does));
+    found.push(
+      ...of(newId)
+        .filter(({ does }) => !before.has(does))
+        .map((it) => ({ ...it, path })),
+    );
+  }
+  return found;
 }
 
 async function treeOf(git: Git, commit: string, path: string, signal: AbortSignal): Promise<Tree> {

@@ -1,8 +1,10 @@
-import type { ColumnDef, Node, RangeVar, RawStmt } from '@pgsql/types';
+import type { CreateFunctionStmt, Node, RawStmt } from '@pgsql/types';
 import { parse } from 'libpg-query';
-import type { SqlFinding, SqlHazard } from '../../../core/gate/sql-findings.ts';
+import type { SqlFinding } from '../../../core/gate/sql-findings.ts';
 import { createdNames, type Names } from './created.ts';
 import { lineAt } from './line.ts';
+import { nameOf, objectName } from './postgresql-names.ts';
+import { alterations, type Hazard } from './postgresql-table.ts';
 
 /** Reads a script as PostgreSQL does. Throws what its parser throws. */
 export async function readPostgresql(text: string): Promise<SqlFinding[]> {
@@ -14,8 +16,6 @@ export async function readPostgresql(text: string): Promise<SqlFinding[]> {
     return stmt ? hazardsOf(stmt, created).map(([hazard, does]): SqlFinding => ({ hazard, line, does })) : [];
   });
 }
-
-type Hazard = [hazard: SqlHazard, does: string];
 
 /** What may go, because nothing but speed or other rows depend on it. */
 const HARMLESS_TO_LOSE = [
@@ -31,12 +31,13 @@ const HARMLESS_TO_LOSE = [
 ];
 
 function hazardsOf(node: Node, created: Names): Hazard[] {
-  if ('CreateStmt' in node) return created.add(nameOf(node.CreateStmt.relation), node.CreateStmt.if_not_exists);
-  if ('CreateTableAsStmt' in node) return created.add(nameOf(node.CreateTableAsStmt.into?.rel), node.CreateTableAsStmt.if_not_exists);
+  const made = madeBy(node);
+  if (made) return created.add(made.name, made.perhaps);
   if ('DropStmt' in node) {
     const { removeType = '', objects = [] } = node.DropStmt;
     if (HARMLESS_TO_LOSE.includes(removeType)) return [];
-    const names = objects.map(objectName).filter((it) => !created.has(it));
+    const isRoutine = ['OBJECT_FUNCTION', 'OBJECT_PROCEDURE', 'OBJECT_ROUTINE'].includes(removeType);
+    const names = objects.map(objectName).filter((it) => !created.take(isRoutine ? routine(it) : it));
     return names.length === 0 ? [] : [['drop', `drops the ${kindOf(removeType)} ${names.join(', ')}`]];
   }
   if ('DropOwnedStmt' in node) return [['drop', 'drops what a role owns']];
@@ -55,49 +56,54 @@ function hazardsOf(node: Node, created: Names): Hazard[] {
     return [['rename', `renames the value ${node.AlterEnumStmt.oldVal} of a type`]];
   if ('AlterTableStmt' in node) {
     const table = nameOf(node.AlterTableStmt.relation);
-    return created.has(table) ? [] : (node.AlterTableStmt.cmds ?? []).flatMap((command) => alterations(command, table));
+    return created.has(table) ? [] : (node.AlterTableStmt.cmds ?? []).flatMap((command) => alterations(command, table, created));
   }
   if ('AlterDomainStmt' in node && node.AlterDomainStmt.subtype === 'O') return [['not_null', 'takes NULL out of a domain']];
   if ('TruncateStmt' in node) return [['data', `empties ${(node.TruncateStmt.relations ?? []).map(objectName).join(', ')}`]];
   if ('DeleteStmt' in node && !node.DeleteStmt.whereClause) return [['data', `deletes every row of ${nameOf(node.DeleteStmt.relation)}`]];
   if ('DoStmt' in node) return [['opaque', 'runs a DO block, which cannot be judged']];
+  if ('TransactionStmt' in node && (node.TransactionStmt.kind ?? '').startsWith('TRANS_STMT_ROLLBACK')) return created.clear();
+  if ('ExplainStmt' in node && node.ExplainStmt.query) return hazardsOf(node.ExplainStmt.query, created);
+  if ('SelectStmt' in node || 'CallStmt' in node) {
+    const own = calledIn(node).find((it) => created.has(routine(it)));
+    return own === undefined ? [] : [['opaque', `runs the function ${own}, which it has made itself and which cannot be judged`]];
+  }
   return [];
 }
 
-function alterations(node: Node, table: string): Hazard[] {
-  if (!('AlterTableCmd' in node)) return [];
-  const { subtype, name = '', def } = node.AlterTableCmd;
-  if (subtype === 'AT_DropColumn') return [['drop', `drops the column ${table}.${name}`]];
-  if (subtype === 'AT_AlterColumnType') return [['type', `changes the type of the column ${table}.${name}`]];
-  if (subtype === 'AT_SetNotNull') return [['not_null', `takes NULL out of the column ${table}.${name}`]];
-  if (subtype !== 'AT_AddColumn' || !def || !('ColumnDef' in def) || !needsValue(def.ColumnDef)) return [];
-  return [['not_null', `adds the column ${table}.${def.ColumnDef.colname} as NOT NULL without a default`]];
+/** Functions have names of their own, beside those of tables and types. */
+const routine = (name: string): string => `${name}()`;
+
+/** What a statement makes, under a name that nobody has yet; `perhaps` when somebody may have it. */
+function madeBy(node: Node): { name: string; perhaps: boolean | undefined } | null {
+  if ('CreateStmt' in node) return { name: nameOf(node.CreateStmt.relation), perhaps: node.CreateStmt.if_not_exists };
+  if ('CreateTableAsStmt' in node) return { name: nameOf(node.CreateTableAsStmt.into?.rel), perhaps: node.CreateTableAsStmt.if_not_exists };
+  if ('SelectStmt' in node && node.SelectStmt.intoClause) return { name: nameOf(node.SelectStmt.intoClause.rel), perhaps: false };
+  if ('ViewStmt' in node) return { name: nameOf(node.ViewStmt.view), perhaps: node.ViewStmt.replace };
+  if ('CreateSeqStmt' in node) return { name: nameOf(node.CreateSeqStmt.sequence), perhaps: node.CreateSeqStmt.if_not_exists };
+  if ('CompositeTypeStmt' in node) return { name: nameOf(node.CompositeTypeStmt.typevar), perhaps: false };
+  if ('CreateEnumStmt' in node) return { name: dotted(node.CreateEnumStmt.typeName), perhaps: false };
+  if ('CreateDomainStmt' in node) return { name: dotted(node.CreateDomainStmt.domainname), perhaps: false };
+  return 'CreateFunctionStmt' in node ? routineOf(node.CreateFunctionStmt) : null;
 }
 
-const SERIALS = ['serial', 'bigserial', 'smallserial', 'serial2', 'serial4', 'serial8'];
-const FILLS_ITSELF = ['CONSTR_DEFAULT', 'CONSTR_IDENTITY', 'CONSTR_GENERATED'];
-
-function needsValue({ constraints = [], typeName }: ColumnDef): boolean {
-  const kinds = constraints.map((it) => ('Constraint' in it ? (it.Constraint.contype ?? '') : ''));
-  const type = typeName?.names?.at(-1);
-  const serial = type !== undefined && 'String' in type && SERIALS.includes(type.String.sval ?? '');
-  const required = kinds.includes('CONSTR_NOTNULL') || kinds.includes('CONSTR_PRIMARY');
-  return required && !serial && !kinds.some((it) => FILLS_ITSELF.includes(it));
+/** One that replaces another is taken for the script's own as well: what it does when it is called cannot be told either. */
+function routineOf({ funcname }: CreateFunctionStmt): { name: string; perhaps: boolean } {
+  return { name: routine(dotted(funcname)), perhaps: false };
 }
+
+/** Names of the functions that are called anywhere in a statement. */
+function calledIn(node: unknown): string[] {
+  if (typeof node !== 'object' || node === null) return [];
+  return Object.entries(node).flatMap(([key, value]) => [
+    ...(key === 'FuncCall' || key === 'funccall' ? [dotted((value as { funcname?: Node[] }).funcname)] : []),
+    ...calledIn(value),
+  ]);
+}
+
+const dotted = (names: readonly Node[] = []): string => names.map(objectName).join('.');
 
 /** "OBJECT_FOREIGN_TABLE" as "foreign table". */
 function kindOf(type: string): string {
   return type.replace('OBJECT_', '').replace('MATVIEW', 'materialized_view').replaceAll('_', ' ').toLowerCase();
-}
-
-function nameOf(relation: RangeVar | undefined): string {
-  return relation ? [relation.schemaname, relation.relname].filter((it) => it !== undefined).join('.') : '';
-}
-
-function objectName(node: Node): string {
-  if ('String' in node) return node.String.sval ?? '';
-  if ('RangeVar' in node) return nameOf(node.RangeVar);
-  if ('TypeName' in node) return (node.TypeName.names ?? []).map(objectName).join('.');
-  if ('ObjectWithArgs' in node) return (node.ObjectWithArgs.objname ?? []).map(objectName).join('.');
-  return 'List' in node ? (node.List.items ?? []).map(objectName).join('.') : '';
 }

@@ -19,9 +19,13 @@ function hazardsOf(statement: Stmt, created: Names): Hazard[] {
     case 'CreateTableStmt':
       return created.add(nameOf(statement.tblName), statement.ifNotExists);
     case 'DropTableStmt':
-      return created.has(nameOf(statement.tblName)) ? [] : [['drop', `drops the table ${nameOf(statement.tblName)}`]];
+      return created.take(nameOf(statement.tblName)) ? [] : [['drop', `drops the table ${nameOf(statement.tblName)}`]];
+    case 'CreateViewStmt':
+      return created.add(nameOf(statement.viewName), statement.ifNotExists);
+    case 'RollbackStmt':
+      return created.clear();
     case 'DropViewStmt':
-      return [['drop', `drops the view ${nameOf(statement.viewName)}`]];
+      return created.take(nameOf(statement.viewName)) ? [] : [['drop', `drops the view ${nameOf(statement.viewName)}`]];
     case 'AlterTableStmt': {
       const table = nameOf(statement.tblName);
       return created.has(table) ? [] : alterations(statement.body, table);
@@ -52,7 +56,9 @@ function alterations(body: AlterTableBody, table: string): Hazard[] {
     case 'AddColumnAlterTableBody': {
       const kinds = body.column.constraints.map((it) => it.constraint);
       const required = kinds.some((it) => it.type === 'NotNullColumnConstraint' && !it.nullable);
-      const filled = kinds.some((it) => it.type === 'DefaultColumnConstraint' || it.type === 'GeneratedColumnConstraint');
+      const filled = kinds.some(
+        (it) => it.type === 'GeneratedColumnConstraint' || (it.type === 'DefaultColumnConstraint' && it.expr.type !== 'NullLiteral'),
+      );
       return required && !filled
         ? [['not_null', `adds the column ${table}.${body.column.colName.text} as NOT NULL without a default`]]
         : [];
