@@ -61,3 +61,13 @@ test('a host is taken by a site of the operator on the same port only, however t
   ])
     assert.equal(conflictWithSites(shop, dump(text)), null, text);
 });
+
+test('the longest host that there is makes names of files that a disk takes', () => {
+  const label = 'a'.repeat(60);
+  const hosts = ['x', 'y'].map((last) => `${label}.${label}.${label}.${label}.${'b'.repeat(7)}${last}.`.slice(0, -1));
+  const routes = hosts.map((host) => ({ host, port: 65_535 }));
+  const { files } = render({ ...setting('shop', 2, '', ''), routes }, { configDir: '/c', ipv6: false, certificates: '' });
+  const folders = [...files.keys()].filter((name) => name.startsWith('routes/')).map((name) => name.split('/')[1] ?? '');
+  assert.equal(new Set(folders).size, 2, 'each has its own');
+  for (const folder of folders) assert.ok(folder.length <= 255, folder);
+});

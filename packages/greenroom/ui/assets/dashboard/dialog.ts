@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from '../vendor/hooks.ts';
-import type { VNode } from '../vendor/preact.ts';
+import { Fragment, type VNode } from '../vendor/preact.ts';
 import { type Children, html } from '../views/html.ts';
 import { Line } from '../views/parts.ts';
 
@@ -50,14 +50,21 @@ export function Dialog({ title, confirm, danger = false, act, close, children }:
 
 /** A button that opens a dialog; the focus comes back to it. */
 export function DialogButton(props: { label: string; class?: string; disabled?: boolean; dialog: (close: () => void) => VNode }): VNode {
-  const [open, setOpen] = useState(false);
+  // Which of the dialogs that were opened one after the other is there; 0 for none. A browser tells that one closed later than it gives the focus back: the next may be open by then.
+  const [open, setOpen] = useState(0);
+  const opened = useRef(0);
   const button = useRef<HTMLButtonElement>(null);
+  const ask = (): void => {
+    opened.current += 1;
+    setOpen(opened.current);
+  };
   const close = (): void => {
-    setOpen(false);
+    if (open !== opened.current) return;
+    setOpen(0);
     button.current?.focus();
   };
-  return html`<button type="button" class=${`button ${props.class ?? ''}`} ref=${button} disabled=${props.disabled} aria-haspopup="dialog" onClick=${() => setOpen(true)}>${props.label}</button>
-    ${open ? props.dialog(close) : null}`;
+  return html`<button type="button" class=${`button ${props.class ?? ''}`} ref=${button} disabled=${props.disabled} aria-haspopup="dialog" onClick=${ask}>${props.label}</button>
+    ${open ? html`<${Fragment} key=${open}>${props.dialog(close)}<//>` : null}`;
 }
 
 export function Field(props: {

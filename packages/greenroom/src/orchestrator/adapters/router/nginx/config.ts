@@ -151,9 +151,13 @@ function routeFiles(setting: NginxSetting, names: Names): [string, string][] {
   ]);
 }
 
+/** Of a host in the name of a folder, which has 255 letters at most. */
+const MAX_HOST_IN_NAME = 200;
+
 /** Name of the folder for a port and host; without a letter that means something in a pattern. */
 function placeOf(route: Route): string {
-  return `${portOf(route)}-${(route.host ?? '').replace('*', '_') || '_'}`;
+  const host = (route.host ?? '').replace('*', '_') || '_';
+  return `${portOf(route)}-${host.length > MAX_HOST_IN_NAME ? createHash('sha256').update(host).digest('hex') : host}`;
 }
 
 function listens(route: Route, ipv6: boolean): string[] {
