@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
-import type { EventMessage } from '@greenroom/sdk/wire';
+import { type EventMessage, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { clearStage } from './app-doctor/stage-folder.ts';
 import { type Confinement, openConfinement } from './confine/confinement.ts';
 import { proxyDirectory, proxyName } from './home.ts';
@@ -42,7 +42,7 @@ import { ListenError, type Listening, listenApi, requirePortFree } from './orche
 import type { Contract } from './orchestrator/core/contract.ts';
 import type { Policy } from './orchestrator/core/state.ts';
 import { createTally } from './orchestrator/core/tally.ts';
-import { type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
+import { internalSocketOf, type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
 import type { Log, LogAbout } from './orchestrator/ports.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import type { Measured } from './orchestrator/runner/measured.ts';
@@ -55,7 +55,7 @@ import { portOwner } from './port-owner.ts';
 import { ownIdentity } from './proc.ts';
 import { RegistryError } from './registry/index.ts';
 import type { Registration } from './registry/registration.ts';
-import { MAX_SOCKET_PATH_BYTES, type PidFile } from './registry/running.ts';
+import type { PidFile } from './registry/running.ts';
 import { VERSION } from './version.ts';
 
 export interface OrchestratorOptions {
@@ -381,9 +381,14 @@ function requireOwnApiPort(apiPort: number, contract: Contract): void {
 /** As long as the id of an instance gets. */
 const LONGEST_INSTANCE_ID = 'yymmddThhmmss-123456-1234';
 
-function requireShortPaths(layout: Layout, { router }: Contract): void {
+function requireShortPaths(layout: Layout, { router, internal_socket }: Contract): void {
   const bySocket = router.kind !== 'embedded' && router.upstream === 'socket';
-  const longest = bySocket ? socketsOf(layout, LONGEST_INSTANCE_ID).internal : layout.operatorSocket;
+  const sockets = [
+    layout.operatorSocket,
+    ...(bySocket ? [socketsOf(layout, LONGEST_INSTANCE_ID).internal] : []),
+    ...(internal_socket === undefined ? [] : [internalSocketOf(layout, LONGEST_INSTANCE_ID)]),
+  ];
+  const longest = sockets.reduce((one, other) => (Buffer.byteLength(other) > Buffer.byteLength(one) ? other : one));
   const bytes = Buffer.byteLength(longest);
   if (bytes <= MAX_SOCKET_PATH_BYTES) return;
   throw new StartError([

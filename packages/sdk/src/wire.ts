@@ -50,6 +50,7 @@ export type FailureCode = (typeof FAILURE_CODES)[number];
 /** An HTTP exchange that did not answer as the contract expects. `body` is cut to 2 KiB. */
 export interface RequestEvidence {
   method: string;
+  /** `http://unix:PATH:/…` for what was asked by a Unix socket. */
   url: string;
   expected: string;
   status?: number;
@@ -594,6 +595,8 @@ export const INSTANCE_ENV = {
   contract: 'GREENROOM_CONTRACT',
   port: 'PORT',
   internalPort: 'INTERNAL_PORT',
+  /** In place of `INTERNAL_PORT`, where the contract has an `internal_socket`: the path of the Unix socket to listen on. */
+  internalSocket: 'INTERNAL_SOCKET',
   /** Unix sockets for what else comes to the two ports, where Caddy or nginx reach the app by sockets. */
   listenSocket: 'GREENROOM_LISTEN_SOCKET',
   listenStreams: 'GREENROOM_LISTEN_STREAMS',
@@ -601,3 +604,6 @@ export const INSTANCE_ENV = {
 } as const;
 
 export const DEFAULT_API_PORT = 9100;
+
+/** What Linux takes for the path of a Unix socket; a longer one would be cut short by some callers. */
+export const MAX_SOCKET_PATH_BYTES = 107;

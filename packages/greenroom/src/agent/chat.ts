@@ -17,7 +17,7 @@ import { keepTurns } from './chat/turn-keeper.ts';
 import type { Transcript, Turn } from './transcript.ts';
 
 export { CannotListenError } from '../listen.ts';
-export { createAskApp } from './chat/endpoint.ts';
+export { type AppAddress, createAskApp } from './chat/endpoint.ts';
 export { createTokens, MIN_TOKEN_CHARACTERS, type TokenValues, tokenProblems } from './chat/tokens.ts';
 
 export interface ChatOptions

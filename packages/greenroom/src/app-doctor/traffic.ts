@@ -61,7 +61,15 @@ export async function visit(
   const [start, waitedBefore] = [performance.now(), waited()];
   const method = form === undefined ? 'GET' : 'POST';
   const body = form === undefined ? {} : { body: form };
-  const answer = await askApp({ host, port: instance.port, method, path, headers, timeoutMs: VISIT_TIMEOUT_MS, signal, ...body });
+  const answer = await askApp({
+    address: { host, port: instance.port },
+    method,
+    path,
+    headers,
+    timeoutMs: VISIT_TIMEOUT_MS,
+    signal,
+    ...body,
+  });
   signal.throwIfAborted();
   if (!answer.ok) return undefined;
   const cookies = new Map((answer.headers['set-cookie'] ?? []).map(parseCookie));

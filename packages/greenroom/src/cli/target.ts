@@ -1,8 +1,9 @@
 import { type Address, createClient, type GreenroomClient } from '@greenroom/sdk/client';
+import { MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';
 import { findApp } from '../registry/find.ts';
 import { exists, type RegisteredApp } from '../registry/index.ts';
-import { MAX_SOCKET_PATH_BYTES, runningOrchestrator } from '../registry/running.ts';
+import { runningOrchestrator } from '../registry/running.ts';
 import { type Cli, CliError, EXIT } from './context.ts';
 import type { AppFlags } from './flags.ts';
 

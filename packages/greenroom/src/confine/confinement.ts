@@ -1,7 +1,7 @@
 import { asUser, environmentOf } from './as-user.ts';
 import { missingCapabilities } from './capabilities.ts';
 import type { Layer } from './command.ts';
-import { findUser, type RunAs } from './users.ts';
+import { findUser, type RunAs, type User } from './users.ts';
 
 /** What is put around the programs of one kind. */
 export interface Confined {
@@ -9,6 +9,8 @@ export interface Confined {
   layers: readonly Layer[];
   /** What such a program may be given of this process's own environment. */
   env: NodeJS.ProcessEnv;
+  /** Whose programs they are; absent for this process's own user. */
+  user?: User;
 }
 
 /** Of each kind of program that is started for an app. */
@@ -34,5 +36,5 @@ export async function openConfinement(rules: ConfinementRules, env: NodeJS.Proce
     const lack = `this process may not start programs as another user (it lacks ${missing.join(', ')})`;
     return { sentences: [`run_as: ${lack}. Run Greenroom as root, or take run_as out of the contract.`] };
   }
-  return { app: { layers: [asUser(user)], env: environmentOf(user, env) } };
+  return { app: { layers: [asUser(user)], env: environmentOf(user, env), user } };
 }

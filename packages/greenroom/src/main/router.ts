@@ -1,6 +1,8 @@
 import { createCaddyRouter } from '../orchestrator/adapters/router/caddy/router.ts';
 import { createEmbeddedRouter } from '../orchestrator/adapters/router/embedded.ts';
+import { createInternalLink } from '../orchestrator/adapters/router/internal-link.ts';
 import { createNginxRouter } from '../orchestrator/adapters/router/nginx/router.ts';
+import { withInternalLink } from '../orchestrator/adapters/router/with-internal-link.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
 import { nginxSettings } from '../orchestrator/core/contract-router.ts';
 import type { Layout } from '../orchestrator/layout.ts';
@@ -19,7 +21,14 @@ export interface RouterOptions {
 }
 
 /** The router that the contract asks for. */
-export function openRouter({ app, contract, layout, proxyDir, log, onTrouble }: RouterOptions): Router {
+export function openRouter(options: RouterOptions): Router {
+  const { contract, layout, log } = options;
+  const router = openProxyRouter(options);
+  const { internal_socket: path } = contract;
+  return path === undefined ? router : withInternalLink(router, createInternalLink(path, layout), log);
+}
+
+function openProxyRouter({ app, contract, layout, proxyDir, log, onTrouble }: RouterOptions): Router {
   const { port, internal_port: internalPort, agent, router, routes, trusted_proxies: trustedProxies } = contract;
   const common = {
     app,

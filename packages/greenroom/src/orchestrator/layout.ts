@@ -43,6 +43,10 @@ export interface Layout {
   previewKey: string;
   /** Sockets that instances listen on, where the proxy reaches them so: `socketsOf`. */
   sockets: string;
+  /** Sockets for the internal routes of instances, in place of internal ports: `internalSocketOf`. */
+  internalSockets: string;
+  /** Where the contract may have its stable internal socket inside the data directory. */
+  internalSocket: string;
   /** Where such a proxy sends requests: links to sockets of the live instance, absent while nothing is live. */
   liveSockets: InstanceSockets;
   /** The live instance's ports, where the proxy's configuration names them. */
@@ -64,6 +68,11 @@ export interface InstanceSockets {
 export function socketsOf({ sockets }: Pick<Layout, 'sockets'>, instance: string): InstanceSockets {
   const named = (suffix: string): string => join(sockets, `${instance}.${suffix}`);
   return { requests: named('sock'), streams: named('streams'), internal: named('internal') };
+}
+
+/** Where an instance listens for its internal routes, when the contract has an `internal_socket`. */
+export function internalSocketOf({ internalSockets }: Pick<Layout, 'internalSockets'>, instance: string): string {
+  return join(internalSockets, `${instance}.sock`);
 }
 
 export function layoutOf(data: string): Layout {
@@ -97,6 +106,8 @@ export function layoutOf(data: string): Layout {
     chatAppSocket: at('run', 'chat-app.sock'),
     previewKey: at('run', 'preview.key'),
     sockets: at('run', 'sockets'),
+    internalSockets: at('run', 'internal'),
+    internalSocket: at('run', 'internal.sock'),
     liveSockets: { requests: at('run', 'live.sock'), streams: at('run', 'live-streams.sock'), internal: at('run', 'live-internal.sock') },
     savedRoute: at('run', 'route.json'),
     doctor: at('doctor'),

@@ -135,8 +135,10 @@ export interface Instance {
   startTicks: number;
   bootId: string;
   port: number;
-  /** 0 for an app with one listener. */
+  /** 0 for an app with one listener, or with an internal socket. */
   internalPort: number;
+  /** Path of the Unix socket that it listens on in place of an internal port; empty when it has none. */
+  internalSocket: string;
   logFile: string;
   startedAt: number;
 }

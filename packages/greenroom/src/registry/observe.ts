@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { createClient } from '@greenroom/sdk/client';
-import type { Status } from '@greenroom/sdk/wire';
+import { MAX_SOCKET_PATH_BYTES, type Status } from '@greenroom/sdk/wire';
 import { layoutOf } from '../orchestrator/layout.ts';
 import { isAlive, type ProcessIdentity, readBootId } from '../proc.ts';
 import { type LastState, listApps, type RegisteredApp, type Registry, readEntry } from './index.ts';
-import { MAX_SOCKET_PATH_BYTES, runningOrchestrator } from './running.ts';
+import { runningOrchestrator } from './running.ts';
 
 /**
  * What an app is found to be: `LastState`, or `crashed`: its orchestrator ended without a word (the app itself may serve on), or `stale`: the entry

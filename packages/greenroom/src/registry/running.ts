@@ -2,9 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { Layout } from '../orchestrator/layout.ts';
 import { isAlive, type ProcessIdentity } from '../proc.ts';
 
-/** Longest path of a Unix socket on Linux, in bytes. */
-export const MAX_SOCKET_PATH_BYTES = 107;
-
 /** `run/orchestrator.json`. */
 export interface PidFile extends ProcessIdentity {
   api_port: number;

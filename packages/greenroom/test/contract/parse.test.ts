@@ -58,6 +58,9 @@ test('a contract with every kind of field is taken as it is', () => {
   assert.deepEqual(parsed.notes, []);
 });
 
+const SOCKET_PATH = 'an absolute path of at most 107 bytes, without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}"';
+/** In bytes: it has 55 characters. */
+const LONG_PATH = `/${'ä'.repeat(54)}`;
 const refusals: [name: string, fields: object, expected: string[]][] = [
   ['port too large', { port: 99999 }, ['port: 99999 is not allowed; a whole number from 1 to 65535.']],
   ['port as text', { port: '3000' }, ['port: "3000" is not allowed; a whole number from 1 to 65535. Write it without quotes.']],
@@ -68,6 +71,17 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     { internal_port: 3000 },
     ['internal_port: 3000 is not allowed; another port than port. Leave internal_port out when the app has one listener.'],
   ],
+  [
+    'internal port and socket',
+    { internal_port: 3901, internal_socket: '/run/shop.sock' },
+    ['internal_socket: "/run/shop.sock" is not allowed; left out beside internal_port. It takes the place of internal_port: keep one.'],
+  ],
+  [
+    'internal socket that is relative',
+    { internal_socket: 'run/shop.sock' },
+    [`internal_socket: "run/shop.sock" is not allowed; ${SOCKET_PATH}.`],
+  ],
+  ['internal socket that is too long', { internal_socket: LONG_PATH }, [`internal_socket: "${LONG_PATH}" is not allowed; ${SOCKET_PATH}.`]],
   [
     'blank command',
     { start_command: ' \n' },
@@ -138,7 +152,7 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     'env of ours',
     { env: { PORT: '1' } },
     [
-      'env: "PORT" is not allowed; the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets.',
+      'env: "PORT" is not allowed; the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT, INTERNAL_SOCKET or GREENROOM…, which Greenroom sets.',
     ],
   ],
   ['env not text', { env: { DEBUG: true } }, ['env.DEBUG: true is not allowed; text (put numbers and true or false in quotes).']],
@@ -146,7 +160,7 @@ const refusals: [name: string, fields: object, expected: string[]][] = [
     'secret with its value',
     { secrets_inject: ['API_KEY=hunter2'] },
     [
-      'secrets_inject.0: "API_KEY" with its value (hidden) is not allowed; the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets.',
+      'secrets_inject.0: "API_KEY" with its value (hidden) is not allowed; the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT, INTERNAL_SOCKET or GREENROOM…, which Greenroom sets.',
     ],
   ],
   [

@@ -39,7 +39,8 @@ export interface Behaviour {
 }
 
 export interface RigOptions {
-  contract?: Record<string, unknown>;
+  /** Fields of the contract, or what they are in this run's folder. */
+  contract?: Record<string, unknown> | ((root: string) => Record<string, unknown>);
   env?: Record<string, string>;
   /** Called with the run's folder before anything else is made in it. */
   prepare?(root: string): void;
@@ -90,7 +91,7 @@ export async function prepareRig(t: TestContext, { contract = {}, env = {}, prep
       drain_timeout_ms: 3_000,
       watch_ms: 0,
       reconcile_interval_ms: 86_400_000,
-      ...contract,
+      ...(typeof contract === 'function' ? contract(root) : contract),
     },
   });
   t.after(async () => {

@@ -51,7 +51,8 @@ const DAMAGES: Record<string, (file: string) => void> = {
 for (const [damage, apply] of Object.entries(DAMAGES)) {
   test(`an instance whose record was ${damage} is found by its environment`, async (t) => {
     const app = `require('node:child_process').spawn('sleep', ['1000'], { detached: true });${SERVER}`;
-    const { rig, booted } = await afterCrash(t, 1, { files: { 'app.cjs': app }, contract: { internal_port: 3901 } });
+    const contract = damage === 'removed' ? { internal_socket: '/run/rig.sock' } : { internal_port: 3901 };
+    const { rig, booted } = await afterCrash(t, 1, { files: { 'app.cjs': app }, contract });
     const [before] = booted;
     assert.ok(before);
     await until('the daemon runs', () => carriers(rig.layout).length === 2);

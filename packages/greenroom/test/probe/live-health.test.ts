@@ -12,6 +12,7 @@ const instance = (id: string): Instance => ({
   bootId: 'b',
   port: 1,
   internalPort: 0,
+  internalSocket: '',
   logFile: '',
   startedAt: 0,
 });

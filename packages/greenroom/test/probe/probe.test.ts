@@ -58,6 +58,33 @@ test('an app that listens elsewhere is told where', async (t) => {
   assert.match(single.failure?.evidence?.remedy ?? '', /leaves internal_port out/);
 });
 
+const ON_SOCKET = { internal_socket: '/run/rig.sock', health_timeout_ms: 1_500 };
+const internally = (where: string): string => `require('node:http').createServer((_, response) => response.end()).listen(${where});`;
+
+test('an app with an internal socket is asked there, and its smoke test is told of it', async (t) => {
+  const smoke = '[ -S "$INTERNAL_SOCKET" ] && [ -z "$INTERNAL_PORT$GREENROOM_INTERNAL_URL" ]';
+  const listening = `${app("response.statusCode = request.url === '/' ? 200 : 404; response.end()")} ${internally('process.env.INTERNAL_SOCKET')}`;
+  const deep = { health_test_payload: { path: '/' } };
+  const { report, failure } = await probeApp(t, {
+    files: { 'app.cjs': listening },
+    contract: { ...ON_SOCKET, ...deep, smoke_test_command: smoke },
+  });
+  assert.match(report?.detail ?? JSON.stringify(failure), /^healthy after .*deep check 200 .*smoke test passed/);
+});
+
+test('an app that does not listen on its internal socket is told of it', async (t) => {
+  const { failure, instance } = await probeApp(t, { files: { 'app.cjs': app(HEALTHY) }, contract: ON_SOCKET });
+  assert.match(failure?.error ?? '', /did not answer 200 on \/healthz within 1500 ms: nothing listens there/);
+  assert.match(failure?.evidence?.remedy ?? '', /Unix socket that INTERNAL_SOCKET in its environment names/);
+  assert.equal(failure?.evidence?.request?.url, `http://unix:${instance.internalSocket}:/healthz`);
+});
+
+test('a link that the app puts in the place of its socket leads the orchestrator nowhere', async (t) => {
+  const elsewhere = `${app(HEALTHY)} ${internally("'other.sock'")} require('node:fs').symlinkSync(require('node:path').resolve('other.sock'), process.env.INTERNAL_SOCKET)`;
+  const { failure } = await probeApp(t, { files: { 'app.cjs': elsewhere }, contract: ON_SOCKET });
+  assert.match(failure?.error ?? '', /nothing listens there/);
+});
+
 for (const [what, handler, expected] of [
   ['500', "response.statusCode = 500; response.end('boom\\u001b[31m')", { status: 500, body: 'boom' }],
   ['a redirect', "response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()", { status: 302, body: '' }],
@@ -85,7 +112,7 @@ test('what the app answered is the evidence, not the last try that the end of th
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const health = await waitForHealth(port, '/healthz', limitMs, never);
+  const health = await waitForHealth({ port }, '/healthz', limitMs, never);
   assert.deepEqual('evidence' in health && [health.evidence.status, health.evidence.body], [500, 'boom']);
 });
 

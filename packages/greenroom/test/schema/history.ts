@@ -160,7 +160,19 @@ function createWorld(standbyMs: number, played: Played): World {
   }
   const instances: Instances = {
     async boot({ instance, slot, commit }) {
-      const booted = { instance, slot, commit, pid: 1, startTicks: 1, bootId: '', port: 1, internalPort: 2, logFile: '', startedAt: 0 };
+      const booted = {
+        instance,
+        slot,
+        commit,
+        pid: 1,
+        startTicks: 1,
+        bootId: '',
+        port: 1,
+        internalPort: 2,
+        internalSocket: '',
+        logFile: '',
+        startedAt: 0,
+      };
       running.set(instance, booted);
       return ok(booted);
     },

@@ -19,20 +19,22 @@ export interface AskedOf {
 }
 
 export type Authorized = { ok: true; caller: ChatCaller } | Refused;
+/** Where the app is asked: a port of 127.0.0.1, or a Unix socket. */
+export type AppAddress = { port: number } | { socketPath: string };
 export type AskApp = (asked: AskedOf) => Promise<Authorized>;
 
 /**
  * Asks the app, by the contract's `agent.authorize_endpoint`, who a request is of: 2xx with a `ChatCaller` as JSON lets it in, 401 and 403 keep
  * it out, anything else is a fault of the app. What it says of one credential counts for two seconds, whatever is called.
  */
-export function createAskApp({ port, path }: { port: number; path: string }): AskApp {
+export function createAskApp({ at, path }: { at: AppAddress; path: string }): AskApp {
   const remembered = new Map<string, { until: number; answer: Promise<Authorized> }>();
   return (asked) => {
     const headers = forwardedHeaders(asked.headers);
     const key = createHash('sha256').update(JSON.stringify(headers)).digest('base64');
     const known = remembered.get(key);
     if (known && known.until > performance.now()) return known.answer;
-    const answer = askApp({ port, path, method: asked.method, uri: asked.uri, headers });
+    const answer = askApp({ at, path, method: asked.method, uri: asked.uri, headers });
     remembered.delete(key);
     remembered.set(key, { until: performance.now() + REMEMBERED_MS, answer });
     for (const oldest of remembered.keys()) {
@@ -70,7 +72,7 @@ function withoutOurs(cookies: string): string {
 }
 
 async function askApp(asked: {
-  port: number;
+  at: AppAddress;
   path: string;
   method: string;
   uri: string;
@@ -94,7 +96,7 @@ async function askApp(asked: {
 }
 
 async function exchange(asked: {
-  port: number;
+  at: AppAddress;
   path: string;
   method: string;
   uri: string;
@@ -104,8 +106,7 @@ async function exchange(asked: {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = request(
     {
-      host: '127.0.0.1',
-      port: asked.port,
+      ...('port' in asked.at ? { host: '127.0.0.1', ...asked.at } : asked.at),
       path: asked.path,
       method: 'GET',
       // A connection of its own: a kept one may be closed by a swap just as it is used again.

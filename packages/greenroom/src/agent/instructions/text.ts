@@ -5,6 +5,7 @@ import { VERBS } from '../tools/verbs.ts';
 export interface AppRules {
   port: number;
   internal_port?: number | undefined;
+  internal_socket?: string | undefined;
   health_endpoint: string;
   health_test_payload?: { method: string; path: string } | undefined;
   schema_status_endpoint?: string | undefined;
@@ -114,13 +115,14 @@ function refusals({ rules, paths }: TextOptions): string[] {
 }
 
 function leaveAlone({ rules, paths }: TextOptions): string[] {
-  const { port, internal_port: internal, schema_status_endpoint: schema } = rules;
+  const { port, internal_port: internal, internal_socket: socket, schema_status_endpoint: schema } = rules;
+  const served = socket !== undefined ? 'on its internal socket' : internal === undefined ? 'for Greenroom' : 'on its internal port';
   const ports = internal === undefined ? `port ${port}` : `ports ${port} and ${internal}`;
   const secrets = names(rules.secrets_inject);
   const shared = names(rules.shared_paths);
   return [
     `Processes: do not start, stop or signal the app that runs, the orchestrator or the proxy, and do not listen on ${ports}. To try something, start your own copy on another port, and end it before your turn ends.`,
-    `Internal endpoints: do not call what the app serves ${internal === undefined ? 'for Greenroom' : 'on its internal port'} (health${schema ? `, ${name(schema)}` : ''}, migrations). Never run a migration of the database; when a change needs one, say which.`,
+    `Internal endpoints: do not call what the app serves ${served} (health${schema ? `, ${name(schema)}` : ''}, migrations). Never run a migration of the database; when a change needs one, say which.`,
     `Everything in ${paths.data} outside your clone: releases, journal, sockets, configuration.`,
     `Secrets: do not look for, print or commit them.${secrets ? ` The app finds ${secrets} in its environment; read them there in code, by name.` : ''}`,
     ...(shared ? [`Data that all releases share: ${shared}.`] : []),

@@ -1,4 +1,4 @@
-import { createAskApp, createTokens, isLoopback, type TokenValues, tokenProblems } from '../../agent/chat.ts';
+import { type AppAddress, createAskApp, createTokens, isLoopback, type TokenValues, tokenProblems } from '../../agent/chat.ts';
 import { createSecrets, SecretsError } from '../../orchestrator/adapters/secrets.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import { CliError, EXIT } from '../context.ts';
@@ -15,8 +15,12 @@ export async function readAccess({ layout }: Target, contract: Contract, env: No
   const problems = tokenProblems(values);
   if (problems.length > 0) throw new CliError(EXIT.failed, 'weak_token', problems.join('\n'));
   const path = contract.agent?.authorize_endpoint;
-  const askApp = path === undefined ? null : createAskApp({ port: contract.internal_port ?? contract.port, path });
+  const askApp = path === undefined ? null : createAskApp({ at: internalAddress(contract), path });
   return { tokens: createTokens(values), askApp };
+}
+
+function internalAddress({ port, internal_port, internal_socket }: Contract): AppAddress {
+  return internal_socket === undefined ? { port: internal_port ?? port } : { socketPath: internal_socket };
 }
 
 /** Throws `CliError` unless somebody can be let in, and nobody who should not be. */
@@ -39,7 +43,7 @@ export function requireAccess(
       'Nothing says who may chat, and whoever may chat can change the app: the chat is not started. Choose a way:',
       `- a token, for you and those you give it to: put ${CHAT_TOKEN}=… into ${secrets} (make one with: openssl rand -hex 24)`,
       `  Those who may also approve deploys and roll back can have one of their own: ${APPROVE_TOKEN}=…`,
-      "- your app's own log-in: name a path on its internal port in the contract, for example",
+      "- your app's own log-in: name a path on its internal port or socket in the contract, for example",
       '  "agent": { "authorize_endpoint": "/greenroom-authorize" }',
       '  It answers 200 with {"user": {"id": "7", "name": "Ada"}, "approve": true}, or 403. See docs/guides/chat.md',
       '- inside your app, with createChat({ authorize }) of @greenroom/sdk/app: then it runs by itself, without this command',

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { proxyDirectory } from '../../home.ts';
 import { layoutOf } from '../../orchestrator/layout.ts';
 import { exists } from '../../registry/index.ts';
-import { MAX_SOCKET_PATH_BYTES } from '../../registry/running.ts';
 import type { Finding, Patient } from './examine.ts';
 
 /** Free space below which a checkout is likely to fail. */

@@ -11,6 +11,7 @@ import type { Target } from '../target.ts';
 import { checkAgent } from './agent.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
+import { checkInternalSocket } from './internal-socket.ts';
 import { checkPorts } from './network.ts';
 import { checkProxy } from './proxy.ts';
 import { checkRegistry, checkSharedPorts } from './registry.ts';
@@ -78,6 +79,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkGitHub(forge),
     checkWebhook(patient, forge),
     checkPorts(patient),
+    checkInternalSocket(patient),
     checkSharedPorts(patient),
     checkProxy(patient),
     checkAgent(patient, cli.env),

@@ -19,7 +19,7 @@ export const RELATIVE_PATH = /^(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\
 export const BRANCH_NAME = /^(?![-./]|@$|HEAD$)(?![\s\S]*(?:\.\.|@\{|\/\/|\/\.|\.lock(?:\/|$)|[./]$))[^\p{Cc} ~^:?*[\\]+$/u;
 
 /** A name that the operator may give to an instance; the names that Greenroom sets are not among them. */
-export const ENV_NAME = /^(?!GREENROOM|PORT$|INTERNAL_PORT$)[A-Za-z_][A-Za-z0-9_]*$/u;
+export const ENV_NAME = /^(?!GREENROOM|PORT$|INTERNAL_PORT$|INTERNAL_SOCKET$)[A-Za-z_][A-Za-z0-9_]*$/u;
 
 export const ENV_VALUE = /^[^\0]*$/u;
 

@@ -22,7 +22,11 @@ export function crossFieldProblems(contract: Fields): ContractProblem[] {
   ];
 }
 
-function portProblems({ port, internal_port }: Fields): ContractProblem[] {
+function portProblems({ port, internal_port, internal_socket }: Fields): ContractProblem[] {
+  if (internal_port !== undefined && internal_socket !== undefined)
+    return [
+      problemAt(['internal_socket'], internal_socket, 'left out beside internal_port', 'It takes the place of internal_port: keep one.'),
+    ];
   if (typeof port !== 'number' || port !== internal_port) return [];
   const hint = 'Leave internal_port out when the app has one listener.';
   return [problemAt(['internal_port'], internal_port, 'another port than port', hint)];

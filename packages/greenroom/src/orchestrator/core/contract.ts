@@ -1,7 +1,8 @@
-import { AGENT_PRESETS, DEFAULT_CHAT_PATH } from '@greenroom/sdk/wire';
+import { AGENT_PRESETS, DEFAULT_CHAT_PATH, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 import { branch, command, list, milliseconds, port, relativePath, text, urlPath, whole } from './contract-parts.ts';
 import {
+  ABSOLUTE_PATH,
   COMMAND,
   EMAIL_ADDRESS,
   ENV_NAME,
@@ -48,7 +49,10 @@ export const DEFAULT_SETUP_INPUTS: readonly string[] = [
 ];
 
 const variable = () =>
-  text(ENV_NAME, 'the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT or GREENROOM…, which Greenroom sets');
+  text(
+    ENV_NAME,
+    'the name of an environment variable (letters, digits, "_"), not PORT, INTERNAL_PORT, INTERNAL_SOCKET or GREENROOM…, which Greenroom sets',
+  );
 const reason = () =>
   text(COMMAND, 'why, not empty').max(500, { error: 'why, in at most 500 characters' }).describe('Why; shown to people.');
 const secretAllow = z.union(
@@ -98,6 +102,11 @@ const healthTestPayload = z.object(
   },
   { error: 'an object with at least "path"' },
 );
+
+const internalSocket = () => {
+  const error = `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes, without ".." segments, quotes, "\\", "$", ";", "#", "{" and "}"`;
+  return text(ABSOLUTE_PATH, error).refine((path) => new TextEncoder().encode(path).length <= MAX_SOCKET_PATH_BYTES, { error });
+};
 
 const secretName = () => text(OPERATOR_ENV_NAME, 'the name of a variable in secrets.env or in the environment of "greenroom start"');
 const address = () => text(EMAIL_ADDRESS, 'an e-mail address such as "ops@example.com"');
@@ -164,7 +173,9 @@ const agentSettings = z.object(
       .describe("Path on the app's public port that leads to the chat service, past the app."),
     authorize_endpoint: urlPath('the internal path that says who may chat')
       .optional()
-      .describe("Path on the app's internal port that the chat service asks whether a request may chat, and whether it may approve."),
+      .describe(
+        "Path on the app's internal port or socket that the chat service asks whether a request may chat, and whether it may approve.",
+      ),
     turn_timeout_ms: milliseconds(1_000).default(DEFAULT_TURN_TIMEOUT_MS).describe('How long one turn of the agent may take.'),
     turns_per_hour: whole(0, 100_000).default(60).describe('How many turns may be begun within an hour. 0 for any number.'),
     failed_deploys_per_turn: whole(1, 1_000)
@@ -188,11 +199,16 @@ export const contractSchema = z.object(
     internal_port: port()
       .optional()
       .describe('Stable port for health and other internal routes, on 127.0.0.1 only. Leave it out when the app has one listener.'),
+    internal_socket: internalSocket()
+      .optional()
+      .describe(
+        'Stable path of a Unix socket for health and other internal routes, instead of `internal_port`. Each boot gets a fresh `INTERNAL_SOCKET` of its own to listen on.',
+      ),
     router: routerSettings,
     routes: routeList,
     trusted_proxies: trustedProxies,
     health_endpoint: urlPath('the path that answers 200 when the app is ready, for example "/healthz"').describe(
-      'Path that answers 200 when the app is ready; asked on the internal port, or on the public one when there is no internal port.',
+      'Path that answers 200 when the app is ready; asked on the internal port or socket, or on the public port when there is neither.',
     ),
     health_test_payload: healthTestPayload
       .optional()
@@ -332,11 +348,6 @@ export const contractSchema = z.object(
         'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
       ),
     limits: anyObject('an object of limits').optional().describe('Limits of memory, processor and processes of an instance.'),
-    internal_socket: z
-      .string({ error: 'the path of a Unix socket' })
-      .min(1, { error: 'the path of a Unix socket' })
-      .optional()
-      .describe('Unix socket that the app listens on for internal routes, instead of `internal_port`.'),
     agent: agentSettings.optional().describe('The coding agent and its chat. Without it there is no chat; `{}` takes every default.'),
   },
   { error: 'a JSON object, { … }' },
@@ -346,4 +357,4 @@ export const contractSchema = z.object(
 export type Contract = z.output<typeof contractSchema>;
 
 /** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['limits', 'internal_socket'];
+export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['limits'];

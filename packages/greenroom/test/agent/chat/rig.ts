@@ -73,7 +73,10 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
     transcript,
     client: createClient({ socket: at('operator.sock') }),
     assets: { get: (path) => ASSETS[path] ?? null },
-    access: { tokens: createTokens({ chat: '', approve: '', ...tokens }), askApp: endpoint ? createAskApp(endpoint) : null },
+    access: {
+      tokens: createTokens({ chat: '', approve: '', ...tokens }),
+      askApp: endpoint ? createAskApp({ at: { port: endpoint.port }, path: endpoint.path }) : null,
+    },
     listen: {
       socket: at('chat.sock'),
       appSocket: at('chat-app.sock'),

@@ -82,6 +82,7 @@ const schemaStatus = (response) => {
   );
 };
 const internal = createServer((request, response) => {
+  response.setHeader('x-commit', process.env.GREENROOM_COMMIT ?? '');
   if (request.url === '/schema' && behaviour.schema) return schemaStatus(response);
   response.statusCode = sick ? 503 : (behaviour.health ?? 200);
   response.end(sick ? 'sick\n' : 'health\n');
@@ -94,6 +95,7 @@ if (behaviour.neverListens) {
   setTimeout(() => {
     visitors.listen(Number(process.env.PORT), '127.0.0.1', () => {
       if (process.env.INTERNAL_PORT) internal.listen(Number(process.env.INTERNAL_PORT), '127.0.0.1');
+      if (process.env.INTERNAL_SOCKET) internal.listen(process.env.INTERNAL_SOCKET);
     });
   }, behaviour.listensAfterMs ?? 0);
 }

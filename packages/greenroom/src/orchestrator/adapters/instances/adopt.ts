@@ -81,6 +81,7 @@ function byEnviron(carriers: Marked[], record: InstanceRecord | undefined, bootI
     bootId,
     port,
     internalPort: Number(value(INSTANCE_ENV.internalPort)) || 0,
+    internalSocket: value(INSTANCE_ENV.internalSocket),
     logFile: join(logs, `${instance}.log`),
     startedAt: Math.round(Date.now() - uptime() * 1_000 + startTicks * TICK_MS),
   };

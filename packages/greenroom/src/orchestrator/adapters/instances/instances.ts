@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
+import type { User } from '../../../confine/users.ts';
 import type { Ending } from '../../../family.ts';
 import { readBootId } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
@@ -15,6 +16,7 @@ import { unknownExit } from './exit-reason.ts';
 import { followLog } from './follow-log.ts';
 import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import type { Started, StartRequest, Watched } from './instance-runner.ts';
+import { createInternalSockets } from './internal-sockets.ts';
 import { createListenSockets } from './listen-sockets.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { createProcessRunner } from './process-runner.ts';
@@ -38,6 +40,8 @@ export interface InstancesOptions {
   env?: NodeJS.ProcessEnv;
   /** What each instance is started within. */
   layers?: readonly Layer[];
+  /** Whose programs instances are; the orchestrator's own when left out. */
+  user?: Pick<User, 'gid'>;
 }
 
 /** An instance from its start until nothing of it runs. */
@@ -60,11 +64,13 @@ export function createInstances({
   log,
   env = process.env,
   layers = [],
+  user,
 }: InstancesOptions): Instances {
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   const records = openRecords(layout.instances);
   const bootId = readBootId();
   const sockets = createListenSockets(layout, contract);
+  const internalSockets = createInternalSockets(layout, contract, user?.gid);
   const entries = new Map<string, Entry>();
   /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
   const given = new Set<string>();
@@ -111,6 +117,7 @@ export function createInstances({
       log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`, aboutInstance(record, 'error'));
     for (const stop of entry.unwatch) stop();
     sockets?.remove(record.instance);
+    internalSockets.remove(record.instance);
     entries.delete(record.instance);
     entry.finished.resolve();
   }
@@ -140,6 +147,7 @@ export function createInstances({
       bootId,
       port: ports[0]?.port ?? 0,
       internalPort: ports[1]?.port ?? 0,
+      internalSocket: internalSockets.open(instance),
       logFile: logFileOf(instance),
       startedAt: clock.now(),
     });
@@ -231,6 +239,7 @@ export function createInstances({
     }
     await runner.endOrphans(orphans.filter((id) => !entries.has(id)));
     await sockets?.sweep([...entries.keys()]);
+    await internalSockets.sweep([...entries.keys()]);
     return adopted.map(instanceOf);
   }
 
@@ -294,7 +303,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
-function instanceVariables({ instance, slot, commit, port, internalPort }: InstanceRecord): Record<string, string> {
+function instanceVariables({ instance, slot, commit, port, internalPort, internalSocket }: InstanceRecord): Record<string, string> {
   return {
     [INSTANCE_ENV.marker]: '1',
     [INSTANCE_ENV.instance]: instance,
@@ -302,6 +311,7 @@ function instanceVariables({ instance, slot, commit, port, internalPort }: Insta
     [INSTANCE_ENV.commit]: commit,
     [INSTANCE_ENV.port]: String(port),
     ...(internalPort === 0 ? {} : { [INSTANCE_ENV.internalPort]: String(internalPort) }),
+    ...(internalSocket === '' ? {} : { [INSTANCE_ENV.internalSocket]: internalSocket }),
   };
 }
 

@@ -36,12 +36,18 @@ export function createListenSockets(layout: Pick<Layout, 'sockets'>, { router }:
     remove(instance) {
       for (const path of Object.values(socketsOf(layout, instance))) rmSync(path, { force: true });
     },
-    async sweep(running) {
-      const kept = new Set(running.flatMap((instance) => Object.values(socketsOf(layout, instance))));
-      const names = await readdir(layout.sockets).catch(noFolder);
-      for (const name of names) if (!kept.has(join(layout.sockets, name))) rmSync(join(layout.sockets, name), { force: true });
-    },
+    sweep: (running) =>
+      removeOthers(
+        layout.sockets,
+        running.flatMap((instance) => Object.values(socketsOf(layout, instance))),
+      ),
   };
+}
+
+/** Empties the folder of all files but these; one that is not there is empty. */
+export async function removeOthers(folder: string, kept: readonly string[]): Promise<void> {
+  const names = await readdir(folder).catch(noFolder);
+  for (const path of names.map((name) => join(folder, name))) if (!kept.includes(path)) rmSync(path, { force: true });
 }
 
 function noFolder(error: NodeJS.ErrnoException): string[] {

@@ -14,6 +14,8 @@ const recordSchema = z.object({
   bootId: z.string(),
   port: z.int(),
   internalPort: z.int(),
+  // Absent in records of earlier versions.
+  internalSocket: z.string().default(''),
   logFile: z.string(),
   startedAt: z.number(),
   ended: z

@@ -1,6 +1,7 @@
 import type { RequestEvidence } from '@greenroom/sdk/wire';
 import type { Contract } from '../../core/contract.ts';
-import { requestEvidence, urlOf } from './evidence.ts';
+import { type Address, urlOf } from './address.ts';
+import { requestEvidence } from './evidence.ts';
 import { askApp, type ProbeAnswer } from './request.ts';
 
 export type DeepCheck = NonNullable<Contract['health_test_payload']>;
@@ -8,17 +9,16 @@ export type DeepCheck = NonNullable<Contract['health_test_payload']>;
 /** Sends the contract's representative request. Answers the evidence when the answer is not the expected one. */
 export async function deepCheck(
   check: DeepCheck,
-  host: string,
-  port: number,
+  address: Address,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<{ ok: true; status: number } | { ok: false; evidence: RequestEvidence; problem: string }> {
   const { method, path } = check;
   const { headers, body } = withBody(check);
-  const answer = await askApp({ host, port, method, path, headers, timeoutMs, signal, ...(body === undefined ? {} : { body }) });
+  const answer = await askApp({ address, method, path, headers, timeoutMs, signal, ...(body === undefined ? {} : { body }) });
   const problem = mismatch(check.expect, answer);
   if (answer.ok && problem === '') return { ok: true, status: answer.status };
-  const evidence = requestEvidence({ method, url: urlOf(host, port, path), expected: describeExpectation(check.expect) }, answer);
+  const evidence = requestEvidence({ method, url: urlOf(address, path), expected: describeExpectation(check.expect) }, answer);
   return { ok: false, evidence, problem };
 }
 

@@ -4,10 +4,6 @@ import type { ProbeAnswer } from './request.ts';
 
 const SHOWN_BODY_BYTES = 2 * 1024;
 
-export function urlOf(host: string, port: number, path: string): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
-}
-
 /** An exchange as evidence: what was asked and expected, and what came instead. The app's text is made safe to show. */
 export function requestEvidence(asked: { method: string; url: string; expected: string }, answer: ProbeAnswer): RequestEvidence {
   if (!answer.ok) return { ...asked, error: plainText(answer.error) };

@@ -1,11 +1,9 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestEvidence } from '@greenroom/sdk/wire';
-import { requestEvidence, urlOf } from './evidence.ts';
+import { type Address, addressesBehind, type Door, LOOPBACK_HOSTS, urlOf } from './address.ts';
+import { requestEvidence } from './evidence.ts';
 import { askApp, type ProbeAnswer } from './request.ts';
-
-/** IPv4 first: where an app listens on both, it is the one that everything reaches. */
-export const LOOPBACK_HOSTS = ['127.0.0.1', '::1'] as const;
 
 const FIRST_POLL_MS = 5;
 const MAX_POLL_MS = 100;
@@ -15,46 +13,46 @@ const POLL_SHARE = 0.05;
 const FIRST_TRY_MS = 2_000;
 
 export interface HealthLook {
-  host: string;
+  address: Address;
   answer: ProbeAnswer;
 }
 
-/** One look at the health endpoint on each loopback address until one is answered. */
-export async function lookAtHealth(port: number, path: string, timeoutMs: number, signal?: AbortSignal): Promise<HealthLook> {
+/** One look at the health endpoint on each address until one is answered. */
+export async function lookAtHealth(door: Door, path: string, timeoutMs: number, signal?: AbortSignal): Promise<HealthLook> {
   const deadline = performance.now() + timeoutMs;
   let last: HealthLook | undefined;
-  for (const host of LOOPBACK_HOSTS) {
+  for (const address of addressesBehind(door)) {
     const left = Math.max(1, deadline - performance.now());
-    const answer = await askApp({ host, port, method: 'GET', path, timeoutMs: left, ...(signal ? { signal } : {}) });
-    if (answer.ok || !answer.refused) return { host, answer };
-    last ??= { host, answer };
+    const answer = await askApp({ address, method: 'GET', path, timeoutMs: left, ...(signal ? { signal } : {}) });
+    if (answer.ok || !answer.refused) return { address, answer };
+    last ??= { address, answer };
   }
-  if (last === undefined) throw new Error('no loopback address to look at');
+  if (last === undefined) throw new Error('no address to look at');
   return last;
 }
 
 /** Polls until 200. `evidence` is the last whole exchange that was not. Ends early, unhealthy, when the signal is aborted. */
 export async function waitForHealth(
-  port: number,
+  door: Door,
   path: string,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<{ healthy: true; host: string } | { healthy: false; evidence: RequestEvidence; refused: boolean }> {
+): Promise<{ healthy: true; address: Address } | { healthy: false; evidence: RequestEvidence; refused: boolean }> {
   const start = performance.now();
   let tryMs = FIRST_TRY_MS;
   let answered: HealthLook | undefined;
   for (;;) {
     const left = timeoutMs - (performance.now() - start);
-    const { host, answer } = await lookAtHealth(port, path, Math.max(1, Math.min(tryMs, left)), signal);
-    if (answer.ok) answered = { host, answer };
-    if (answer.ok && answer.status === 200) return { healthy: true, host };
+    const { address, answer } = await lookAtHealth(door, path, Math.max(1, Math.min(tryMs, left)), signal);
+    if (answer.ok) answered = { address, answer };
+    if (answer.ok && answer.status === 200) return { healthy: true, address };
     const elapsed = performance.now() - start;
     const wait = Math.min(Math.max(FIRST_POLL_MS, elapsed * POLL_SHARE), MAX_POLL_MS);
     if (signal.aborted || elapsed + wait >= timeoutMs) {
       // A try that the end of all time cut short says nothing: what the app answered before does.
       const cutShort = !answer.ok && !answer.refused && left < tryMs;
-      const told = (cutShort && answered) || { host, answer };
-      const evidence = requestEvidence({ method: 'GET', url: urlOf(told.host, port, path), expected: 'status 200' }, told.answer);
+      const told = (cutShort && answered) || { address, answer };
+      const evidence = requestEvidence({ method: 'GET', url: urlOf(told.address, path), expected: 'status 200' }, told.answer);
       return { healthy: false, evidence, refused: !answer.ok && answer.refused };
     }
     if (!answer.ok && !answer.refused) tryMs *= 2;

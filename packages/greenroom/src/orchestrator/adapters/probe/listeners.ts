@@ -1,11 +1,15 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isRunning, processTable } from '../../../proc.ts';
 import type { Instance } from '../../ports.ts';
+import type { Door } from './address.ts';
 
 const LISTEN_STATE = '0A';
 
-/** What to do about an app on whose `wanted` port nothing listens, with where it listens instead. */
-export function listenRemedy(instance: Instance, wanted: number): string {
+/** What to do about an app that does not listen where it should, with where it listens instead. */
+export function listenRemedy(instance: Instance, door: Door): string {
+  if ('socket' in door)
+    return `Make the app listen on the Unix socket that INTERNAL_SOCKET in its environment names (${door.socket} this time), beside PORT; @greenroom/sdk/app does. An app with one listener leaves internal_socket out of its contract.`;
+  const wanted = door.port;
   const variable = wanted === instance.port ? 'PORT' : 'INTERNAL_PORT';
   const remedy = `Make the app listen on the port that ${variable} in its environment names (${wanted} this time), on 127.0.0.1 or on all addresses.`;
   const others = listeningPorts(instance.pid);

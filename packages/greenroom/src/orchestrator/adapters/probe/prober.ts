@@ -16,8 +16,9 @@ import {
 } from '../../ports.ts';
 import { unknownExit } from '../instances/exit-reason.ts';
 import { TAIL_LINES } from '../instances/text.ts';
+import { internalDoor, LOOPBACK_HOSTS, urlOf } from './address.ts';
 import { deepCheck } from './deep-check.ts';
-import { outcome, requestEvidence, urlOf } from './evidence.ts';
+import { outcome, requestEvidence } from './evidence.ts';
 import { lookAtHealth, waitForHealth, waitForListener } from './health.ts';
 import { listenRemedy } from './listeners.ts';
 import { runSmokeTest } from './smoke.ts';
@@ -100,21 +101,26 @@ export function createProber({
   async function probeHealth(instance: Instance, signal: AbortSignal): Promise<Result<{ host: string }>> {
     const start = performance.now();
     const limit = contract.health_timeout_ms;
-    const port = healthPort(instance);
-    const health = await waitForHealth(port, contract.health_endpoint, limit, signal);
+    const door = internalDoor(instance);
+    const health = await waitForHealth(door, contract.health_endpoint, limit, signal);
     if (!health.healthy) {
-      const remedy = health.refused ? { remedy: listenRemedy(instance, port) } : {};
+      const remedy = health.refused ? { remedy: listenRemedy(instance, door) } : {};
       const error = `The app did not answer 200 on ${contract.health_endpoint} within ${limit} ms: ${outcome(health.evidence)}.`;
       return failWith(instance, { code: 'health_timeout', error }, { request: health.evidence, ...remedy });
     }
-    if (port === instance.port) return ok({ host: health.host });
+    const { address } = health;
+    if ('port' in address && address.port === instance.port) return ok({ host: address.host });
     const left = Math.max(MIN_DEEP_CHECK_MS, limit - (performance.now() - start));
     const host = await waitForListener(instance.port, left, signal);
     if (host !== '') return ok({ host });
-    const asked = { method: 'GET', url: urlOf(health.host, instance.port, '/'), expected: 'a listener on the public port' };
+    const asked = {
+      method: 'GET',
+      url: urlOf({ host: LOOPBACK_HOSTS[0], port: instance.port }, '/'),
+      expected: 'a listener on the public port',
+    };
     const request = requestEvidence(asked, { ok: false, refused: true, error: 'connection refused, nothing listens there' });
-    const error = `The app is healthy on its internal port, but nothing listens on its public port ${instance.port} within ${limit} ms.`;
-    return failWith(instance, { code: 'health_timeout', error }, { request, remedy: listenRemedy(instance, instance.port) });
+    const error = `The app is healthy on its internal ${'socket' in door ? 'socket' : 'port'}, but nothing listens on its public port ${instance.port} within ${limit} ms.`;
+    return failWith(instance, { code: 'health_timeout', error }, { request, remedy: listenRemedy(instance, { port: instance.port }) });
   }
 
   async function deepStep(instance: Instance, host: string, usedMs: number, signal: AbortSignal): Promise<Result<string>> {
@@ -122,7 +128,7 @@ export function createProber({
     if (!check) return ok('');
     const start = performance.now();
     const timeoutMs = Math.max(MIN_DEEP_CHECK_MS, contract.health_timeout_ms - usedMs);
-    const checked = await deepCheck(check, host, instance.port, timeoutMs, signal);
+    const checked = await deepCheck(check, { host, port: instance.port }, timeoutMs, signal);
     if (checked.ok) return ok(`deep check ${checked.status} in ${Math.round(performance.now() - start)} ms`);
     const error = `The deep check ${check.method} ${check.path} did not hold: ${checked.problem}.`;
     return failWith(instance, { code: 'deep_check_failed', error }, { request: checked.evidence });
@@ -140,9 +146,9 @@ export function createProber({
   }
 
   async function check(instance: Instance, timeoutMs: number): Promise<string> {
-    const { host, answer } = await lookAtHealth(healthPort(instance), contract.health_endpoint, timeoutMs);
+    const { address, answer } = await lookAtHealth(internalDoor(instance), contract.health_endpoint, timeoutMs);
     if (answer.ok && answer.status === 200) return '';
-    const asked = { method: 'GET', url: urlOf(host, healthPort(instance), contract.health_endpoint), expected: 'status 200' };
+    const asked = { method: 'GET', url: urlOf(address, contract.health_endpoint), expected: 'status 200' };
     return `GET ${contract.health_endpoint} did not answer 200: ${outcome(requestEvidence(asked, answer))}`;
   }
 
@@ -165,10 +171,6 @@ export function createProber({
   }
 
   return { probe, check };
-}
-
-function healthPort(instance: Instance): number {
-  return instance.internalPort || instance.port;
 }
 
 async function waitForExit(ended: AbortSignal): Promise<void> {

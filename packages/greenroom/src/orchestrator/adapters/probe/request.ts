@@ -1,10 +1,11 @@
+import { lstatSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import type { Address } from './address.ts';
 
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
 export interface ProbeRequest {
-  host: string;
-  port: number;
+  address: Address;
   method: string;
   path: string;
   headers?: Record<string, string>;
@@ -22,7 +23,9 @@ export type ProbeAnswer =
  * One exchange on a connection of its own (never a kept one: each look tells about the app as it is now), whole within `timeoutMs`.
  * Redirects are answers like others. Never throws.
  */
-export function askApp({ host, port, method, path, headers = {}, body, timeoutMs, signal }: ProbeRequest): Promise<ProbeAnswer> {
+export function askApp({ address, method, path, headers = {}, body, timeoutMs, signal }: ProbeRequest): Promise<ProbeAnswer> {
+  if ('socket' in address && !isSocket(address.socket))
+    return Promise.resolve({ ok: false, refused: true, error: 'nothing listens there' });
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout;
     const settle = (answer: ProbeAnswer): void => {
@@ -35,8 +38,7 @@ export function askApp({ host, port, method, path, headers = {}, body, timeoutMs
       settle({ ok: false, refused: NOT_LISTENING.includes(code), error: SENTENCES[code] ?? error.message });
     };
     const outgoing = request({
-      host,
-      port,
+      ...('socket' in address ? { socketPath: address.socket } : address),
       method,
       path,
       headers: { 'user-agent': 'greenroom-probe', ...headers },
@@ -56,10 +58,16 @@ export function askApp({ host, port, method, path, headers = {}, body, timeoutMs
   });
 }
 
+/** A link in its place could lead the orchestrator, which may do more than the app, to a socket of somebody else. */
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+}
+
 /** Codes of a host on which nobody listens on that port, an absent IPv6 included. */
-const NOT_LISTENING = ['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH'];
+const NOT_LISTENING = ['ECONNREFUSED', 'ENOENT', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH'];
 const SENTENCES: Record<string, string> = {
   ECONNREFUSED: 'connection refused, nothing listens there',
+  EACCES: 'connecting is not allowed: the app must let its own group use its socket (mode 0660)',
   ECONNRESET: 'the connection was closed without a complete answer',
 };
 

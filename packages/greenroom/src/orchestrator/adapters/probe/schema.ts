@@ -3,7 +3,8 @@ import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { type Asked, parseSchemaStatus, schemaFailure, schemaUnreadable } from '../../core/schema.ts';
 import type { Instance, SchemaAnswer, SchemaCheck } from '../../ports.ts';
-import { outcome, requestEvidence, urlOf } from './evidence.ts';
+import { internalDoor, urlOf } from './address.ts';
+import { outcome, requestEvidence } from './evidence.ts';
 import { lookAtHealth } from './health.ts';
 
 /** An app that answers later than this does not know. Part of the protocol: docs/spec/migrations.md. */
@@ -18,9 +19,8 @@ export function createSchemaCheck(
 ): SchemaCheck {
   async function read(instance: Instance, timeoutMs: number, signal?: AbortSignal): Promise<SchemaAnswer | null> {
     if (path === undefined) return null;
-    const port = instance.internalPort || instance.port;
-    const { host, answer } = await lookAtHealth(port, path, timeoutMs, signal);
-    const request = requestEvidence({ method: 'GET', url: urlOf(host, port, path), expected: 'status 200 and a schema status' }, answer);
+    const { address, answer } = await lookAtHealth(internalDoor(instance), path, timeoutMs, signal);
+    const request = requestEvidence({ method: 'GET', url: urlOf(address, path), expected: 'status 200 and a schema status' }, answer);
     const unreadable = (problem: string): SchemaAnswer => ({ ok: false, problem, request });
     if (!answer.ok) return unreadable(`it did not answer: ${outcome(request)}`);
     if (answer.status === 404) return unreadable('it answered status 404: this release does not have the endpoint');

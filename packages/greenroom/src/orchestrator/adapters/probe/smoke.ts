@@ -4,7 +4,7 @@ import type { Contract } from '../../core/contract.ts';
 import type { Instance } from '../../ports.ts';
 import { type CommandResult, runCommand } from '../command.ts';
 import { appEnvironment } from '../instances/environment.ts';
-import { urlOf } from './evidence.ts';
+import { internalAddress, urlOf } from './address.ts';
 
 export interface SmokeContext {
   app: string;
@@ -23,7 +23,8 @@ export interface SmokeContext {
  */
 export function runSmokeTest(command: string, instance: Instance, context: SmokeContext, signal: AbortSignal): Promise<CommandResult> {
   const { contract, slotDirectory, host, layers } = context;
-  const internalPort = instance.internalPort || instance.port;
+  const address = { host, port: instance.port };
+  const internal = internalAddress(instance, host);
   const env = appEnvironment({
     slotDirectory,
     from: context.env,
@@ -36,9 +37,10 @@ export function runSmokeTest(command: string, instance: Instance, context: Smoke
       [INSTANCE_ENV.slot]: instance.slot,
       [INSTANCE_ENV.commit]: instance.commit,
       [INSTANCE_ENV.port]: String(instance.port),
-      [INSTANCE_ENV.internalPort]: String(internalPort),
-      GREENROOM_URL: urlOf(host, instance.port, ''),
-      GREENROOM_INTERNAL_URL: urlOf(host, internalPort, ''),
+      GREENROOM_URL: urlOf(address, ''),
+      ...('socket' in internal
+        ? { [INSTANCE_ENV.internalSocket]: internal.socket }
+        : { [INSTANCE_ENV.internalPort]: String(internal.port), GREENROOM_INTERNAL_URL: urlOf(internal, '') }),
     },
   });
   return runCommand({ command, cwd: slotDirectory, env, timeoutMs: contract.smoke_timeout_ms, signal, layers });
