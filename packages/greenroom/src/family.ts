@@ -15,6 +15,14 @@ export interface Family {
   known: Map<number, number>;
   /** Never members, whatever ties them to it. */
   spare: Sparing;
+  /** Control group that the leader was started in, which nobody leaves. */
+  group: FamilyGroup | undefined;
+}
+
+export interface FamilyGroup {
+  pids(): number[];
+  /** Ends all of them at once where the kernel can, and lets none of them start another where it cannot. */
+  kill(): void;
 }
 
 export interface Ending {
@@ -40,14 +48,15 @@ const FORK_MS = 100;
 /** A process in uninterruptible sleep cannot be killed; nobody is helped by waiting for it for ever. */
 const KILL_PATIENCE_MS = 10_000;
 
-export function createFamily(pid: number, startTicks: number, marker: string, spare: Sparing = spareNobody): Family {
-  return { leader: { pid, startTicks }, marker, known: new Map([[pid, startTicks]]), spare };
+export function createFamily(pid: number, startTicks: number, marker: string, spare: Sparing = spareNobody, group?: FamilyGroup): Family {
+  return { leader: { pid, startTicks }, marker, known: new Map([[pid, startTicks]]), spare, group };
 }
 
 /**
  * Running members, by every tie there is: process group and session of the leader, the marker in the environment, being a descendant of a
- * member, a session that a member is in (sessions are only ever made by `setsid`, so it is one of theirs), having been a member before.
- * What escapes: a process that in one go cleared its environment, left the session and lost its parent between two looks.
+ * member, a session that a member is in (sessions are only ever made by `setsid`, so it is one of theirs), having been a member before, and the
+ * control group. What escapes without such a group: a process that in one go cleared its environment, left the session and lost its parent between
+ * two looks.
  */
 export function findMembers(family: Family, table: Map<number, ProcessStat> = processTable()): ProcessStat[] {
   const own = ownProcesses(table);
@@ -66,9 +75,11 @@ export function findMembers(family: Family, table: Map<number, ProcessStat> = pr
     return true;
   };
   const running = [...table.values()].filter(isRunning);
+  const grouped = new Set(family.group?.pids());
   for (const stat of running) {
     const known = family.known.get(stat.pid) === stat.startTicks;
-    if (known || (groupIsOurs && (stat.group === pid || stat.session === pid)) || isMarked(stat.pid, family.marker)) add(stat);
+    const isTied = known || grouped.has(stat.pid) || (groupIsOurs && (stat.group === pid || stat.session === pid));
+    if (isTied || isMarked(stat.pid, family.marker)) add(stat);
   }
   for (let grown = members.size > 0; grown; ) {
     grown = false;
@@ -168,12 +179,26 @@ function isBetweenForkAndExec({ leader }: Family, { pid, parent, group, session 
 
 function signalMembers(family: Family, members: readonly ProcessStat[], signal: NodeJS.Signals): void {
   const { pid } = family.leader;
+  if (signal === 'SIGKILL') killGroup(family);
   // One signal to the group reaches also what it forks this very moment; the rest is signalled one by one.
   const asGroup = pid > 0 && members.some((stat) => stat.group === pid) && !sharesGroup(family);
   if (asGroup) send(-pid, signal);
   for (const stat of members) {
     if (!(asGroup && stat.group === pid) && runsStill(stat.pid, stat.startTicks)) send(stat.pid, signal);
   }
+}
+
+/** Nobody has to be looked for then, and none can come after the look. */
+function killGroup({ group, leader, spare }: Family): void {
+  if (!group) return;
+  const table = processTable();
+  const own = ownProcesses(table);
+  const isSpared = spare(table, leader.pid);
+  const others = group.pids().some((pid) => {
+    const stat = table.get(pid);
+    return own.has(pid) || (stat !== undefined && isSpared(stat));
+  });
+  if (!others) group.kill();
 }
 
 /** Whether somebody who is spared is in the group, as when an app started a runner without a session of its own. */

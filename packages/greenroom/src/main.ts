@@ -6,6 +6,7 @@ import type { HandOver } from '@greenroom/sdk/chat';
 import { type EventMessage, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { clearStage } from './app-doctor/stage-folder.ts';
 import { type Confinement, openConfinement } from './confine/confinement.ts';
+import { type Limiters, openLimiters } from './confine/limiters.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
@@ -150,6 +151,10 @@ async function requireConfinement(contract: Contract): Promise<Confinement> {
   return confinement;
 }
 
+function limitersOf({ limits, run_as }: Contract, key: string): Limiters {
+  return openLimiters({ rules: limits, key, env: process.env, ownUser: run_as ? ['app'] : [] });
+}
+
 async function requireOwnPorts(options: OrchestratorOptions, contract: Contract, say: Log): Promise<void> {
   requireOwnApiPort(options.apiPort, contract);
   const conflicts = await portConflicts(options, contract);
@@ -186,9 +191,12 @@ async function serve(
   });
   const slots = await createSlots({ layout, git: repo.git, contract, log });
   const slotDirectory = slots.directory;
-  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...confinement.app });
+  const limiters = limitersOf(contract, proxyName(app, layout.data));
+  if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
+  const bounded = { ...confinement.app, limiter: limiters.app };
+  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...bounded });
   const schemaCheck = createSchemaCheck(contract);
-  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck, ...confinement.app });
+  const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck, ...bounded });
   const gate = createGate({ git: repo.git, contract });
   const proxyTrouble = createProxyTrouble();
   const proxy = { app: proxyName(app, layout.data), proxyDir: proxyDirectory(options.home), onTrouble: proxyTrouble.tell };

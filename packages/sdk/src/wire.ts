@@ -64,6 +64,8 @@ export interface ExitReason {
   signal: string | null;
   /** A sentence for people: "exited with code 1", "killed by SIGKILL", "ended while the orchestrator was away". */
   description: string;
+  /** Field of the contract whose limit it ran into, when it did: "limits.app.memory_mb". */
+  limit?: string;
 }
 
 /**

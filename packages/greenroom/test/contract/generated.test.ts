@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { contractSchema, DEFAULT_SETUP_INPUTS, INACTIVE_FIELDS } from '../../src/orchestrator/core/contract.ts';
+import { contractSchema, DEFAULT_SETUP_INPUTS } from '../../src/orchestrator/core/contract.ts';
 import { contractJsonSchema } from '../../src/orchestrator/core/contract-schema.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..', '..');
@@ -37,13 +37,8 @@ test('patterns of the JSON Schema are regular expressions of ECMAScript', () => 
   assert.match(patterns, /"pattern"/);
 });
 
-test('the guide names every field, and those without effect', () => {
+test('the guide names every field', () => {
   for (const field of Object.keys(contractSchema.shape)) assert.ok(guide.includes(`\n| \`${field}\` `), field);
-  const inactive = guide.slice(guide.indexOf('does not act on them yet'), guide.indexOf('## Completion'));
-  assert.deepEqual(
-    [...inactive.matchAll(/`(\w+)`/g)].map((match) => match[1]),
-    INACTIVE_FIELDS,
-  );
   assert.deepEqual(
     DEFAULT_SETUP_INPUTS.filter((path) => !guide.includes(`\`${path}\``)),
     [],

@@ -367,12 +367,30 @@ test('unknown fields are ignored with a note', () => {
   assert.deepEqual(notes(JSON.parse('{"__proto__": {"port": 1}, "constructor": 1}')).length, 2);
 });
 
-test('fields of later versions and patterns are accepted with a note', () => {
-  assert.deepEqual(notes({ limits: {}, shared_paths: ['*.db'] }), [
-    'limits is accepted, but has no effect in this version.',
-    'shared_paths: "*.db" is taken literally; patterns are not supported.',
-  ]);
+test('patterns are accepted with a note', () => {
+  assert.deepEqual(notes({ shared_paths: ['*.db'] }), ['shared_paths: "*.db" is taken literally; patterns are not supported.']);
   assert.deepEqual(notes({ routes: [{ port: 80, prot: 1 }], trusted_proxies: ['10.0.0.1'], router: { kind: 'nginx', kid: 1 } }), [
     'router.kid is not a field and is ignored; did you mean router.kind?',
+  ]);
+});
+
+test('limits are numbers with their unit in the name, and what Node cannot live with is pointed out', () => {
+  const limits = {
+    app: { memory_mb: 512, cpu_percent: 150, processes: 128, open_files: 4096, file_size_mb: 64 },
+    setup: {},
+    agent: { memory_mb: 128 },
+  };
+  assert.deepEqual(notes({ limits }), []);
+  assert.deepEqual(sentences({ ...least, limits: { app: { memory_mb: '512m', file_size_mb: 1 }, agent: 3 } }), [
+    'limits.app.memory_mb: "512m" is not allowed; a whole number of megabytes from 16 to 1048576.',
+    'limits.app.file_size_mb: 1 is not allowed; a whole number of megabytes from 64 to 1048576.',
+    'limits.agent: 3 is not allowed; an object of limits, for example { "memory_mb": 512 }.',
+  ]);
+  assert.deepEqual(notes({ limits: { app: { memory_mb: 64, processes: 16 } } }), [
+    'limits.app.memory_mb: 64 is little for Node (it takes about 50 MB before it has run a line of the app, and most apps 100 MB and more).',
+    'limits.app.processes: 16 is little for Node (each thread counts, and one process of it has about 11).',
+  ]);
+  assert.deepEqual(notes({ limits: { app: { memory_md: 1 } } }), [
+    'limits.app.memory_md is not a field and is ignored; did you mean limits.app.memory_mb?',
   ]);
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Limiter } from '../../src/confine/limiter.ts';
 import { createClock } from '../../src/orchestrator/adapters/clock.ts';
 import { createInstances } from '../../src/orchestrator/adapters/instances/instances.ts';
 import { createSecrets } from '../../src/orchestrator/adapters/secrets.ts';
@@ -30,10 +31,11 @@ export interface RigOptions {
   files?: Record<string, string>;
   contract?: Record<string, unknown>;
   env?: NodeJS.ProcessEnv;
+  limiter?: Limiter;
 }
 
 /** A data directory with one slot and real instances. At the end of the test everything is stopped, and nothing may have leaked. */
-export function makeRig(t: TestContext, { files = {}, contract: fields = {}, env = process.env }: RigOptions = {}): Rig {
+export function makeRig(t: TestContext, { files = {}, contract: fields = {}, env = process.env, limiter }: RigOptions = {}): Rig {
   const layout = layoutOf(mkdtempSync(join(tmpdir(), 'greenroom-instances-')));
   const contract = contractSchema.parse({
     start_command: 'node app.cjs',
@@ -44,7 +46,7 @@ export function makeRig(t: TestContext, { files = {}, contract: fields = {}, env
   });
   writeFiles(layout.slot('a'), files);
   const messages: string[] = [];
-  const instances = openInstances(layout, contract, env, (message) => messages.push(message));
+  const instances = openInstances(layout, contract, env, (message) => messages.push(message), limiter);
   const exits: InstanceExit[] = [];
   instances.onExit((exit) => exits.push(exit));
   t.after(async () => {
@@ -74,9 +76,20 @@ export function openInstances(
   contract: Contract,
   env = process.env,
   log: (message: string) => void = () => undefined,
+  limiter?: Limiter,
 ): Instances {
   const secrets = createSecrets({ layout, env });
-  return createInstances({ layout, app: APP, contract, slotDirectory: layout.slot, secrets, clock: createClock(), log, env });
+  return createInstances({
+    layout,
+    app: APP,
+    contract,
+    slotDirectory: layout.slot,
+    secrets,
+    clock: createClock(),
+    log,
+    env,
+    ...(limiter && { limiter }),
+  });
 }
 
 export const newId = (): string => `i-${randomUUID().slice(0, 8)}`;

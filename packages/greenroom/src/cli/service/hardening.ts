@@ -15,13 +15,12 @@ const ANYWHERE: readonly Setting[] = [
   ['SystemCallErrorNumber', 'EPERM'],
 ];
 
-/** Mount and device settings, which a user's manager cannot make. */
+/** Mount and device settings, which a user's manager cannot make. Control groups are left out: an app's limits are kept by those of its service. */
 const SYSTEM_ONLY: readonly Setting[] = [
   ['ProtectSystem', 'strict'],
   ['ProtectKernelTunables', 'yes'],
   ['ProtectKernelModules', 'yes'],
   ['ProtectKernelLogs', 'yes'],
-  ['ProtectControlGroups', 'yes'],
   ['ProtectHostname', 'yes'],
 ];
 
@@ -66,6 +65,7 @@ export function confineOwn({ system, writable, needed, lowPorts }: OwnConfined):
   return [
     ...settings,
     ...SYSTEM_ONLY,
+    ['ProtectControlGroups', 'yes'],
     readWrite(writable),
     // It would hide what lies there.
     ['PrivateTmp', [...writable, ...needed].some((path) => path.startsWith('/tmp/')) ? 'no' : 'yes'],

@@ -98,6 +98,8 @@ function running({ app, home, place, version }: AppService, settingsFile: string
     ['RestartPreventExitStatus', USELESS_TO_REPEAT],
     // An instance that ran out of memory is started again by the orchestrator, which must not be stopped for it.
     ['OOMPolicy', 'continue'],
+    // The contract's limits are kept by control groups below that of the service.
+    ['Delegate', 'yes'],
     ['LimitNOFILE', '65536'],
   ];
 }

@@ -4,7 +4,9 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ExitReason } from '@greenroom/sdk/wire';
 import { confine, type Layer } from '../../confine/command.ts';
-import { createFamily, endFamily, observeFamily } from '../../family.ts';
+import { explainExit } from '../../confine/explain-exit.ts';
+import type { Bounds, Limiter } from '../../confine/limiter.ts';
+import { createFamily, endFamily, findMembers, observeFamily } from '../../family.ts';
 import { readStat } from '../../proc.ts';
 import { exitReason, unknownExit } from './instances/exit-reason.ts';
 import { TAIL_BYTES, tailLines } from './instances/text.ts';
@@ -21,12 +23,18 @@ export interface CommandRequest {
   logFile?: string;
   /** What it is started within. */
   layers?: readonly Layer[];
+  /** What it may use. */
+  limiter?: Limiter;
+  /** Watches something while the command runs: `stop` ends it. Answers a function that ends the watch. */
+  guard?: (stop: () => void) => () => void;
 }
 
 export interface CommandResult {
   exit: ExitReason;
   timedOut: boolean;
   aborted: boolean;
+  /** By its guard. */
+  stopped: boolean;
   /** Last lines of output and error output as they came, oldest first. */
   tail: string[];
 }
@@ -43,10 +51,39 @@ const CLOSE_PATIENCE_MS = 1_000;
  * Runs an operator's command in a session of its own. When it ends, by itself, at the time limit or by the abort, all that it started is
  * killed too: a command leaves nothing behind. Never throws for what the command does.
  */
-export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile, layers = [] }: CommandRequest): Promise<CommandResult> {
-  if (signal.aborted) return { exit: unknownExit('was not started'), timedOut: false, aborted: true, tail: [] };
+export async function runCommand(request: CommandRequest): Promise<CommandResult> {
+  const { signal, limiter } = request;
+  if (signal.aborted) return { ...notStarted('was not started'), aborted: true };
   const marker = randomUUID();
-  const { file, args } = confine({ file: '/bin/sh', args: ['-c', command] }, layers);
+  const bounds = boundsFor(limiter, marker);
+  if (typeof bounds === 'string') return notStarted(bounds);
+  try {
+    const result = await runBounded(request, marker, bounds);
+    if (!limiter || !bounds || result.timedOut || result.aborted || result.stopped) return result;
+    const { kind, limits } = limiter;
+    return { ...result, exit: explainExit(result.exit, { limits, kind, findings: bounds.findings(), tail: result.tail }) };
+  } finally {
+    await bounds?.remove();
+  }
+}
+
+/** Answers a clause when the system refuses to bound it: it does not run unbounded. */
+function boundsFor(limiter: Limiter | undefined, id: string): Bounds | string | undefined {
+  try {
+    return limiter?.bounds(id);
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return `was not started, since its limits could not be set: ${error.message}`;
+  }
+}
+
+function notStarted(description: string): CommandResult {
+  return { exit: unknownExit(description), timedOut: false, aborted: false, stopped: false, tail: [] };
+}
+
+async function runBounded(request: CommandRequest, marker: string, bounds: Bounds | undefined): Promise<CommandResult> {
+  const { command, cwd, env, timeoutMs, signal, logFile, layers = [], guard } = request;
+  const { file, args } = confine({ file: '/bin/sh', args: ['-c', command] }, bounds?.around(layers) ?? layers);
   const child = spawn(file, args, {
     cwd,
     env: { ...env, [MARKER]: marker },
@@ -57,10 +94,10 @@ export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile
     child.once('error', (error) => resolve(unknownExit(`could not be started in ${cwd}: ${error.message}`)));
   });
   const stat = child.pid === undefined ? undefined : readStat(child.pid);
-  if (!stat) return { exit: await failure, timedOut: false, aborted: false, tail: [] };
+  if (!stat) return { ...notStarted(''), exit: await failure };
 
   const output = collectOutput(child, logFile);
-  const family = createFamily(stat.pid, stat.startTicks, `${MARKER}=${marker}`);
+  const family = createFamily(stat.pid, stat.startTicks, `${MARKER}=${marker}`, undefined, bounds?.group);
   const unobserve = observeFamily(family);
   const exited = new Promise<ExitReason>((resolve) => {
     child.once('exit', (code, name) => resolve(exitReason(code, name)));
@@ -68,19 +105,27 @@ export async function runCommand({ command, cwd, env, timeoutMs, signal, logFile
   const closed = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
   });
-  const { promise: cut, resolve: cutShort } = Promise.withResolvers<'timeout' | 'abort'>();
+  const { promise: cut, resolve: cutShort } = Promise.withResolvers<'timeout' | 'abort' | 'memory' | 'guard'>();
   const timer = setTimeout(cutShort, timeoutMs, 'timeout');
   const onAbort = (): void => cutShort('abort');
   signal.addEventListener('abort', onAbort, { once: true });
+  const unwatch = bounds?.watch(
+    () => findMembers(family).map(({ pid }) => pid),
+    () => cutShort('memory'),
+  );
+  const unguard = guard?.(() => cutShort('guard'));
   try {
     const first = await Promise.race([exited, cut]);
     const { left } = await endFamily(family, 0).done;
     const exit = left.includes(stat.pid) ? unknownExit('does not end even by SIGKILL') : await exited;
     await closeOutput(child, closed);
-    return { exit, timedOut: first === 'timeout', aborted: first === 'abort', tail: tailLines(output.end()) };
+    const tail = tailLines(output.end());
+    return { exit, timedOut: first === 'timeout', aborted: first === 'abort', stopped: first === 'guard', tail };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
+    unguard?.();
+    unwatch?.();
     unobserve();
   }
 }

@@ -60,7 +60,9 @@ export const evidence = z
         error: z.string().optional(),
       })
       .optional(),
-    exit: z.object({ code: z.int().nullable(), signal: z.string().nullable(), description: z.string() }).optional(),
+    exit: z
+      .object({ code: z.int().nullable(), signal: z.string().nullable(), description: z.string(), limit: z.string().optional() })
+      .optional(),
     command: z.string().optional(),
     rule: z.string().optional(),
     file: z.string().optional(),

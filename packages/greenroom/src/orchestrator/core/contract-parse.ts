@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Contract } from './contract.ts';
-import { contractSchema, INACTIVE_FIELDS } from './contract.ts';
+import { contractSchema } from './contract.ts';
+import { limitNotes } from './contract-limits.ts';
 import { nearestName } from './contract-names.ts';
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt, problemsOf } from './contract-problems.ts';
@@ -13,7 +14,7 @@ export type ParsedContract = { ok: true; contract: Contract; notes: string[] } |
 
 /**
  * Judges parsed JSON as a contract and fills in the defaults. Reports every problem at once. `notes` are sentences about what is accepted, but
- * without effect: unknown fields, and fields of later versions.
+ * without effect or wise: unknown fields, patterns, limits that most programs cannot live with.
  */
 export function parseContract(json: unknown): ParsedContract {
   if (deeperThan(json, MAX_CONTRACT_DEPTH)) {
@@ -26,10 +27,9 @@ export function parseContract(json: unknown): ParsedContract {
 }
 
 function notesOn(json: Record<string, unknown>): string[] {
-  const inactive = INACTIVE_FIELDS.filter((field) => Object.hasOwn(json, field));
   return [
     ...unknownFields(json, contractSchema, ''),
-    ...inactive.map((field) => `${field} is accepted, but has no effect in this version.`),
+    ...limitNotes(json['limits']),
     ...['protected_paths', 'setup_inputs', 'shared_paths'].flatMap((field) => patternNotes(field, json[field])),
   ];
 }

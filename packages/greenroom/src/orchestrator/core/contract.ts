@@ -1,5 +1,6 @@
 import { AGENT_PRESETS, DEFAULT_CHAT_PATH, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { z } from 'zod';
+import { limitsSettings } from './contract-limits.ts';
 import { branch, command, list, milliseconds, port, relativePath, text, urlPath, whole } from './contract-parts.ts';
 import {
   ABSOLUTE_PATH,
@@ -347,7 +348,11 @@ export const contractSchema = z.object(
       .describe(
         'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
       ),
-    limits: anyObject('an object of limits').optional().describe('Limits of memory, processor and processes of an instance.'),
+    limits: limitsSettings
+      .optional()
+      .describe(
+        'What app, setup and agent may use of the machine. A part with an object, even `{}`, gets a control group of its own where there are any.',
+      ),
     agent: agentSettings.optional().describe('The coding agent and its chat. Without it there is no chat; `{}` takes every default.'),
   },
   { error: 'a JSON object, { … }' },
@@ -355,6 +360,3 @@ export const contractSchema = z.object(
 
 /** The operator's contract with every default filled in. Field names are those of the JSON file. */
 export type Contract = z.output<typeof contractSchema>;
-
-/** Fields that are understood and kept, but that this version does not act on yet. Later versions shorten the list. */
-export const INACTIVE_FIELDS: readonly (keyof Contract)[] = ['limits'];

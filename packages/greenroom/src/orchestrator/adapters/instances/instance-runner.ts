@@ -48,6 +48,10 @@ export interface Watched {
   exited: Promise<ExitReason>;
   /** Ends it; again, it shortens the grace. */
   end(graceMs: number): Ending;
+  /** Its end with the limit that it ran into, when it ran into one; `tail` are its last words. */
+  explain(exit: ExitReason, tail: readonly string[]): ExitReason;
+  /** Takes away what was made for it, once nothing of it runs. */
+  clear(): Promise<void>;
   /** No more looking: what runs is left to whoever adopts it. */
   unwatch(): void;
 }

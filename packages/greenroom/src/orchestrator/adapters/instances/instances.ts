@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ExitReason, INSTANCE_ENV, type SlotName } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
+import type { Limiter } from '../../../confine/limiter.ts';
 import type { User } from '../../../confine/users.ts';
 import type { Ending } from '../../../family.ts';
 import { readBootId } from '../../../proc.ts';
@@ -42,6 +43,8 @@ export interface InstancesOptions {
   layers?: readonly Layer[];
   /** Whose programs instances are; the orchestrator's own when left out. */
   user?: Pick<User, 'gid'>;
+  /** What each instance may use. */
+  limiter?: Limiter;
 }
 
 /** An instance from its start until nothing of it runs. */
@@ -65,6 +68,7 @@ export function createInstances({
   env = process.env,
   layers = [],
   user,
+  limiter,
 }: InstancesOptions): Instances {
   mkdirSync(layout.logs, { recursive: true, mode: 0o700 });
   const records = openRecords(layout.instances);
@@ -80,7 +84,8 @@ export function createInstances({
     claimPort([...stablePorts, ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort])]);
   const identity = { [INSTANCE_ENV.app]: app, [INSTANCE_ENV.contract]: layout.contractCopy };
   const entriesOfApp = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
-  const runner = createProcessRunner({ entries: entriesOfApp, bootId, logs: layout.logs, spare: spareAgent(layout), layers });
+  const spare = spareAgent(layout);
+  const runner = createProcessRunner({ entries: entriesOfApp, bootId, logs: layout.logs, spare, layers, ...(limiter && { limiter }) });
   const logFileOf = (instance: string): string => join(layout.logs, `${instance}.log`);
   let closed = false;
 
@@ -102,20 +107,23 @@ export function createInstances({
   /** The life of an instance after its start. The leader's end is the instance's: what is left of it is told to stop. */
   async function accompany(entry: Entry): Promise<void> {
     const { record } = entry;
-    const exit = await entry.watched.exited;
+    const ended = await entry.watched.exited;
     if (closed) return entry.finished.resolve();
-    entry.exit = exit;
-    save({ ...record, ended: { at: clock.now(), exit } });
+    entry.exit = ended;
+    save({ ...record, ended: { at: clock.now(), exit: ended } });
     const asked = entry.ending;
     const ending = asked ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
     const logTail = await tail(record.logFile);
+    const exit = asked ? ended : entry.watched.explain(ended, logTail);
+    if (exit !== ended) save({ ...record, ended: { at: clock.now(), exit } });
     const outlived = asked ? [] : ending.first.map(({ pid }) => pid);
     for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile, outlived });
     const { left } = await ending.done;
     if (left.length > 0)
       log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`, aboutInstance(record, 'error'));
     for (const stop of entry.unwatch) stop();
+    await entry.watched.clear();
     sockets?.remove(record.instance);
     internalSockets.remove(record.instance);
     entries.delete(record.instance);

@@ -2,7 +2,9 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
-import { createFamily, type Ending, endFamily, observeFamily, type Sparing } from '../../../family.ts';
+import { explainExit } from '../../../confine/explain-exit.ts';
+import type { Bounds, Limiter } from '../../../confine/limiter.ts';
+import { createFamily, type Ending, endFamily, findMembers, observeFamily, type Sparing } from '../../../family.ts';
 import { runsStill } from '../../../proc.ts';
 import { findEarlierInstances } from './adopt.ts';
 import { exitReason, unknownExit } from './exit-reason.ts';
@@ -23,19 +25,33 @@ export interface ProcessRunnerOptions {
   logs: string;
   spare: Sparing;
   layers: readonly Layer[];
+  /** What each of them may use. */
+  limiter?: Limiter;
 }
 
 /** Runs each instance as a process that leads a session of its own, and ends it with all that came of it. */
-export function createProcessRunner({ entries, bootId, logs, spare, layers }: ProcessRunnerOptions): InstanceRunner {
+export function createProcessRunner({ entries, bootId, logs, spare, layers, limiter }: ProcessRunnerOptions): InstanceRunner {
+  const begun = new Map<string, Bounds>();
+
   return {
     surroundings: async (env) => ({ env, nodeFolder: dirname(process.execPath) }),
     prepare: (record) => record,
     async start({ record, command, directory, env }) {
-      const spawned = await spawnDetached({ command, directory, env, logFile: record.logFile, layers });
-      if (typeof spawned === 'string') return spawned;
+      const bounds = limiter?.bounds(record.instance);
+      const within = bounds?.around(layers) ?? layers;
+      const spawned = await spawnDetached({ command, directory, env, logFile: record.logFile, layers: within });
+      if (typeof spawned === 'string') {
+        await bounds?.remove();
+        return spawned;
+      }
+      if (bounds) begun.set(record.instance, bounds);
       return { pid: spawned.stat.pid, startTicks: spawned.stat.startTicks, exited: spawned.exited };
     },
-    watch: (record, exited) => watchFamily(record, exited, spare),
+    watch(record, exited) {
+      const bounds = begun.get(record.instance) ?? earlierBounds(limiter, record.instance);
+      begun.delete(record.instance);
+      return watchFamily({ record, told: exited, spare, limiter, bounds });
+    },
     async findEarlier(records, known) {
       const look = (): Findings => findEarlierInstances({ records, entries, bootId, logs, spare, known });
       let found = look();
@@ -44,18 +60,45 @@ export function createProcessRunner({ entries, bootId, logs, spare, layers }: Pr
         await sleep(UNSTARTED_LOOK_MS);
         found = look();
       }
-      return found;
+      const kept = [...known, ...found.living.map(({ instance }) => instance)];
+      const unbound = limiter?.known().filter((id) => !kept.includes(id)) ?? [];
+      return { ...found, orphans: [...new Set([...found.orphans, ...unbound])] };
     },
     async endOrphans(ids) {
-      await Promise.all(ids.map((id) => endFamily(createFamily(0, 0, markerOf(id), spare), 0).done));
+      const bound = limiter?.known() ?? [];
+      const end = async (id: string): Promise<void> => {
+        const bounds = bound.includes(id) ? earlierBounds(limiter, id) : undefined;
+        await endFamily(createFamily(0, 0, markerOf(id), spare, bounds?.group), 0).done;
+        await bounds?.remove();
+      };
+      await Promise.all(ids.map(end));
     },
   };
 }
 
 const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${instance}`;
 
-function watchFamily(record: InstanceRecord, told: Promise<ExitReason> | undefined, spare: Sparing): Watched {
-  const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare);
+/** Of an instance that runs already: where its bounds cannot be had any more, it is looked after without them. */
+function earlierBounds(limiter: Limiter | undefined, instance: string): Bounds | undefined {
+  try {
+    return limiter?.bounds(instance);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return undefined;
+    throw error;
+  }
+}
+
+interface Running {
+  record: InstanceRecord;
+  /** Its end, where the kernel tells us. */
+  told: Promise<ExitReason> | undefined;
+  spare: Sparing;
+  limiter: Limiter | undefined;
+  bounds: Bounds | undefined;
+}
+
+function watchFamily({ record, told, spare, limiter, bounds }: Running): Watched {
+  const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare, bounds?.group);
   const exited = Promise.withResolvers<ExitReason>();
   const unobserve = observeFamily(family);
   let ending: Ending | undefined;
@@ -68,24 +111,35 @@ function watchFamily(record: InstanceRecord, told: Promise<ExitReason> | undefin
     exited.resolve(unknownExit('ended; it was started by an earlier run of the orchestrator, so its exit code is unknown'));
   }
 
+  function end(graceMs: number): Ending {
+    if (ending) {
+      ending.hurry(graceMs);
+      return ending;
+    }
+    const begun = endFamily(family, graceMs);
+    ending = begun;
+    void begun.done.then(({ killed, left }) => {
+      // The event of a child of ours arrives by itself and tells more, unless the kernel cannot end it.
+      if (left.includes(record.pid)) exited.resolve(unknownExit('does not end even by SIGKILL'));
+      else if (told === undefined) exited.resolve(killed ? exitReason(null, 'SIGKILL') : unknownExit('ended after SIGTERM'));
+    });
+    return begun;
+  }
+
+  const members = (): number[] => findMembers(family).map(({ pid }) => pid);
+  const unwatchMemory = bounds?.watch(members, () => end(0));
   return {
     exited: exited.promise,
-    end(graceMs) {
-      if (ending) {
-        ending.hurry(graceMs);
-        return ending;
-      }
-      const begun = endFamily(family, graceMs);
-      ending = begun;
-      void begun.done.then(({ killed, left }) => {
-        // The event of a child of ours arrives by itself and tells more, unless the kernel cannot end it.
-        if (left.includes(record.pid)) exited.resolve(unknownExit('does not end even by SIGKILL'));
-        else if (told === undefined) exited.resolve(killed ? exitReason(null, 'SIGKILL') : unknownExit('ended after SIGTERM'));
-      });
-      return begun;
+    end,
+    explain(exit, tail) {
+      if (!limiter || !bounds) return exit;
+      const { kind, limits } = limiter;
+      return explainExit(exit, { kind, limits, findings: bounds.findings(), tail });
     },
+    clear: async () => bounds?.remove(),
     unwatch() {
       unobserve();
+      unwatchMemory?.();
       clearInterval(timer);
     },
   };

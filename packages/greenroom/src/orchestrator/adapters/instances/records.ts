@@ -21,7 +21,12 @@ const recordSchema = z.object({
   ended: z
     .object({
       at: z.number(),
-      exit: z.object({ code: z.number().nullable(), signal: z.string().nullable(), description: z.string() }),
+      exit: z.object({
+        code: z.number().nullable(),
+        signal: z.string().nullable(),
+        description: z.string(),
+        limit: z.string().exactOptional(),
+      }),
     })
     .optional(),
 });

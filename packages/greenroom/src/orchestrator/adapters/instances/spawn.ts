@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync } from 'node:fs';
+import { delimiter, resolve } from 'node:path';
 import type { ExitReason } from '@greenroom/sdk/wire';
 import { confine, type Layer } from '../../../confine/command.ts';
 import { type ProcessStat, readStat } from '../../../proc.ts';
@@ -26,6 +27,8 @@ export interface SpawnRequest {
  * Answers a sentence when it could not be started.
  */
 export async function spawnDetached({ command, directory, env, logFile, layers = [] }: SpawnRequest): Promise<Spawned | string> {
+  // Within layers the first program is always found, and only the last one tells that the app's own is not.
+  if (layers.length > 0 && !isFound(command.file, directory, env)) return explain(command, directory, { code: 'ENOENT' });
   const log = openLog(logFile);
   try {
     const { file, args } = confine(command, layers);
@@ -48,7 +51,12 @@ export async function spawnDetached({ command, directory, env, logFile, layers =
   }
 }
 
-function explain(command: StartCommand, directory: string, failure: NodeJS.ErrnoException): string {
+function isFound(file: string, directory: string, env: Record<string, string>): boolean {
+  const folders = file.includes('/') ? [''] : (env['PATH'] ?? '').split(delimiter);
+  return folders.some((folder) => existsSync(resolve(directory, folder, file)));
+}
+
+function explain(command: StartCommand, directory: string, failure: Pick<NodeJS.ErrnoException, 'code'> & { message?: string }): string {
   const begin = `The start command could not be run:`;
   if (!existsSync(directory)) return `${begin} the folder ${directory} does not exist.`;
   if (failure.code === 'ENOENT')

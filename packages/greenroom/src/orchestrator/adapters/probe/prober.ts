@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptKind, Evidence, Failure, SlotName } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
+import type { Limiter } from '../../../confine/limiter.ts';
 import type { Contract } from '../../core/contract.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { range } from '../../core/schema.ts';
@@ -34,6 +35,8 @@ export interface ProberOptions {
   env?: NodeJS.ProcessEnv;
   /** What the smoke test is started within. */
   layers?: readonly Layer[];
+  /** What it may use. */
+  limiter?: Limiter;
 }
 
 type Purpose = AttemptKind | 'restart';
@@ -54,6 +57,7 @@ export function createProber({
   schemaCheck,
   env = process.env,
   layers = [],
+  limiter,
 }: ProberOptions): Prober {
   const exits = new Map<string, InstanceExit>();
   const waiting = new Map<string, () => void>();
@@ -138,7 +142,8 @@ export function createProber({
     const command = contract.smoke_test_command;
     if (command === undefined) return ok('');
     const start = performance.now();
-    const context = { app, contract, contractCopy: layout.contractCopy, slotDirectory: slotDirectory(instance.slot), host, env, layers };
+    const place = { contractCopy: layout.contractCopy, slotDirectory: slotDirectory(instance.slot), host };
+    const context = { app, contract, ...place, env, layers, ...(limiter && { limiter }) };
     const { exit, timedOut, aborted, tail } = await runSmokeTest(command, instance, context, signal);
     if (exit.code === 0 && !timedOut && !aborted) return ok(`smoke test passed in ${Math.round(performance.now() - start)} ms`);
     const how = timedOut ? `did not end within ${contract.smoke_timeout_ms} ms and was killed` : exit.description;

@@ -1,5 +1,6 @@
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
+import type { Limiter } from '../../../confine/limiter.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { Instance } from '../../ports.ts';
 import { type CommandResult, runCommand } from '../command.ts';
@@ -15,6 +16,7 @@ export interface SmokeContext {
   /** The orchestrator's own environment, of which a short list passes. */
   env: NodeJS.ProcessEnv;
   layers: readonly Layer[];
+  limiter?: Limiter;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface SmokeContext {
  * left of the test is ended together with the instance.
  */
 export function runSmokeTest(command: string, instance: Instance, context: SmokeContext, signal: AbortSignal): Promise<CommandResult> {
-  const { contract, slotDirectory, host, layers } = context;
+  const { contract, slotDirectory, host, layers, limiter } = context;
   const address = { host, port: instance.port };
   const internal = internalAddress(instance, host);
   const env = appEnvironment({
@@ -43,5 +45,13 @@ export function runSmokeTest(command: string, instance: Instance, context: Smoke
         : { [INSTANCE_ENV.internalPort]: String(internal.port), GREENROOM_INTERNAL_URL: urlOf(internal, '') }),
     },
   });
-  return runCommand({ command, cwd: slotDirectory, env, timeoutMs: contract.smoke_timeout_ms, signal, layers });
+  return runCommand({
+    command,
+    cwd: slotDirectory,
+    env,
+    timeoutMs: contract.smoke_timeout_ms,
+    signal,
+    layers,
+    ...(limiter && { limiter }),
+  });
 }

@@ -1,0 +1,21 @@
+import { readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { CONTROLLERS, findHierarchies } from '../../src/confine/cgroup-mounts.ts';
+import { type Cgroups, findCgroups } from '../../src/confine/cgroups.ts';
+
+const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8');
+const self = readFileSync('/proc/self/cgroup', 'utf8');
+let made = 0;
+
+/** Control groups of this machine, below a folder of the test's own, which is taken away after it. Fails when groups were left in it. */
+export function testCgroups(t: TestContext): Cgroups {
+  made += 1;
+  const rootFolder = `greenroom-test-${process.pid}-${made}`;
+  const { unified, v1 } = findHierarchies(mountinfo, self);
+  const mounts = [unified, ...CONTROLLERS.map((controller) => v1[controller])].flatMap((it) => (it ? [it.mount] : []));
+  t.after(() => {
+    for (const mount of mounts) rmdirSync(join(mount, rootFolder));
+  });
+  return findCgroups({ mountinfo, self, pid: process.pid, rootFolder });
+}
