@@ -25,6 +25,7 @@ import type {
   ReconcileAnswer,
   ReconcileBody,
   Refusal,
+  RestartBody,
   RollbackBody,
   RollbackSuccess,
   Status,
@@ -59,6 +60,9 @@ export interface GreenroomClient {
   deploy(body: DeployBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   rollback(body?: RollbackBody, options?: AttemptCallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
   rollback(body: RollbackBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  /** Serves the live release by a fresh instance, with the secrets as they are now. Served on the operator socket only. */
+  restart(body?: RestartBody, options?: AttemptCallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  restart(body: RestartBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
   status(options?: CallOptions): Promise<Status>;
   /** Stops deploys of the agent, or all, until `thaw`. This and the next six are served on the operator socket only, and refused as `forbidden` elsewhere. */
   freeze(body: FreezeBody, options?: CallOptions): Promise<FrozenAnswer | Refusal>;
@@ -128,10 +132,17 @@ export function createClient(address: Address): GreenroomClient {
     return (await post('/rollback', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
   }
 
+  function restart(body?: RestartBody, options?: AttemptCallOptions): Promise<RollbackSuccess | DryRun | Refusal>;
+  function restart(body: RestartBody, options: AsyncCallOptions): Promise<Accepted | DryRun | Refusal>;
+  async function restart(body: RestartBody = {}, options: AttemptCallOptions = {}): Promise<RollbackSuccess | Accepted | DryRun | Refusal> {
+    return (await post('/restart', body, options)) as RollbackSuccess | Accepted | DryRun | Refusal;
+  }
+
   return {
     address: where,
     deploy,
     rollback,
+    restart,
     async status(options) {
       return (await readJson('/status', options)) as Status;
     },

@@ -11,7 +11,9 @@ export const SLOT_NAMES: readonly SlotName[] = ['a', 'b'];
 export type Trigger = 'agent' | 'webhook' | 'reconcile' | 'manual';
 export const TRIGGERS: readonly Trigger[] = ['agent', 'webhook', 'reconcile', 'manual'];
 
-export type AttemptKind = 'deploy' | 'rollback';
+/** `restart`: a fresh instance of the live release takes the place of the one that serves, with the secrets as they are now. */
+export type AttemptKind = 'deploy' | 'rollback' | 'restart';
+export const ATTEMPT_KINDS: readonly AttemptKind[] = ['deploy', 'rollback', 'restart'];
 
 /** Every step of an attempt, in order. The first six are exclusive (one attempt at a time); the rest follow the promotion. */
 export const STEP_NAMES = ['resolve', 'gate', 'prepare', 'boot', 'probe', 'promote', 'retire', 'publish', 'watch'] as const;
@@ -41,6 +43,7 @@ export const FAILURE_CODES = [
   'aborted',
   'interrupted',
   'no_previous_release',
+  'nothing_live',
   'frozen',
   'rate_limited',
   'shutting_down',
@@ -153,6 +156,12 @@ export interface RollbackBody {
   origin?: Origin;
 }
 
+/** Body of `POST /restart`; may be empty. */
+export interface RestartBody {
+  reason?: string;
+  dry_run?: boolean;
+}
+
 export interface DeploySuccess {
   success: true;
   id: string;
@@ -162,6 +171,7 @@ export interface DeploySuccess {
   previous_commit: string;
 }
 
+/** Also the answer to a restart: `commit` is live still. */
 export interface RollbackSuccess {
   success: true;
   id: string;

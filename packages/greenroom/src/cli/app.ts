@@ -27,6 +27,7 @@ import { logs } from './commands/logs.ts';
 import { override } from './commands/override.ts';
 import { pr } from './commands/pr.ts';
 import { reconcile } from './commands/reconcile.ts';
+import { restart } from './commands/restart.ts';
 import { rollback } from './commands/rollback.ts';
 import { schema } from './commands/schema.ts';
 import { service } from './commands/service.ts';
@@ -50,6 +51,7 @@ export function buildCli(): Application<Cli> {
       upgrade,
       deploy,
       rollback,
+      restart,
       status,
       log,
       logs,

@@ -203,7 +203,7 @@ export interface Prober {
    * instance exits. Fails with `boot_exited`, `health_timeout`, `deep_check_failed`, `smoke_failed`, `schema_incompatible`. A `restart` of what is
    * live already is no promotion: the schema is not asked for, since nothing at all would serve otherwise.
    */
-  probe(instance: Instance, purpose: AttemptKind | 'restart', signal: AbortSignal): Promise<Result<ProbeReport>>;
+  probe(instance: Instance, purpose: AttemptKind, signal: AbortSignal): Promise<Result<ProbeReport>>;
   /** One look at the health endpoint, at most `timeoutMs`. Empty when it holds, else why not. */
   check(instance: Instance, timeoutMs: number): Promise<string>;
 }

@@ -100,7 +100,7 @@ export function createRunner(options: RunnerOptions): Runner {
     waiters.set(id, [...(waiters.get(id) ?? []), resolve]);
     if (joined !== null) return { id, outcome };
     try {
-      await dispatch({ type: request.kind === 'deploy' ? 'deploy_requested' : 'rollback_requested', request }, true);
+      await dispatch({ type: `${request.kind}_requested`, request }, true);
     } catch (error) {
       waiters.delete(id);
       throw error;

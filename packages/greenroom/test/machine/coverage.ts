@@ -28,6 +28,7 @@ const COMMAND_TYPES: readonly Command['type'][] = [
 const NEVER_IGNORED: readonly string[] = [
   'started',
   'deploy_requested',
+  'restart_requested',
   'published',
   'stopped',
   'undone',
@@ -45,6 +46,14 @@ export const SITUATIONS: readonly string[] = [
   ...DEPLOY_STEPS.flatMap((it) => [`failed in ${it}`, `interrupted in ${it}`]),
   ...DEPLOY_STEPS.filter((it) => it !== 'promote').flatMap((it) => [`rollback aborts a deploy in ${it}`, `stopped in ${it}`]),
   'rollback asked for during promote',
+  'rollback asked for while a restart is promoted',
+  'restart promoted',
+  'restart promoted while the live release is watched',
+  'restart promoted while the live release is down',
+  'restart refused: nothing is live',
+  'restart aborted by a rollback',
+  'restart interrupted, and found promoted',
+  'a drain of before a restart is not taken back',
   'rollback ends what waits for approval',
   'a deploy ends what waits for approval',
   'a freeze ends what waits for approval',
@@ -133,13 +142,15 @@ function observeAttempt({ seen, state: after }: Simulation, before: State, event
   const refused = event.type === 'step_failed' && event.failure.code === 'schema_incompatible';
   if (refused && was?.reused && is?.phase === 'undoing' && is.candidate === null) seen('the database refused the warm instance');
   if (was?.phase === 'undoing' && was.reused && after.standby && !before.standby) seen('a refused standby stays for the next rollback');
-  if (event.type === 'rollback_requested' && was?.phase === 'running' && was.step === 'promote') seen('rollback asked for during promote');
+  if (event.type === 'rollback_requested' && was?.phase === 'running' && was.step === 'promote')
+    seen(was.kind === 'restart' ? 'rollback asked for while a restart is promoted' : 'rollback asked for during promote');
   if (event.type === 'step_failed' && was?.approval?.approved) seen('approved, and no longer healthy');
   const asked = was?.phase === 'running' && was.step === 'probe' && is?.approval && is.id === was.id && !is.approval.approved;
   if (asked && is.phase === 'undoing') seen('a deploy waited when approval was to be asked for');
   if (was?.phase === 'waiting') observeWaiting(seen, event, is?.phase === 'undoing', before);
   if (was?.phase !== 'running' || is?.phase !== 'undoing') return;
-  if (event.type === 'rollback_requested') seen(`rollback aborts a deploy in ${was.step}`);
+  if (event.type === 'rollback_requested')
+    seen(was.kind === 'restart' ? 'restart aborted by a rollback' : `rollback aborts a deploy in ${was.step}`);
   if (event.type === 'stop_requested') seen(`stopped in ${was.step}`);
   if (after.queue[0] && isAutomatic(after.queue[0])) seen('automatic rollback aborts a deploy');
 }
@@ -162,14 +173,23 @@ function observeOutcomes({ seen, requests }: Simulation, before: State, event: M
     if (it.type !== 'finish') continue;
     const request = requests.get(it.attempt)?.request;
     if (it.outcome.ok) {
+      if (request?.kind === 'restart') observeRestart(seen, before, event);
       if (request && isAutomatic(request)) seen('automatic rollback promoted');
       if (request?.kind === 'deploy' && before.quarantine.includes(it.outcome.commit)) seen('quarantined commit deployed again');
       if (request?.kind === 'deploy' && before.live?.commit === it.outcome.commit) seen('same commit again');
-    } else if (it.outcome.failure.code === 'superseded') seen('superseded');
+    } else if (it.outcome.failure.code === 'nothing_live') seen('restart refused: nothing is live');
+    else if (it.outcome.failure.code === 'superseded') seen('superseded');
     else if (it.outcome.failure.code === 'no_previous_release' && event.type === 'rollback_requested') {
       seen(before.previous?.faulty ? 'rollback refused: previous is faulty' : 'rollback refused: nothing before');
     }
   }
+}
+
+function observeRestart(seen: (situation: string) => void, before: State, event: MachineEvent): void {
+  seen('restart promoted');
+  if (before.watch) seen('restart promoted while the live release is watched');
+  if (before.live?.instance === null) seen('restart promoted while the live release is down');
+  if (event.type === 'started') seen('restart interrupted, and found promoted');
 }
 
 function observeStart({ seen, facts }: Simulation, before: State, event: Extract<MachineEvent, { type: 'started' }>): void {

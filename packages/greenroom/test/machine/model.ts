@@ -147,14 +147,14 @@ function deliver(sim: Simulation, crashes = false): void {
     const joined = event.type === 'rollback_requested' && rollbackUnderWay(before) !== null;
     hold(
       'every_request_is_taken',
-      event.type !== 'deploy_requested' && (event.type !== 'rollback_requested' || joined),
+      event.type !== 'deploy_requested' && event.type !== 'restart_requested' && (event.type !== 'rollback_requested' || joined),
       JSON.stringify(event),
     );
     sim.seen(`ignored ${event.type}`);
     return;
   }
   const { state, commands } = result;
-  if (event.type === 'deploy_requested' || event.type === 'rollback_requested') enroll(sim, event.request);
+  if ('request' in event) enroll(sim, event.request);
   for (const it of state.queue) if (!sim.requests.has(it.id)) enroll(sim, it);
   if (state.attempt && !sim.requests.has(state.attempt.id)) enroll(sim, state.attempt);
   project(sim.history, event, before, state, commands);
@@ -227,7 +227,7 @@ function requests(sim: Simulation, demand: number): Weighted[] {
       const id = `r${++sim.count}`;
       const trigger = choose(ASKERS, sim.count + sim.now);
       const request = { id, kind, commit, branch, reason: '', trigger, caller: callerOf(trigger, sim.count), at: sim.now };
-      post(sim, { type: kind === 'deploy' ? 'deploy_requested' : 'rollback_requested', request });
+      post(sim, { type: `${kind}_requested`, request });
     };
   };
   return [
@@ -235,6 +235,7 @@ function requests(sim: Simulation, demand: number): Weighted[] {
     [0.5 * demand, ask('deploy', '', 'main')],
     [demand, ask('deploy', '', 'machine')],
     [1.5 * demand * whileWaiting(sim), ask('rollback', '', '')],
+    [0.2 * demand * whileWaiting(sim), ask('restart', '', '')],
   ];
 }
 

@@ -213,6 +213,33 @@ export const MUTANTS: readonly Mutant[] = [
     machine: beforehand((state, event) => (event.type === 'watch_failed' ? [state, { ...event, type: 'watch_elapsed' }] : undefined)),
   },
   {
+    name: 'restarts the release before',
+    caughtBy: ['a_restart_is_of_what_is_live'],
+    machine: after(({ before, state, commands }) => {
+      const { attempt, previous } = state;
+      if (attempt?.kind !== 'restart' || attempt.id === before.attempt?.id || !previous) return undefined;
+      attempt.resolved = previous.commit;
+      return { state, commands };
+    }),
+  },
+  {
+    name: 'forgets the way back in a restart',
+    caughtBy: ['a_restart_changes_nothing_else'],
+    machine: after(({ before, state, commands }) => {
+      const renewed = before.attempt?.kind === 'restart' && state.attempt === null && state.live?.instance === before.attempt.candidate;
+      return renewed && state.previous ? { state: { ...state, previous: null }, commands } : undefined;
+    }),
+  },
+  {
+    name: 'keeps an instance with old secrets warm',
+    caughtBy: ['a_restart_leaves_nothing_warm'],
+    machine: after(({ before, state, commands }) => {
+      const renewed = before.attempt?.kind === 'restart' && state.live?.instance === before.attempt.candidate;
+      if (!renewed || state.retiring.length === 0) return undefined;
+      return { state: { ...state, retiring: state.retiring.map((it) => ({ ...it, keep: true })) }, commands };
+    }),
+  },
+  {
     name: 'rolls back to what is live',
     caughtBy: ['rollback_goes_to_previous'],
     machine: after(({ state, commands }) => {
@@ -249,8 +276,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'loses the way back when the same commit is deployed twice',
     caughtBy: ['previous_is_the_way_back'],
     machine: after(({ before, event, state, commands }) => {
-      if (event.type !== 'step_succeeded' || event.step !== 'promote' || before.live?.commit !== state.live?.commit || !before.live)
-        return undefined;
+      if (before.attempt?.kind !== 'deploy' || event.type !== 'step_succeeded' || event.step !== 'promote') return undefined;
+      if (before.live?.commit !== state.live?.commit || !before.live) return undefined;
       return { state: { ...state, previous: { commit: before.live.commit, slot: before.live.slot, faulty: false } }, commands };
     }),
   },

@@ -58,8 +58,13 @@ function checkBeginning(sim: Simulation, before: State, attempt: Attempt, after:
     hold('no_rollback_to_a_faulty_release', previous.faulty === false, attempt.id);
     return;
   }
-  hold('a_freeze_holds', frozenFor(after, attempt) === null, `${attempt.id} begins in spite of the freeze`);
-  hold('a_deploy_leaves_the_live_slot', attempt.slot !== live?.slot, `${attempt.id} takes slot ${attempt.slot}`);
+  if (attempt.kind === 'restart') {
+    const same = attempt.resolved === live?.commit && attempt.slot === live.slot && !attempt.steps.includes('prepare');
+    hold('a_restart_is_of_what_is_live', same, () => JSON.stringify({ attempt, live }));
+  } else {
+    hold('a_freeze_holds', frozenFor(after, attempt) === null, `${attempt.id} begins in spite of the freeze`);
+    hold('a_deploy_leaves_the_live_slot', attempt.slot !== live?.slot, `${attempt.id} takes slot ${attempt.slot}`);
+  }
   const isRollback = (it: { kind: string }): boolean => it.kind === 'rollback';
   hold('a_rollback_never_waits_for_a_deploy', !after.queue.some(isRollback), () => JSON.stringify(before.queue));
   const own = sim.requests.get(attempt.id);
@@ -69,6 +74,7 @@ function checkBeginning(sim: Simulation, before: State, attempt: Attempt, after:
     attempt.trigger !== 'agent' || !people || (own?.overtaken ?? 0) >= MAX_OVERTAKEN,
     `${attempt.id} goes before a person`,
   );
+  if (attempt.kind === 'restart') return;
   for (const { id, trigger } of after.queue) {
     const waiting = sim.requests.get(id);
     if (!waiting || !own || waiting.order > own.order) continue;
@@ -98,8 +104,10 @@ function checkLive(sim: Simulation, before: State, event: MachineEvent, after: S
     if (is) checkPromoted(before, after, attempt);
   } else if (event.type === 'started' && attempt?.phase === 'running' && attempt.step === 'promote') {
     const took = event.route !== null && event.route === attempt.candidate && event.alive.some((it) => it.instance === event.route);
-    hold('a_promotion_that_took_effect_stands', !took, `${attempt.id} was undone although ${event.route} has the route`);
+    const renewed = attempt.kind === 'restart' && after.attempt?.phase !== 'undoing' && is?.served_at === sim.now;
+    hold('a_promotion_that_took_effect_stands', !took || renewed, `${attempt.id} was undone although ${event.route} has the route`);
   }
+  if (attempt?.kind === 'restart' && after.attempt?.id !== attempt.id && is?.instance === attempt.candidate) checkRestarted(before, after);
   const instance = is?.instance ?? null;
   if (instance === null || instance === was?.instance) return;
   const ways = ['step_succeeded', 'live_switched', 'started'];
@@ -117,6 +125,22 @@ function checkPromoted(before: State, after: State, attempt: Attempt): void {
   const expected = again ? before.previous?.commit : old?.commit;
   hold('previous_is_the_way_back', previous?.commit === expected, `previous is ${previous?.commit}, not ${expected}`);
   if (previous) hold('previous_is_the_way_back', previous.slot !== live?.slot, `both are in slot ${previous.slot}`);
+}
+
+/** Nothing changed but the process; and nothing warm is left that has the secrets of before. */
+function checkRestarted(before: State, after: State): void {
+  const kept = ({ previous, quarantine, promoted_at, settled_head }: State): object => ({
+    previous,
+    quarantine,
+    promoted_at,
+    settled_head,
+  });
+  hold('a_restart_changes_nothing_else', isDeepStrictEqual(kept(before), kept(after)), () => JSON.stringify({ before, after }));
+  const fresh = after.live?.instance !== null;
+  const watched = before.watch === null || !fresh || after.watch?.instance === after.live?.instance;
+  hold('a_restart_changes_nothing_else', watched, () => JSON.stringify({ watch: after.watch, live: after.live }));
+  const warm = after.standby !== null || after.retiring.some((it) => it.keep);
+  hold('a_restart_leaves_nothing_warm', !warm, () => JSON.stringify({ standby: after.standby, retiring: after.retiring }));
 }
 
 function checkStops(before: State, after: State, commands: readonly Command[]): void {
@@ -137,7 +161,8 @@ function checkOutcomes(sim: Simulation, before: State, after: State, commands: r
     const entry = sim.requests.get(it.attempt);
     hold('one_outcome_each', entry !== undefined && entry.outcomes === 0, `${it.attempt} is decided again`);
     entry.outcomes += 1;
-    const promoted = after.live?.attempt === it.attempt && before.live?.attempt !== it.attempt;
+    const renewed = entry.request.kind === 'restart' && before.attempt?.id === it.attempt && after.live?.served_at === sim.now;
+    const promoted = renewed || (after.live?.attempt === it.attempt && before.live?.attempt !== it.attempt);
     hold('the_outcome_is_true', it.outcome.ok === promoted, `${it.attempt}: ${JSON.stringify(it.outcome)}`);
   }
   const open = [...after.queue, ...(after.attempt ? [after.attempt] : [])].map((it) => it.id);
@@ -155,7 +180,8 @@ function checkQueue(sim: Simulation, before: State, after: State): void {
   hold('one_rollback_at_a_time', rollbacks.length <= 1, () => JSON.stringify(rollbacks));
   const blocked =
     rollbacks.length > 0 &&
-    after.attempt?.kind === 'deploy' &&
+    after.attempt !== null &&
+    after.attempt.kind !== 'rollback' &&
     after.attempt.phase !== 'undoing' &&
     !(after.attempt.phase === 'running' && after.attempt.step === 'promote');
   hold('a_rollback_never_waits_for_a_deploy', !blocked, () => JSON.stringify({ before, after }));

@@ -252,7 +252,7 @@ function* watch(sim: Simulation, { attempt, instance, until }: CommandOf<'watch'
   const wait: Wait = { choices: ['watch holds', 'watch fails', 'watch goes on'], pace: 0.15, ready: () => !sim.life?.timersCancelled };
   let choice = yield wait;
   while (choice === 2) choice = yield wait;
-  if (sim.state.watch?.attempt !== attempt) return;
+  if (sim.state.watch?.attempt !== attempt || sim.state.watch.instance !== instance) return;
   if (choice === 0) {
     sim.now = Math.max(sim.now, until);
     post(sim, { type: 'watch_elapsed', attempt });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { until } from '../e2e/rig.ts';
+import { pidOf, until } from '../e2e/rig.ts';
 import type { KillPoint } from './kill-points.ts';
 import { atRest, type Expected, expectNoLoss, expectRecovered, liveNow, openRecovery } from './rig.ts';
 
@@ -95,5 +95,37 @@ test('kill -9 at exact places of a rollback: it is undone or finished like a dep
       await expectRecovered(rig, { id, commit, before }, expected);
     });
   }
+  await expectNoLoss(rig);
+});
+
+test('kill -9 at exact places of a restart: the old instance serves on, or the fresh one, and the way back stays', async (t) => {
+  const rig = await openRecovery(t);
+  await rig.live(rig.version());
+  await atRest(rig);
+  const points: [string, KillPoint, Expected][] = [
+    ['boot, before the process exists', { at: 'journal', match: 'restart_requested', when: 'after' }, interrupted('boot')],
+    ['boot, between the process and its record', { at: 'spawn', match: 'server.cjs', when: 'after' }, interrupted('boot')],
+    ['promote, before the switch', { at: 'proxy', match: 'PUT /target', when: 'before' }, interrupted('promote')],
+    ['promote, after the switch', { at: 'proxy', match: 'PUT /target', when: 'after' }, SWITCHED],
+  ];
+  for (const [name, point, expected] of points) {
+    await t.test(name, async () => {
+      const before = await liveNow(rig);
+      const { previous_commit, previous_slot } = await rig.status();
+      rig.killAt(point);
+      const id = await rig.askAgain();
+      await rig.died().finally(() => rig.start());
+      await expectRecovered(rig, { id, commit: before.commit, before }, expected);
+      const after = await rig.status();
+      assert.deepEqual([after.previous_commit, after.previous_slot], [previous_commit, previous_slot]);
+      assert.equal(pidOf(after) === before.pid, expected.status === 'failed', 'served by the wrong process');
+    });
+  }
+  await t.test('and a rollback works', async () => {
+    const { previous_commit } = await rig.status();
+    const answer = await rig.client.rollback();
+    assert.ok(answer.success && 'commit' in answer, JSON.stringify(answer));
+    assert.equal(answer.commit, previous_commit);
+  });
   await expectNoLoss(rig);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { createClient } from '@greenroom/sdk/client';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import type { Accepted, AttemptView, DryRun, FailureCode, JournalRecord, Refusal, StepName } from '@greenroom/sdk/wire';
 import { tail } from '../../../../bench/harness/greenroom.ts';
@@ -42,6 +43,8 @@ export interface RecoveryRig extends Omit<Rig, 'commit'> {
   ask(commit: string): Promise<string>;
   /** The same for a rollback. */
   askBack(): Promise<string>;
+  /** The same for a restart. */
+  askAgain(): Promise<string>;
   /** Arms a point at which the orchestrator kills itself; `died` waits for that. */
   killAt(point: KillPoint): void;
   died(): Promise<void>;
@@ -97,6 +100,8 @@ export async function openRecovery(t: TestContext, { contract = {}, load = true 
     },
     ask: (commit) => idOf(rig.client.deploy({ commit }, { async: true }), () => recovery.records()),
     askBack: () => idOf(rig.client.rollback({}, { async: true }), () => recovery.records()),
+    askAgain: () =>
+      idOf(createClient({ socket: layoutOf(rig.data).operatorSocket }).restart({}, { async: true }), () => recovery.records()),
     killAt: (point) => writeFileSync(killFile, JSON.stringify(point)),
     async died() {
       await until(

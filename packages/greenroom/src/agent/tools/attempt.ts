@@ -1,11 +1,11 @@
 import type { Followed } from '@greenroom/sdk/client';
-import type { AttemptView, Refusal } from '@greenroom/sdk/wire';
+import type { AttemptKind, AttemptView, Refusal } from '@greenroom/sdk/wire';
 import { type Answer, paragraphs } from './answer.ts';
 import { failureLines, short, stepLines } from './describe.ts';
 
 /** What is said of an attempt that was followed: `tries` is the sentence on further ones when it failed. */
 export async function describeFollowed(
-  kind: 'deploy' | 'rollback',
+  kind: AttemptKind,
   followed: Followed,
   tries: (attempt: AttemptView | Refusal) => Promise<string>,
 ): Promise<Answer> {

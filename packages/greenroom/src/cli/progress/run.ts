@@ -1,16 +1,16 @@
 import type { GreenroomClient } from '@greenroom/sdk/client';
-import type { Accepted, DryRun, Refusal } from '@greenroom/sdk/wire';
+import type { Accepted, AttemptKind, DryRun, Refusal } from '@greenroom/sdk/wire';
 import { type Cli, EXIT, type Exit } from '../context.ts';
 import { json } from '../terminal.ts';
 import { follow } from './follow.ts';
 import { tellAttempt, tellDryRun, tellRefusal, tellUnreached } from './outcome.ts';
 import { createProgress } from './view.ts';
 
-/** A deploy or a rollback from the request to its last word. Answers the exit code. */
+/** A deploy, rollback or restart from the request to its last word. Answers the exit code. */
 export async function runAttempt(
   cli: Cli,
   client: GreenroomClient,
-  kind: 'deploy' | 'rollback',
+  kind: AttemptKind,
   submit: () => Promise<Accepted | DryRun | Refusal>,
   asJson: boolean,
 ): Promise<Exit> {

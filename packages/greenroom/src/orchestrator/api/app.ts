@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { z } from 'zod';
 import type { Outcome } from '../core/commands.ts';
 import { parseTraceparent } from '../core/traceparent.ts';
 import type { Announcements } from '../runner/announcements.ts';
@@ -12,9 +13,9 @@ import { invalid, type ParsedBody, parseBody, refuse } from './body.ts';
 import { type Listener, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
 import { PROMETHEUS_TEXT } from './metrics-page.ts';
-import { addOperatorCalls, type OperatorOptions } from './operator.ts';
+import { addOperatorCalls, forbidden, type OperatorOptions } from './operator.ts';
 
-import { deployBody, limitQuery, logsQuery, rollbackBody } from './schemas.ts';
+import { deployBody, limitQuery, logsQuery, restartBody, rollbackBody } from './schemas.ts';
 import { trafficView } from './traffic.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -53,6 +54,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   api.get('/', (c) => c.json({ ready: true, app: name, version }));
   api.post('/deploy', (c) => attempt(c, 'deploy'));
   api.post('/rollback', (c) => attempt(c, 'rollback'));
+  api.post('/restart', (c) => (listener === 'operator-socket' ? attempt(c, 'restart') : refuse(c, 403, forbidden('POST /restart'))));
   api.get('/status', async (c) => c.json(await service.status()));
   api.get('/deploys', (c) => {
     const query = limitQuery.safeParse(c.req.query());
@@ -154,10 +156,12 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   return api;
 }
 
+const ATTEMPT_BODIES = { deploy: deployBody, rollback: rollbackBody, restart: restartBody };
+
 type Asked = { commit?: string; branch?: string; reason?: string; dry_run?: boolean; trigger?: Trigger; origin?: Origin };
 
 function parseAttempt(kind: AttemptKind, text: string): ParsedBody<Asked> {
-  const parsed = kind === 'deploy' ? parseBody(deployBody, text) : parseBody(rollbackBody, text);
+  const parsed = parseBody<z.ZodObject>(ATTEMPT_BODIES[kind], text);
   if ('refusal' in parsed) return parsed;
   const body = parsed.body as Asked;
   if (kind === 'deploy' && (body.commit === undefined) === (body.branch === undefined)) {
@@ -175,10 +179,18 @@ function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Re
   return refuse(c, statusOf(failure.code), { id, ...(step ? { step } : {}), ...failure });
 }
 
+const NOT_NOW: ReadonlySet<string> = new Set<FailureCode>([
+  'not_approved',
+  'superseded',
+  'aborted',
+  'no_previous_release',
+  'nothing_live',
+  'frozen',
+]);
+
 function statusOf(code: FailureCode | RequestErrorCode): ContentfulStatusCode {
   if (code === 'commit_not_found') return 404;
-  if (code === 'not_approved' || code === 'superseded' || code === 'aborted' || code === 'no_previous_release' || code === 'frozen')
-    return 409;
+  if (NOT_NOW.has(code)) return 409;
   if (code === 'rate_limited') return 429;
   if (code === 'shutting_down' || code === 'interrupted') return 503;
   return code === 'promote_failed' ? 500 : 422;

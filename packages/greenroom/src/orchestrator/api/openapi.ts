@@ -23,7 +23,7 @@ const REFUSALS: Record<string, Media> = {
   400: refused('The request was not understood; nothing was begun'),
   403: refused('Not from here'),
   404: refused('No such commit or branch'),
-  409: refused('Not possible now: no previous release, superseded, not approved, or ended by a rollback'),
+  409: refused('Not possible now: no previous release, nothing live, superseded, not approved, or ended by a rollback'),
   413: refused('The body is too large'),
   422: refused('The commit was refused, or its instance did not prove itself; the live release is untouched'),
   429: refused('The agent has asked too often'),
@@ -84,6 +84,20 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       requestBody: { required: false, ...json(reference('RollbackRequest'), 'May be empty') },
       responses: {
         200: json({ anyOf: [reference('RollbackSuccess'), reference('DryRun')] }, 'Live, or the plan of a dry run'),
+        202: json(reference('Accepted'), 'Queued'),
+        ...REFUSALS,
+      },
+    },
+  },
+  '/restart': {
+    post: {
+      summary: 'Serve the live release by a fresh instance, with the secrets as they are now',
+      description:
+        'Served on the operator socket only; 403 elsewhere. The instance is booted, probed and given the traffic like that of a deploy; the release before the live one stays the way back.',
+      parameters: [PREFER, TRACEPARENT],
+      requestBody: { required: false, ...json(reference('RestartRequest'), 'May be empty') },
+      responses: {
+        200: json({ anyOf: [reference('RollbackSuccess'), reference('DryRun')] }, 'Served by the fresh instance, or the plan of a dry run'),
         202: json(reference('Accepted'), 'Queued'),
         ...REFUSALS,
       },

@@ -62,6 +62,6 @@ export function addOperatorCalls(api: Hono, listener: Listener, { service, recon
   }
 }
 
-function forbidden(call: string): { code: 'forbidden'; error: string } {
+export function forbidden(call: string): { code: 'forbidden'; error: string } {
   return { code: 'forbidden', error: `${call} is the operator's: it is served on the operator socket only.` };
 }

@@ -1,6 +1,7 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
 import {
   APPROVAL_STATES,
+  ATTEMPT_KINDS,
   DRIFT_NAMES,
   FAILURE_CODES,
   OVERRIDABLE_CODES,
@@ -46,6 +47,7 @@ export const rollbackBody = z
   .object({ reason: reason.optional(), dry_run: z.boolean().optional(), trigger: trigger.optional(), origin: origin.optional() })
   .meta({ id: 'RollbackRequest' });
 
+export const restartBody = z.object({ reason: reason.optional(), dry_run: z.boolean().optional() }).meta({ id: 'RestartRequest' });
 export const evidence = z
   .object({
     log_tail: z.array(z.string()).optional(),
@@ -96,7 +98,7 @@ export const dryRun = z
   .object({
     success: z.literal(true),
     dry_run: z.literal(true),
-    kind: z.enum(['deploy', 'rollback']),
+    kind: z.enum(ATTEMPT_KINDS),
     commit: z.string(),
     slot,
     steps: z.array(z.object({ step, detail: z.string() })),
@@ -132,7 +134,7 @@ const approval = z
 export const attemptView = z
   .object({
     id: z.string(),
-    kind: z.enum(['deploy', 'rollback']),
+    kind: z.enum(ATTEMPT_KINDS),
     status: z.enum(['queued', 'running', 'succeeded', 'failed', 'rolled_back']),
     promoted: z.boolean(),
     commit: z.string(),
@@ -224,7 +226,7 @@ export const status = z
     queue: z.array(
       z.object({
         id: z.string(),
-        kind: z.enum(['deploy', 'rollback']),
+        kind: z.enum(ATTEMPT_KINDS),
         commit: z.string(),
         branch: z.string(),
         trigger,

@@ -1,4 +1,4 @@
-import type { Failure, SlotName, StepName } from '@greenroom/sdk/wire';
+import type { AttemptKind, Failure, SlotName, StepName } from '@greenroom/sdk/wire';
 
 /** How an attempt was decided. */
 export type Outcome =
@@ -12,7 +12,7 @@ export type Command =
       type: 'run_step';
       attempt: string;
       step: StepName;
-      kind: 'deploy' | 'rollback';
+      kind: AttemptKind;
       commit: string;
       branch: string;
       slot: SlotName;

@@ -23,6 +23,7 @@ export type MachineEvent = { at: number } & (
   | { type: 'started'; policy: Policy; alive: AliveInstance[]; route: string | null }
   | { type: 'deploy_requested'; request: Request }
   | { type: 'rollback_requested'; request: Request }
+  | { type: 'restart_requested'; request: Request }
   | { type: 'step_succeeded'; attempt: string; step: StepName; ms: number; data: StepData }
   | { type: 'step_failed'; attempt: string; step: StepName; ms: number; failure: Failure }
   | { type: 'approved'; attempt: string; by: string; caller: string }
@@ -56,6 +57,7 @@ export const MACHINE_EVENT_TYPES: readonly MachineEventType[] = [
   'started',
   'deploy_requested',
   'rollback_requested',
+  'restart_requested',
   'step_succeeded',
   'step_failed',
   'approved',

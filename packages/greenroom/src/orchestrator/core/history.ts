@@ -2,7 +2,7 @@
 import { type AttemptView, type Failure, STEP_NAMES, type StepName, type StepView } from '@greenroom/sdk/wire';
 import type { Command } from './commands.ts';
 import type { MachineEvent } from './events.ts';
-import { planDeploy, planRollback } from './plan.ts';
+import { planOf } from './plan.ts';
 import type { Attempt, Request, State } from './state.ts';
 
 /** Attempts kept in memory; older ones are in the journal only. */
@@ -20,7 +20,7 @@ export function project(history: History, event: MachineEvent, before: State, af
     return found;
   };
   const at = rfc3339(event.at);
-  if (event.type === 'deploy_requested' || event.type === 'rollback_requested') add(history, event.request, touched);
+  if ('request' in event) add(history, event.request, touched);
   for (const it of [...after.queue, ...(after.attempt ? [after.attempt] : [])]) if (!history.has(it.id)) add(history, it, touched);
   if (event.type === 'step_succeeded' || event.type === 'step_failed') recordStep(view(event.attempt), event);
   recordApproval(view, event, after);
@@ -60,7 +60,7 @@ function add(history: History, request: Request, touched: Set<string>): void {
 /** `state` is as the event left it: what waited begins with the event that ends the attempt before it, and finds live what that one promoted. */
 function begin(view: AttemptView | undefined, attempt: Attempt, state: State, at: string): void {
   if (!view) return;
-  const plan = attempt.kind === 'rollback' ? planRollback(state) : planDeploy(state);
+  const plan = planOf(attempt.kind, state);
   view.status = 'running';
   view.started_at = at;
   view.slot = attempt.slot;
@@ -168,6 +168,8 @@ type Find = (id: string | undefined) => AttemptView | undefined;
 function recordAftermath(view: Find, event: MachineEvent, before: State, after: State): void {
   const at = rfc3339(event.at);
   if (after.live && after.live.attempt !== before.live?.attempt) beginAftermath(view(after.live.attempt), after, at);
+  else if (before.attempt?.kind === 'restart' && before.attempt.id !== after.attempt?.id)
+    beginAftermath(view(before.attempt.id), after, at);
   for (const it of before.retiring) {
     const changed = (event.type === 'drained' || event.type === 'instance_exited') && event.instance === it.instance;
     if (changed || !after.retiring.some((kept) => kept.instance === it.instance)) recordRetired(view, it.instance, event, before, after);

@@ -1,6 +1,6 @@
 /**
  * The orchestrator's decisions: a pure function from state and event to the next state and what to do about it. No I/O, no clock: the time is
- * in the event. A deploy and a rollback are the same thing with another list of steps.
+ * in the event. A deploy, a rollback and a restart are the same thing with another list of steps.
  *
  * What holds after every event, and is tested as properties:
  * one attempt at a time; only a promotion changes what is live; the live instance is never stopped but by retirement; every candidate ends up
@@ -15,7 +15,7 @@ import { drained, instanceExited, standbyExpired } from './machine/instances.ts'
 import { started, stopped, stopRequested } from './machine/lifecycle.ts';
 import { rollBackByItself, whileWatching } from './machine/live.ts';
 import { published } from './machine/publish.ts';
-import { advance, deployRequested, rollbackRequested } from './machine/requests.ts';
+import { advance, deployRequested, restartRequested, rollbackRequested } from './machine/requests.ts';
 import { liveSwitched, restartFailed, restartReady } from './machine/restart.ts';
 import { stepFailed, stepSucceeded, whileRunning } from './machine/steps.ts';
 import { undone } from './machine/undo.ts';
@@ -40,6 +40,8 @@ function apply(draft: Draft, event: MachineEvent): Ignored {
       return deployRequested(draft, event.request);
     case 'rollback_requested':
       return rollbackRequested(draft, event.request);
+    case 'restart_requested':
+      return restartRequested(draft, event.request);
     case 'step_succeeded':
       return whileRunning(draft, event, (attempt) => stepSucceeded(draft, attempt, event.data));
     case 'step_failed':

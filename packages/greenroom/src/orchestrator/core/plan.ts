@@ -28,6 +28,19 @@ export function planDeploy(state: State): Plan {
   };
 }
 
+/** Null when nothing is live. Both slots stay as they are, so that the way back stays too. */
+export function planRestart({ live }: State): Plan | null {
+  if (!live) return null;
+  const { slot, commit } = live;
+  return { kind: 'restart', slot, commit, steps: ['boot', 'probe', 'promote'], aftermath: ['retire'], warm: null };
+}
+
+/** The plan of an attempt of this kind; null when it is not possible. */
+export function planOf(kind: AttemptKind, state: State): Plan | null {
+  if (kind === 'deploy') return planDeploy(state);
+  return kind === 'rollback' ? planRollback(state) : planRestart(state);
+}
+
 /** Null when there is nothing to roll back to. The fewer steps, the warmer the previous release still is. */
 export function planRollback(state: State): Plan | null {
   const { live, previous } = state;
@@ -50,5 +63,5 @@ export function planRollback(state: State): Plan | null {
 function warmInstance({ previous, standby, retiring }: State): string | null {
   const isPrevious = (it: { commit: string; slot: SlotName }): boolean => it.commit === previous?.commit && it.slot === previous.slot;
   if (standby && isPrevious(standby)) return standby.instance;
-  return retiring.find((it) => it.phase === 'draining' && isPrevious(it))?.instance ?? null;
+  return retiring.find((it) => it.phase === 'draining' && !it.outdated && isPrevious(it))?.instance ?? null;
 }

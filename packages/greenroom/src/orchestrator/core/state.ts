@@ -11,7 +11,7 @@ import type {
   Trigger,
 } from '@greenroom/sdk/wire';
 
-/** A deploy or rollback as it was asked for. Times are milliseconds since the epoch. */
+/** A deploy, rollback or restart as it was asked for. Times are milliseconds since the epoch. */
 export interface Request {
   id: string;
   kind: AttemptKind;
@@ -101,6 +101,8 @@ export interface Retiring extends Release {
   phase: 'draining' | 'stopping';
   /** Becomes the standby once it is drained. */
   keep: boolean;
+  /** It has the secrets of before a restart: no rollback takes it back. */
+  outdated?: true;
   since: number;
 }
 

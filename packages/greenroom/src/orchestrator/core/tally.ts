@@ -1,5 +1,6 @@
 /** What the journal's events add up to, for metrics. */
 import {
+  ATTEMPT_KINDS,
   type AttemptKind,
   type AttemptView,
   FAILURE_CODES,
@@ -16,7 +17,6 @@ export const STEP_SECONDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0
 /** A rename takes less than the first, a proxy's reload about the fifth; seconds. */
 export const SWAP_SECONDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-const KINDS: readonly AttemptKind[] = ['deploy', 'rollback'];
 const OUTCOMES = ['succeeded', 'failed'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 
@@ -40,9 +40,9 @@ export interface Tally {
 export function createTally(): Tally {
   const tally: Omit<Tally, 'take'> = {
     attempts: createCounter(
-      KINDS.flatMap((kind) => TRIGGERS.flatMap((trigger) => OUTCOMES.map((outcome) => ({ kind, trigger, outcome })))),
+      ATTEMPT_KINDS.flatMap((kind) => TRIGGERS.flatMap((trigger) => OUTCOMES.map((outcome) => ({ kind, trigger, outcome })))),
     ),
-    failures: createCounter(KINDS.flatMap((kind) => FAILURE_CODES.map((code) => ({ kind, code })))),
+    failures: createCounter(ATTEMPT_KINDS.flatMap((kind) => FAILURE_CODES.map((code) => ({ kind, code })))),
     rolledBack: createCounter([{}]),
     attemptSeconds: createTimings(STEP_SECONDS),
     stepSeconds: createTimings(STEP_SECONDS),

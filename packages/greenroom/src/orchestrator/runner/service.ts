@@ -12,8 +12,8 @@ import type {
   StepName,
 } from '@greenroom/sdk/wire';
 import type { Outcome } from '../core/commands.ts';
-import { rollbackImpossible } from '../core/machine/rules.ts';
-import { type Plan, planDeploy, planRollback } from '../core/plan.ts';
+import { restartImpossible, rollbackImpossible } from '../core/machine/rules.ts';
+import { type Plan, planDeploy, planOf } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { Request, State } from '../core/state.ts';
 import type { Clock, GateOverride, Instance, Instances, Prober, Repo, SchemaCheck, Slots } from '../ports.ts';
@@ -122,9 +122,9 @@ export function createService({
 
   async function dryRun(asked: Ask): Promise<Result<DryRun>> {
     const state = runner.state();
-    if (asked.kind === 'rollback') {
-      const impossible = rollbackImpossible(state);
-      const plan = planRollback(state);
+    if (asked.kind !== 'deploy') {
+      const impossible = asked.kind === 'rollback' ? rollbackImpossible(state) : restartImpossible(state);
+      const plan = planOf(asked.kind, state);
       if (impossible || !plan)
         return fail(impossible ?? { code: 'no_previous_release', error: 'There is no previous release to roll back to.' });
       return ok(describe(plan));

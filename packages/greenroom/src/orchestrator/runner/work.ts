@@ -183,7 +183,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     return judged;
   }
 
-  async function probe(instance: string, purpose: AttemptKind | 'restart', signal: AbortSignal): Promise<Result<StepData>> {
+  async function probe(instance: string, purpose: AttemptKind, signal: AbortSignal): Promise<Result<StepData>> {
     const found = instances.get(instance);
     if (!found) return fail({ code: 'boot_exited', error: `The instance ${instance} is no longer running.` });
     const report = await prober.probe(found, purpose, signal);
@@ -199,7 +199,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
     if (!found) return endedBefore(instance);
     const target = await targetOf(found);
     // Once more, as late as can be: somebody may have migrated the database since the probe.
-    const schema = await schemaCheck.check(found, { commit, kind }, signal);
+    const schema = kind === 'restart' ? ok(null) : await schemaCheck.check(found, { commit, kind }, signal);
     if (!schema.ok) return instances.get(instance) ? schema : endedBefore(instance);
     const switched = await router.switchTo(target);
     if (switched.ok) void endPreview(attempt);
@@ -339,7 +339,7 @@ export function createWork({ ports, state, dispatch, catchUp, log }: WorkOptions
   }
 
   async function watch({ attempt, instance, until }: Extract<Command, { type: 'watch' }>): Promise<void> {
-    const watched = (): boolean => state().watch?.attempt === attempt;
+    const watched = (): boolean => state().watch?.attempt === attempt && state().watch?.instance === instance;
     let strikes = 0;
     while (watched()) {
       const left = until - clock.now();

@@ -70,7 +70,7 @@ function whatOfTheOther({ status }: DashboardApp): VNode | null {
   const attempt = status?.attempt;
   if (!attempt) return null;
   const waits = attempt.approval?.state === 'waiting';
-  const other = attempt.kind === 'rollback' ? 'A rollback' : 'Another deploy';
+  const other = attempt.kind === 'deploy' ? 'Another deploy' : `A ${attempt.kind}`;
   return html`<p class="small note wait">${waits ? 'The deploy that waits for approval ends: this one takes its place.' : `${other} is under way: this one waits for it.`}</p>`;
 }
 

@@ -3,6 +3,7 @@ import type { AttemptView as Attempt, AttemptDiff, FileDiff } from '@greenroom/s
 import { plural, shortCommit } from '../text.ts';
 import { useEffect, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
+import { kindName } from '../views/attempt-parts.ts';
 import { Diff } from '../views/diff.ts';
 import { html } from '../views/html.ts';
 import { Line } from '../views/parts.ts';
@@ -30,7 +31,7 @@ export function AttemptPage({ app, id }: { app: DashboardApp; id: string }): VNo
   const again = (): void => ask(asked + 1);
   return html`<div class="app-page">
     <a class="link back" href=${linkTo({ name: 'app', app: app.name })}>${app.name}</a>
-    <div class="headline"><h1>${attempt ? (attempt.kind === 'rollback' ? 'Rollback' : 'Deploy') : 'Attempt'} <span class="mono">${shortCommit(commit)}</span></h1></div>
+    <div class="headline"><h1>${attempt ? kindName(attempt) : 'Attempt'} <span class="mono">${shortCommit(commit)}</span></h1></div>
     ${attempt ? html`<${AttemptView} app=${app} attempt=${attempt} alone=${true} />` : html`<${Waiting} answer=${read} again=${again} />`}
     <section aria-labelledby="changes"><h2 id="changes">What it changes</h2>
       ${diff?.ok ? html`<${Changes} diff=${diff.value} />` : html`<${Waiting} answer=${attempt ? diff : null} again=${again} />`}

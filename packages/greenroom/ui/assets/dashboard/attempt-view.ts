@@ -2,7 +2,7 @@ import type { DashboardApp } from '@greenroom/sdk/dashboard';
 import type { AttemptView as Attempt } from '@greenroom/sdk/wire';
 import { clock, duration, shortCommit } from '../text.ts';
 import type { VNode } from '../vendor/preact.ts';
-import { Bar, nameOf, outcome, Proof, Steps } from '../views/attempt-parts.ts';
+import { Bar, kindName, nameOf, outcome, Proof, Steps } from '../views/attempt-parts.ts';
 import { html } from '../views/html.ts';
 import { Icon } from '../views/icons.ts';
 import { Line, Time } from '../views/parts.ts';
@@ -19,7 +19,7 @@ export function AttemptView({ app, attempt, alone = false }: { app: DashboardApp
   return html`<article class=${`card attempt ${tone}`} aria-label=${`${nameOf(attempt)}: ${word}`}>
     <header>
       <${Icon} name=${attempt.kind === 'rollback' ? 'back' : 'deploy'} />
-      <${alone ? 'h2' : 'h3'}>${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} <span class="mono">${attempt.commit ? shortCommit(attempt.commit) : ''}</span><//>
+      <${alone ? 'h2' : 'h3'}>${kindName(attempt)} <span class="mono">${attempt.commit ? shortCommit(attempt.commit) : ''}</span><//>
       ${attempt.branch ? html`<span class="faint">from <${Line} text=${attempt.branch} /></span>` : null}
       <span class=${`chip ${tone}`}>${word}</span>
     </header>

@@ -3,7 +3,7 @@ import type { AttemptView } from '@greenroom/sdk/wire';
 import { duration, shortCommit } from '../text.ts';
 import { useEffect, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
-import { outcome } from '../views/attempt-parts.ts';
+import { kindName, outcome } from '../views/attempt-parts.ts';
 import { html } from '../views/html.ts';
 import { Line, Time } from '../views/parts.ts';
 import { useDashboard } from './context.ts';
@@ -44,7 +44,7 @@ function Row({ app, attempt }: { app: DashboardApp; attempt: AttemptView }): VNo
   const name = attempt.commit ? shortCommit(attempt.commit) : attempt.branch;
   return html`<tr>
     <td><${Time} value=${attempt.requested_at} /></td>
-    <td><a class="link" href=${linkTo({ name: 'attempt', app: app.name, id: attempt.id })}>${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} <${Line} mono=${true} text=${name} /></a></td>
+    <td><a class="link" href=${linkTo({ name: 'attempt', app: app.name, id: attempt.id })}>${kindName(attempt)} <${Line} mono=${true} text=${name} /></a></td>
     <td><span class=${`chip ${tone}`}>${word}</span></td>
     <td class="number">${attempt.duration_ms > 0 ? duration(attempt.duration_ms) : ''}</td>
     <td>${attempt.trigger}</td>

@@ -17,7 +17,7 @@ export function announcementOf(event: ChatEvent, timeline: Timeline): string {
       return event.status === 'asked' ? `The agent asks: ${inertLine(event.title)}` : '';
     case 'attempt': {
       const { attempt } = event;
-      const what = attempt.kind === 'rollback' ? 'The rollback' : `The deploy of ${shortCommit(attempt.commit)}`;
+      const what = attempt.kind === 'deploy' ? `The deploy of ${shortCommit(attempt.commit)}` : `The ${attempt.kind}`;
       if (attempt.approval?.state === 'waiting') return `${what} waits for approval.`;
       if (attempt.status === 'succeeded') return `${what} is live.`;
       if (attempt.status === 'failed') return `${what} failed. ${inertLine(attempt.error ?? '')}`;

@@ -27,8 +27,17 @@ const ICONS: Record<StepStatus, { icon: IconName; word: string }> = {
 };
 const NOT_REACHED = { icon: 'minus', word: 'not reached' } as const;
 
+/** One name each: as a heading, while it runs, and when it came to nothing. */
+const KINDS: Record<AttemptView['kind'], { name: string; running: string; failed: string }> = {
+  deploy: { name: 'Deploy', running: 'Deploying', failed: 'Not deployed' },
+  rollback: { name: 'Rollback', running: 'Rolling back', failed: 'Not rolled back' },
+  restart: { name: 'Restart', running: 'Restarting', failed: 'Not restarted' },
+};
+
+export const kindName = ({ kind }: AttemptView): string => KINDS[kind].name;
+
 export function nameOf(attempt: AttemptView): string {
-  return `${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} ${shortCommit(attempt.commit)}`;
+  return `${kindName(attempt)} ${shortCommit(attempt.commit)}`;
 }
 
 export function outcome(attempt: AttemptView, liveCommit: string): { word: string; tone: 'busy' | 'good' | 'bad' | 'wait' | 'done' } {
@@ -37,7 +46,7 @@ export function outcome(attempt: AttemptView, liveCommit: string): { word: strin
     case 'queued':
       return { word: 'Queued', tone: 'wait' };
     case 'running':
-      return { word: attempt.promoted ? 'Live, finishing' : attempt.kind === 'rollback' ? 'Rolling back' : 'Deploying', tone: 'busy' };
+      return { word: attempt.promoted ? 'Live, finishing' : KINDS[attempt.kind].running, tone: 'busy' };
     case 'succeeded':
       if (liveCommit !== '' && liveCommit !== attempt.commit) return { word: 'Was live', tone: 'done' };
       return attempt.steps.some((step) => step.step === 'watch' && step.status === 'running')
@@ -45,7 +54,7 @@ export function outcome(attempt: AttemptView, liveCommit: string): { word: strin
         : { word: 'Live', tone: 'good' };
     case 'failed':
       if (attempt.approval?.state === 'denied') return { word: 'Denied', tone: 'bad' };
-      return { word: attempt.kind === 'rollback' ? 'Not rolled back' : 'Not deployed', tone: 'bad' };
+      return { word: KINDS[attempt.kind].failed, tone: 'bad' };
     case 'rolled_back':
       return { word: 'Rolled back', tone: 'bad' };
   }

@@ -4,7 +4,7 @@ import { duration, shortCommit } from '../text.ts';
 import { useContext, useState } from '../vendor/hooks.ts';
 import type { VNode } from '../vendor/preact.ts';
 import { ApprovalBar } from './approval.ts';
-import { Bar, nameOf, outcome, Proof, Steps } from './attempt-parts.ts';
+import { Bar, kindName, nameOf, outcome, Proof, Steps } from './attempt-parts.ts';
 import { SurroundingsContext, useShared } from './context.ts';
 import { html } from './html.ts';
 import { Icon } from './icons.ts';
@@ -20,7 +20,7 @@ export function AttemptCard({ attempt }: { attempt: AttemptView }): VNode {
   return html`<section class=${`card attempt ${tone}`} part="deploy" role="group" aria-label=${`${nameOf(attempt)}: ${word}`}>
     <header>
       <${Icon} name=${attempt.kind === 'rollback' ? 'back' : 'deploy'} />
-      <h3>${attempt.kind === 'rollback' ? 'Rollback' : 'Deploy'} <span class="mono">${attempt.commit ? shortCommit(attempt.commit) : ''}</span></h3>
+      <h3>${kindName(attempt)} <span class="mono">${attempt.commit ? shortCommit(attempt.commit) : ''}</span></h3>
       ${attempt.branch ? html`<span class="faint from">from <${Line} text=${attempt.branch} /></span>` : null}
       <span class=${`chip ${tone}`}>${word}</span>
     </header>

@@ -47,6 +47,7 @@ const REFUSALS: Record<FailureCode, string | null> = {
   aborted: null,
   interrupted: null,
   no_previous_release: null,
+  nothing_live: null,
   frozen: null,
   rate_limited: null,
   shutting_down: null,
@@ -57,7 +58,8 @@ const REFUSALS: Record<FailureCode, string | null> = {
  * ids make it the same job each time, and its place in the order is that of the first call.
  */
 export function jobsOf(attempt: AttemptView): NewJob[] {
-  if (attempt.commit === '') return [];
+  // A restart changes nothing of what is deployed.
+  if (attempt.commit === '' || attempt.kind === 'restart') return [];
   const jobs: NewJob[] = [];
   const { id, commit, kind, promoted, status } = attempt;
   const what = `${kind === 'rollback' ? 'Rollback to' : 'Deploy of'} ${commit.slice(0, 10)}`;

@@ -39,8 +39,6 @@ export interface ProberOptions {
   limiter?: Limiter;
 }
 
-type Purpose = AttemptKind | 'restart';
-
 /** The deep check gets what the health endpoint left of the time, but never less than this. */
 const MIN_DEEP_CHECK_MS = 1_000;
 /** Exits remembered for probes that begin after the instance has ended already. */
@@ -67,7 +65,7 @@ export function createProber({
     waiting.get(exit.instance)?.();
   });
 
-  async function probe(instance: Instance, purpose: Purpose, signal: AbortSignal): Promise<Result<ProbeReport>> {
+  async function probe(instance: Instance, purpose: AttemptKind, signal: AbortSignal): Promise<Result<ProbeReport>> {
     const ended = new AbortController();
     waiting.set(instance.instance, () => ended.abort());
     try {
@@ -82,7 +80,7 @@ export function createProber({
     }
   }
 
-  async function runProbe(instance: Instance, purpose: Purpose, signal: AbortSignal): Promise<Result<ProbeReport>> {
+  async function runProbe(instance: Instance, purpose: AttemptKind, signal: AbortSignal): Promise<Result<ProbeReport>> {
     const start = performance.now();
     const health = await probeHealth(instance, signal);
     if (!health.ok) return health;

@@ -11,6 +11,10 @@ export function promoted(draft: Draft, attempt: Attempt): void {
   // First of all: the instance being restarted is in the slot of the release that is live until now.
   if (state.restart) abandonRestart(draft, attempt.id);
   const old = state.live;
+  if (old && attempt.kind === 'restart') {
+    renewed(draft, attempt, old);
+    return;
+  }
   state.live = {
     commit: attempt.resolved,
     slot: attempt.slot,
@@ -32,6 +36,27 @@ export function promoted(draft: Draft, attempt: Attempt): void {
   publish(draft, state.live);
   if (old && old.instance !== null) retire(draft, attempt, { ...old, instance: old.instance });
   startWatch(draft, attempt);
+  if (attempt.candidate_exit) liveExited(draft, attempt.candidate_exit);
+}
+
+/** The release that was live is live still, served by another instance of it: its deploy, its watch and the way back are what they were. */
+function renewed(draft: Draft, attempt: Attempt, old: Live): void {
+  const { state, at } = draft;
+  state.live = { ...old, instance: attempt.candidate, served_at: at };
+  state.attempt = null;
+  state.crashes = 0;
+  if (state.standby) {
+    const { standby } = state;
+    state.standby = null;
+    stop(draft, standby.instance, standby, attempt.id);
+  }
+  for (const it of state.retiring) Object.assign(it, { keep: false, outdated: true });
+  draft.commands.push(finish(attempt.id, { ok: true, slot: old.slot, commit: old.commit, previous_commit: old.commit }));
+  if (old.instance !== null) retire(draft, attempt, { ...old, instance: old.instance });
+  if (state.watch && attempt.candidate !== null) {
+    state.watch = { ...state.watch, instance: attempt.candidate };
+    draft.commands.push({ type: 'watch', ...state.watch });
+  }
   if (attempt.candidate_exit) liveExited(draft, attempt.candidate_exit);
 }
 
@@ -58,7 +83,7 @@ const declaredBy = ({ schema }: Live | Attempt): Pick<Live, 'schema'> => (schema
 function retire(draft: Draft, attempt: Attempt, old: Release & { instance: string }): void {
   const { state, at } = draft;
   // Whatever a rollback could go to stays warm; what failed its watch does not.
-  const keep = state.policy.standby_ms > 0 && !isAutomatic(attempt) && state.previous?.commit === old.commit;
+  const keep = attempt.kind !== 'restart' && state.policy.standby_ms > 0 && !isAutomatic(attempt) && state.previous?.commit === old.commit;
   state.retiring.push({
     instance: old.instance,
     slot: old.slot,

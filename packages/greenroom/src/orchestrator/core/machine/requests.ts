@@ -1,8 +1,9 @@
-import { planDeploy, planRollback } from '../plan.ts';
+import type { Failure } from '@greenroom/sdk/wire';
+import { planOf } from '../plan.ts';
 import type { Queued, Request, State } from '../state.ts';
 import { type Draft, type Ignored, refuse, shuttingDown } from './draft.ts';
 import { frozenFor, rateLimited } from './governance.ts';
-import { rollbackImpossible, rollbackUnderWay } from './rules.ts';
+import { restartImpossible, rollbackImpossible, rollbackUnderWay } from './rules.ts';
 import { enter } from './steps.ts';
 import { abort } from './undo.ts';
 
@@ -36,11 +37,21 @@ export function rollbackRequested(draft: Draft, request: Request): Ignored {
   if (underWay !== null) return `rollback ${underWay} is already under way`;
   const { attempt } = state;
   const promoting = attempt?.phase === 'running' && attempt.step === 'promote';
-  const impossible = promoting ? null : rollbackImpossible(state);
+  // What a restart promotes is live already, so that there is nothing of it to undo.
+  const meant = promoting && attempt.kind !== 'restart';
+  const impossible = meant ? null : rollbackImpossible(state);
   if (impossible) return refuse(draft, request, impossible);
-  state.queue.unshift({ ...request, overtaken: 0, ...(promoting ? { against: attempt.id } : {}) });
+  state.queue.unshift({ ...request, overtaken: 0, ...(meant ? { against: attempt.id } : {}) });
   if (attempt && attempt.phase !== 'undoing' && !promoting)
-    abort(draft, attempt, { code: 'aborted', error: `Rollback ${request.id} ended this deploy before it was promoted.` });
+    abort(draft, attempt, { code: 'aborted', error: `Rollback ${request.id} ended this ${attempt.kind} before it was promoted.` });
+  return undefined;
+}
+
+/** A freeze does not hold it up: nothing of the code changes, and a secret may have to be replaced at once. */
+export function restartRequested(draft: Draft, request: Request): Ignored {
+  const { state } = draft;
+  if (state.stopping !== 'no') return refuse(draft, request, shuttingDown());
+  state.queue.push({ ...request, overtaken: 0 });
   return undefined;
 }
 
@@ -79,8 +90,8 @@ function takeNext(state: State): Queued | undefined {
 function begin(draft: Draft, queued: Queued): void {
   const { state } = draft;
   const { overtaken: _, against: __, ...request } = queued;
-  const impossible = request.kind === 'rollback' ? rollbackImpossible(state) : frozenFor(state, request);
-  const plan = request.kind === 'rollback' ? planRollback(state) : planDeploy(state);
+  const impossible = obstacleTo(request, state);
+  const plan = planOf(request.kind, state);
   if (impossible || !plan) {
     refuse(draft, request, impossible ?? { code: 'no_previous_release', error: 'There is no previous release to roll back to.' });
     return;
@@ -102,6 +113,11 @@ function begin(draft: Draft, queued: Queued): void {
   };
   if (plan.warm !== null) takeBack(draft, plan.warm);
   enter(draft, state.attempt, first);
+}
+
+function obstacleTo(request: Request, state: State): Failure | null {
+  if (request.kind === 'deploy') return frozenFor(state, request);
+  return request.kind === 'rollback' ? rollbackImpossible(state) : restartImpossible(state);
 }
 
 /** The previous release's instance becomes the candidate: it is no longer anybody's standby, and its drain is off. */

@@ -20,6 +20,16 @@ export function rollbackImpossible(state: State): Failure | null {
   };
 }
 
+/** Why nothing can be restarted now; null when it can. */
+export const restartImpossible = ({ live }: State): Failure | null =>
+  live
+    ? null
+    : {
+        code: 'nothing_live',
+        error: 'No release is live, so there is none to restart.',
+        evidence: { remedy: 'Make one live with: greenroom deploy' },
+      };
+
 export const AUTOMATIC_PREFIX = 'auto-';
 
 export const isAutomatic = (request: Request): boolean => request.id.startsWith(AUTOMATIC_PREFIX);
