@@ -42,7 +42,7 @@ const FAULTS: Fault[] = [
     finds: { check: 'stop', level: 'fail', says: /still ran 1000 ms after SIGTERM/ },
   },
   { app: 'no-handler', finds: { check: 'stop', level: 'fail', says: /is cut/, evidence: /ended by SIGTERM/ } },
-  { app: 'cuts-requests', finds: { check: 'stop', level: 'fail', says: /is cut/, evidence: /^GET \/: the connection was/ } },
+  { app: 'cuts-requests', finds: { check: 'stop', level: 'fail', says: /is cut/, evidence: /^GET \/(?:, .*)?: the connection was/ } },
   { app: 'holds-idle', finds: { check: 'idle', level: 'warn', says: /waits for connections that are idle/ } },
   { app: 'lazy', finds: { check: 'first', level: 'warn', says: /first request waits/, evidence: /^GET \/$/ } },
   {

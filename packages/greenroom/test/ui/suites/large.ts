@@ -6,6 +6,7 @@ import { type Play, read, until } from '../stage.ts';
 
 const EVENTS = 100_000;
 const OPEN_WITHIN_MS = 1_000;
+const TIMES_BEGIN = 3;
 /** Elements in the document, whatever was scrolled through. */
 const MOST_ELEMENTS = 6_000;
 
@@ -18,15 +19,13 @@ export function large(play: Play): void {
       fixture.load(id, events(id));
       await open();
       await page.getByText(`Answer ${EVENTS - 2}.`).waitFor();
-      const took = await page.evaluate<number>('performance.now()');
-      assert.ok(took < OPEN_WITHIN_MS * 3, `the page took ${Math.round(took)} ms`);
-
-      // Without what the machine needs for starting a page: from the request of the events to their picture.
-      const drawn = await page.evaluate<number>(`(() => {
+      // From the request of the events to their picture. A machine that does much else is slow with what comes before it too, which is the same for any conversation.
+      const [begun, drawn] = await page.evaluate<[number, number]>(`(() => {
         const asked = performance.getEntriesByType('resource').find((one) => /events/.test(one.name));
-        return performance.now() - asked.startTime;
+        return [asked.startTime, performance.now() - asked.startTime];
       })()`);
-      assert.ok(drawn < OPEN_WITHIN_MS, `from the first request to the picture: ${Math.round(drawn)} ms`);
+      const told = `the page began after ${Math.round(begun)} ms; from the first request to the picture: ${Math.round(drawn)} ms`;
+      assert.ok(drawn < Math.max(OPEN_WITHIN_MS, TIMES_BEGIN * begun), told);
 
       const count = "chat.querySelectorAll('*').length";
       const chunks = "chat.querySelectorAll('.chunk').length";
