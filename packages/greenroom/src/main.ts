@@ -189,10 +189,10 @@ async function serve(
     log,
     credentials: async () => (await forge.github?.gitCredentials()) ?? (await environmentCredentials(options.repo)()),
   });
-  const slots = await createSlots({ layout, git: repo.git, contract, log });
-  const slotDirectory = slots.directory;
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
+  const slots = await createSlots({ layout, git: repo.git, contract, log, limiter: limiters.setup });
+  const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...bounded });
   const schemaCheck = createSchemaCheck(contract);

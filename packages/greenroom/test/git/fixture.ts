@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Limiter } from '../../src/confine/limiter.ts';
 import { type OpenedRepo, openRepo } from '../../src/orchestrator/adapters/git/repo.ts';
 import { createSlots, type OpenedSlots } from '../../src/orchestrator/adapters/slots/slots.ts';
 import { type Contract, contractSchema } from '../../src/orchestrator/core/contract.ts';
@@ -65,14 +66,25 @@ export function openApp(layout: Layout, remote: string, log: string[] = []): Pro
 }
 
 /** An app's repository with one commit, opened, with its slots. */
-export async function world(t: TestContext, files: Files, contract: Record<string, unknown> = {}): Promise<World & { first: string }> {
+export async function world(
+  t: TestContext,
+  files: Files,
+  contract: Record<string, unknown> = {},
+  bounds: { limiter?: Limiter } = {},
+): Promise<World & { first: string }> {
   const root = temporaryFolder(t);
   const app = source(root);
   const first = commit(app, files);
   const layout = layoutOf(join(root, 'data'));
   const log: string[] = [];
   const repo = await openApp(layout, app, log);
-  const slots = await createSlots({ layout, git: repo.git, contract: contractOf(contract), log: (message) => log.push(message) });
+  const slots = await createSlots({
+    layout,
+    git: repo.git,
+    contract: contractOf(contract),
+    log: (message) => log.push(message),
+    ...bounds,
+  });
   t.after(() => slots.settled());
   let attempt = 0;
   const prepare: World['prepare'] = async (slot, id, signal = new AbortController().signal) => {

@@ -21,7 +21,7 @@ test('a command answers its exit and the end of what it said, and logs it', asyn
     logFile,
   });
   const exit = { code: 3, signal: null, description: 'exited with code 3' };
-  assert.deepEqual(result, { exit, timedOut: false, aborted: false, tail: [cwd, 'b c'] });
+  assert.deepEqual(result, { exit, timedOut: false, aborted: false, stopped: false, tail: [cwd, 'b c'] });
   assert.equal(readFileSync(logFile, 'utf8'), `${cwd}\nb c\n`);
 });
 

@@ -10,6 +10,7 @@ const NODE_NEEDS_WHY = {
   open_files: 'it opens about 20 by itself, and one for each connection',
 };
 const MAX_MB = 1_048_576;
+const MAX_DISK_MB = 1_048_576_000;
 /** An instance's log is such a file: it is cut at 10 MB, a moment after it grew beyond that. */
 const MIN_APP_FILE_MB = 64;
 
@@ -38,15 +39,32 @@ export const limitsSettings = z.object(
     app: programLimits('an instance', MIN_APP_FILE_MB).describe('Of each instance of the app, and of the smoke test.'),
     setup: programLimits('`setup_command`', 1).describe('Of `setup_command`.'),
     agent: programLimits('the agent', 1).describe('Of the coding agent in a turn.'),
+    disk: z
+      .object(
+        {
+          slot_mb: whole(1, MAX_DISK_MB, ' of megabytes')
+            .optional()
+            .describe(
+              'What a release may take on the disk with its dependencies, in megabytes. Measured while setup runs and before each boot.',
+            ),
+          workspace_mb: whole(1, MAX_DISK_MB, ' of megabytes')
+            .optional()
+            .describe("What the agent's workspace may take on the disk, in megabytes. Measured during a turn."),
+        },
+        { error: 'an object with "slot_mb" or "workspace_mb"' },
+      )
+      .optional()
+      .describe('Of folders. They are measured, and are no wall: a quota of the file system would be one.'),
   },
-  { error: 'an object with "app", "setup" or "agent"' },
+  { error: 'an object with "app", "setup", "agent" or "disk"' },
 );
 
 /** Sentences about limits that most programs cannot live with. */
 export function limitNotes(limits: unknown): string[] {
   const parsed = limitsSettings.safeParse(limits);
   if (!parsed.success) return [];
-  return Object.entries(parsed.data).flatMap(([program, bounds]) =>
+  const { app, setup, agent } = parsed.data;
+  return Object.entries({ app, setup, agent }).flatMap(([program, bounds]) =>
     (Object.keys(NODE_NEEDS) as (keyof typeof NODE_NEEDS)[]).flatMap((field) => {
       const value = bounds?.[field];
       if (value === undefined || value >= NODE_NEEDS[field]) return [];

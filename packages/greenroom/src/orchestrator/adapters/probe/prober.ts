@@ -3,6 +3,7 @@ import type { AttemptKind, Evidence, Failure, SlotName } from '@greenroom/sdk/wi
 import type { Layer } from '../../../confine/command.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
 import type { Contract } from '../../core/contract.ts';
+import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { range } from '../../core/schema.ts';
 import type { Layout } from '../../layout.ts';
@@ -170,7 +171,8 @@ export function createProber({
       logFile: instance.logFile,
     };
     const error = `The app ${exit.exit.description} before it passed its probe.`;
-    return { code: 'boot_exited', error, evidence: { command: contract.start_command, ...exitEvidence(exit) } };
+    const remedy = exit.exit.limit === undefined ? {} : { remedy: limitRemedy(exit.exit.limit) };
+    return { code: 'boot_exited', error, evidence: { command: contract.start_command, ...exitEvidence(exit), ...remedy } };
   }
 
   return { probe, check };

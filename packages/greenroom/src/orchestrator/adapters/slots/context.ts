@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
+import type { Limiter } from '../../../confine/limiter.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
 import { writeDurably } from '../durable.ts';
@@ -19,6 +20,8 @@ export interface SlotContext {
   layout: Layout;
   contract: Contract;
   log: (message: string) => void;
+  /** What the setup command may use. */
+  limiter?: Limiter;
   /** File of patterns that git takes for ignored in this slot: shared paths and what setup made. */
   excludes: string;
 }

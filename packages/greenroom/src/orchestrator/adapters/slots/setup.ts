@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { type Failure, INSTANCE_ENV, SLOT_NAMES } from '@greenroom/sdk/wire';
+import { watchDiskUse } from '../../../confine/disk-use.ts';
 import type { Contract } from '../../core/contract.ts';
+import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { PreparedSlot } from '../../ports.ts';
 import { runCommand } from '../command.ts';
@@ -29,6 +31,8 @@ interface SetupDone {
 
 /** Variable in the environment of everything that a setup command starts; its value is the slot's folder. */
 export const SETUP_MARKER = 'GREENROOM_SETUP';
+/** Where the contract bounds the size of a slot. */
+export const SLOT_LIMIT = 'limits.disk.slot_mb';
 /** Installers behind a proxy or a private certificate authority need these; they name files and hosts. */
 const NETWORK_SETTINGS = [
   'NODE_EXTRA_CA_CERTS',
@@ -100,7 +104,7 @@ export async function tryCarry(context: SlotContext, { key, record, signal }: Se
 }
 
 async function runSetup(context: SlotContext, command: string, request: SetupRequest): Promise<Result<SetupDone>> {
-  const { contract, layout, slot, directory } = context;
+  const { contract, layout, slot, directory, limiter } = context;
   const { commit, attempt, key, shared, signal } = request;
   const before = await readRecord(layout.run, slot);
   const other = await otherSlot(context);
@@ -114,21 +118,33 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
   }
   await mkdir(layout.logs, { recursive: true });
   const logFile = join(layout.logs, `setup-${attempt.replace(/[^\w.-]/g, '_')}.log`);
-  const { exit, timedOut, aborted, tail } = await runCommand({
+  const slotMb = contract.limits?.disk?.slot_mb;
+  let usedMb = 0;
+  const guard = (stop: () => void): (() => void) =>
+    watchDiskUse({ folder: directory, limitMb: slotMb ?? Number.POSITIVE_INFINITY }, (measuredMb) => {
+      usedMb = measuredMb;
+      stop();
+    });
+  const { exit, timedOut, aborted, stopped, tail } = await runCommand({
     command,
     cwd: directory,
     env: setupEnvironment(context, commit),
     logFile,
     timeoutMs: contract.setup_timeout_ms,
     signal,
+    ...(limiter && { limiter }),
+    ...(slotMb === undefined ? {} : { guard }),
   });
   record = await noteOutputs(context, record, shared);
-  if (exit.code === 0 && !timedOut && !aborted) {
+  if (exit.code === 0 && !timedOut && !aborted && !stopped) {
     await context.git.must(['checkout', '--quiet', '--force', '--detach', commit, '--'], { signal });
     return ok({ setup: 'ran', record: { ...record, setupKey: key } });
   }
   if (aborted) return fail({ code: 'aborted', error: `The setup command was aborted in slot ${slot}.` });
-  const how = timedOut ? `did not end within ${contract.setup_timeout_ms} ms (setup_timeout_ms)` : exit.description;
+  const tooLarge = `was stopped when slot ${slot} took ${usedMb} MB on the disk; its limit is ${slotMb} MB (${SLOT_LIMIT})`;
+  const late = `did not end within ${contract.setup_timeout_ms} ms (setup_timeout_ms)`;
+  const how = stopped ? tooLarge : timedOut ? late : exit.description;
+  const limit = stopped ? SLOT_LIMIT : exit.limit;
   const failure: Failure = {
     code: 'setup_failed',
     error: `The setup command ${how}.`,
@@ -136,8 +152,9 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
       command,
       log_tail: tail,
       log_file: logFile,
-      exit: { ...exit, description: how },
-      remedy: 'Read the end of its output, correct the commit or setup_command, then deploy again.',
+      exit: { ...exit, description: how, ...(limit === undefined ? {} : { limit }) },
+      remedy:
+        limit === undefined ? 'Read the end of its output, correct the commit or setup_command, then deploy again.' : limitRemedy(limit),
     },
   };
   return fail(failure);

@@ -1,8 +1,12 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
+import { diskUseMb } from '../../../confine/disk-use.ts';
+import type { Limiter } from '../../../confine/limiter.ts';
+import { sweepBounds } from '../../../confine/sweep.ts';
 import { nulFields } from '../../../inert-git.ts';
 import type { Contract } from '../../core/contract.ts';
+import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { Log, PreparedSlot, PrepareRequest, Slots } from '../../ports.ts';
@@ -14,7 +18,7 @@ import { slotFailure } from './failures.ts';
 import { trashOf } from './outputs.ts';
 import { EMPTY, readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
-import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, setupKey, tryCarry } from './setup.ts';
+import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, SLOT_LIMIT, setupKey, tryCarry } from './setup.ts';
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
 import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
@@ -27,6 +31,8 @@ interface SlotsOptions {
   git: Git;
   contract: Contract;
   log: Log;
+  /** What the setup command may use. */
+  limiter?: Limiter;
 }
 
 export interface OpenedSlots extends Slots {
@@ -36,7 +42,7 @@ export interface OpenedSlots extends Slots {
 
 /** The two slots as worktrees of the bare repository. Call with the data directory's lock held. */
 export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
-  const { layout, contract, log, git } = options;
+  const { layout, contract, log, git, limiter } = options;
   await mkdir(layout.run, { recursive: true });
   const parsed = parseSharedPaths(contract.shared_paths);
   // For people who run git in a slot; Greenroom's own calls have a file of their own.
@@ -44,6 +50,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     const patterns = parsed.map(({ path }) => `${excludePattern(path)}\n`);
     await writeIfNew(join(layout.repo, 'info', 'exclude'), patterns);
   }
+  if (limiter) await sweepBounds(limiter, []);
   for (const slot of SLOT_NAMES) await endInterrupted(layout, slot, ofSlot(log, slot));
   let removal: Promise<void> = Promise.resolve();
   const emptyTrash = (): void => {
@@ -56,7 +63,8 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     turn[slot] = next.catch(() => undefined);
     return next;
   };
-  const context = (slot: SlotName): SlotContext => slotContext({ slot, bare: git, layout, contract, log: ofSlot(log, slot) });
+  const context = (slot: SlotName): SlotContext =>
+    slotContext({ slot, bare: git, layout, contract, log: ofSlot(log, slot), ...(limiter && { limiter }) });
 
   return {
     directory: (slot) => layout.slot(slot),
@@ -110,10 +118,24 @@ async function prepare(context: SlotContext, request: PrepareRequest, parsed: Sh
   if (!provided.ok) return provided;
   const { setup, record } = provided.value;
   await finish(context, record, commit, shared);
+  const tooLarge = await refuseLarge(context, setup);
+  if (tooLarge) return fail(tooLarge);
   const parts = [changed === -1 ? 'checked out' : `${changed} ${changed === 1 ? 'file' : 'files'} changed`];
   if (setup !== 'none') parts.push(setup === 'ran' ? 'setup ran' : `setup ${setup}`);
   if (rescued !== '') parts.push(`uncommitted edits saved to ${rescued}`);
   return ok({ slot, directory: context.directory, commit, rescued, setup, detail: [...parts, ...notes].join(', ') });
+}
+
+/** What is measured before a boot is all that the release is made of. */
+async function refuseLarge({ slot, directory, contract }: SlotContext, setup: PreparedSlot['setup']): Promise<Failure | undefined> {
+  const limitMb = contract.limits?.disk?.slot_mb;
+  const usedMb = limitMb === undefined ? undefined : await diskUseMb(directory);
+  if (limitMb === undefined || usedMb === undefined || usedMb <= limitMb) return undefined;
+  return {
+    code: setup === 'ran' ? 'setup_failed' : 'slot_failed',
+    error: `Slot ${slot} takes ${Math.round(usedMb)} MB on the disk; its limit is ${limitMb} MB (${SLOT_LIMIT}).`,
+    evidence: { rule: `${SLOT_LIMIT}: ${limitMb}`, remedy: limitRemedy(SLOT_LIMIT) },
+  };
 }
 
 async function changes(context: SlotContext, parsed: SharedPath[] | string): Promise<string[]> {

@@ -1,5 +1,6 @@
 import type { SlotName } from '@greenroom/sdk/wire';
 import type { MachineEvent } from '../events.ts';
+import { limitRemedy } from '../limit-remedy.ts';
 import type { Attempt, State } from '../state.ts';
 import { type Draft, type Ignored, stop } from './draft.ts';
 import { liveExited } from './live.ts';
@@ -49,6 +50,7 @@ function candidateExited(draft: Draft, attempt: Attempt, event: Extract<MachineE
     log_tail: event.log_tail,
     log_file: event.log_file,
     ...(event.exit.code === 0 ? { remedy: STAY_IN_FOREGROUND } : {}),
+    ...(event.exit.limit === undefined ? {} : { remedy: limitRemedy(event.exit.limit) }),
   };
   const when = attempt.phase === 'waiting' ? 'while it waited for approval' : 'before it was healthy';
   abort(draft, attempt, { code: 'boot_exited', error: `The app ${event.exit.description} ${when}.`, evidence });
