@@ -1,7 +1,7 @@
 import { type Dialect, type Query, type Row, rowsOf } from './database.ts';
 
-/** SQL statements one after another, each answered with its rows. One may hold several statements when it answers none. */
-export type Statements = Generator<string, void, Row[]>;
+/** SQL statements one after another, each answered with its rows; a script is any number of statements, and answered with none. */
+export type Statements = Generator<string | { script: string }, void, Row[]>;
 
 /** A database that can be changed in a transaction. */
 export interface Changing {
@@ -46,8 +46,9 @@ export function postgres(pool: PoolLike): Changing & { query: Query } {
         const running = statements();
         for (let next = running.next(); !next.done; ) {
           const { value } = next;
-          next = await client.query(value).then(
-            (answer) => running.next(rowsOf(answer)),
+          const rows = typeof value === 'string' ? client.query(value).then(rowsOf) : client.query(value.script).then(() => []);
+          next = await rows.then(
+            (answer) => running.next(answer),
             (error) => running.throw(error),
           );
         }
@@ -75,8 +76,11 @@ export function sqlite(db: SqliteLike): Changing & { query: (sql: string) => Pro
       for (let next = running.next(); !next.done; ) {
         let rows: Row[] = [];
         try {
-          if (next.value.startsWith('SELECT ')) rows = all(next.value);
-          else db.exec(next.value);
+          const { value } = next;
+          // Prepared, a script would be its first statement alone.
+          if (typeof value !== 'string') db.exec(value.script);
+          else if (value.startsWith('SELECT ')) rows = all(value);
+          else db.exec(value);
         } catch (error) {
           next = running.throw(error);
           continue;

@@ -15,10 +15,12 @@ export interface SqlFolder extends Schema {
   apply(name: string): Promise<void>;
 }
 
+/** How other tools mark, in one file, what undoes a migration. Here the whole file is run. */
+const UNDOES = /^--[ \t]*(?:\+goose Down|\+migrate Down|migrate:down|Down Migration)\b/im;
 const DEFAULT_TABLE = 'schema_migrations';
 
 /**
- * A folder of `NNN_name.sql`, where NNN is the version. Applied migrations are noted down in a table (`schema_migrations` without `table`) with the
+ * A folder of `NNN_name.sql`, where NNN is the version; `NNN_name.down.sql` beside it is for whoever takes it back by hand. Applied migrations are noted down in a table (`schema_migrations` without `table`) with the
  * columns `version`, `name` and `applied_at`, which the first `apply` makes. `database` is what `postgres(pool)` or `sqlite(db)` answers.
  */
 export function sqlFolder(options: Omit<ToolOptions, keyof Reading> & { database: Reading & Changing }): SqlFolder {
@@ -37,6 +39,9 @@ export function sqlFolder(options: Omit<ToolOptions, keyof Reading> & { database
       const migration = migrationsOf(await filesOf(folder)).find((one) => one.name === name);
       if (!migration) throw new Error(`${pathOf(folder)} has no migration ${name}.`);
       const sql = await readFile(join(pathOf(folder), `${name}.sql`), 'utf8');
+      const mark = UNDOES.exec(sql)?.[0];
+      if (mark)
+        throw new Error(`${name}.sql has a part that undoes it ("${mark}"), which would be run as well: put it into ${name}.down.sql.`);
       await inTransaction(database, () => steps(migration, sql));
     },
   };
@@ -49,7 +54,7 @@ export function sqlFolder(options: Omit<ToolOptions, keyof Reading> & { database
     const noted = yield `SELECT name FROM ${quoted} WHERE version = ${version}`;
     if (noted.length > 0) return;
     yield 'SAVEPOINT greenroom_migration';
-    yield sql;
+    yield { script: sql };
     try {
       yield 'RELEASE SAVEPOINT greenroom_migration';
     } catch (error) {
@@ -62,7 +67,7 @@ export function sqlFolder(options: Omit<ToolOptions, keyof Reading> & { database
 /** Throws when a name has no number, or two have the same. */
 function migrationsOf(files: string[]): Migration[] {
   const migrations = files
-    .filter((file) => file.endsWith('.sql'))
+    .filter((file) => file.endsWith('.sql') && !file.endsWith('.down.sql'))
     .map((file) => {
       const [, digits] = /^(\d+)[_-][\w.-]+\.sql$/.exec(file) ?? [];
       const version = Number(digits);

@@ -58,6 +58,22 @@ test('pending migrations are listed, run and noted down, and the schema status f
   assert.equal(((await schemaStatus(port)) as { current_schema_version: number }).current_schema_version, 10);
 });
 
+test('a file is run as a whole, whatever it begins with; what undoes it is not', async (t) => {
+  const folded = 'SELECT count(*) FROM users; CREATE TABLE a (id INTEGER); CREATE TABLE b (id INTEGER);';
+  const files = { '1_users.sql': USERS, '1_users.down.sql': 'DROP TABLE users;', '2_more.sql': folded };
+  const { folder, db, port } = await world(t, files);
+  assert.deepEqual((await run(port)).lines.at(-1)?.['applied'], ['1_users', '2_more']);
+  const tables = db.prepare("SELECT name FROM sqlite_master WHERE name IN ('users', 'a', 'b') ORDER BY name").all();
+  assert.deepEqual(
+    tables.map(({ name }) => name),
+    ['a', 'b', 'users'],
+  );
+  await put(folder, { '3_c.sql': '-- migrate:up\nCREATE TABLE c (id INTEGER);\n-- migrate:down\nDROP TABLE c;\n' });
+  const { event, error } = (await run(port)).lines.at(-1) ?? {};
+  assert.equal(event, 'failed');
+  assert.match(String(error), /3_c.sql has a part that undoes it \("-- migrate:down"\).*put it into 3_c.down.sql/);
+});
+
 test('a failure stops at its migration, undoes all of it and none of the ones before', async (t) => {
   const broken = `${NAMES} INSERT INTO nowhere VALUES (1);`;
   const { folder, db, port } = await world(t, { '1_users.sql': USERS, '2_names.sql': broken, '3_more.sql': 'CREATE TABLE more (id);' });
