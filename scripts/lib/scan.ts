@@ -15,7 +15,7 @@ const RULES: Rule[] = [
   { pattern: /(?<![\w.-])\/(?:work|root)\/[\w.-]+/, problem: 'a path of one machine' },
   { pattern: /https?:\/\/[\w.-]*(?:registry|artifactory|verdaccio|nexus)[\w.-]*(?::\d+)?\//, problem: 'the host of a package registry' },
   {
-    pattern: /^\s*"resolved": "(?!packages\/)/,
+    pattern: /^\s*"resolved": "(?!(?:\.\.\/\.\.\/)?packages\/)/,
     problem: "a download address in a lock file (run npm with the repository's .npmrc)",
     files: /package-lock\.json$/,
   },

@@ -17,6 +17,7 @@ test('registry hosts and download addresses of lock files are found', () => {
   assert.equal(scanText('.npmrc', `registry=https:${'//registry'}.example.org/`).length, 1);
   assert.equal(scanText('package-lock.json', '      "resolved": "file:x.tgz"').length, 1);
   assert.deepEqual(scanText('package-lock.json', '      "resolved": "packages/sdk"'), []);
+  assert.deepEqual(scanText('examples/a/package-lock.json', '      "resolved": "../../packages/sdk"'), []);
   assert.deepEqual(scanText('other.json', '"resolved": "x"'), []);
 });
 

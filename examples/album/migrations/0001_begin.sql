@@ -1,6 +1,7 @@
 CREATE TABLE sessions (
   id text PRIMARY KEY,
   name text NOT NULL,
+  editor boolean NOT NULL,
   seen_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE photos (

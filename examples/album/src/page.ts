@@ -6,7 +6,7 @@ export interface PageState {
   name: string;
   /** Slot that serves the page; empty outside of Greenroom. */
   slot: string;
-  /** Path of the chat with the coding agent; empty when there is none. */
+  /** Path of the chat with the coding agent; empty for everybody who is no editor. */
   chat: string;
 }
 
@@ -34,7 +34,8 @@ ${chat === '' ? '' : `<script type="module" src="${escaped(chat)}/chat.js"></scr
 }
 
 const signIn = `<form method="post" action="/sign-in">
-<label>Your name <input name="name" required maxlength="60"></label> <button>Come in</button>
+<label>Your name <input name="name" required maxlength="60" autocomplete="name"></label> <button>Come in</button>
+<details><summary>I look after this album</summary><label>Key <input name="key" type="password" autocomplete="current-password"></label></details>
 </form>`;
 
 const upload = (name: string): string => `<form id="upload">

@@ -28,9 +28,9 @@ export function send(
   });
 }
 
-/** Signs in; answers the cookie. */
-export async function signIn(port: number, name: string): Promise<string> {
-  const answer = await send(port, 'POST', '/sign-in', { body: new URLSearchParams({ name }).toString() });
+/** Signs in, with the key as an editor; answers the cookie. */
+export async function signIn(port: number, name: string, key = ''): Promise<string> {
+  const answer = await send(port, 'POST', '/sign-in', { body: new URLSearchParams({ name, key }).toString() });
   return String(answer.headers['set-cookie']?.[0]).split(';')[0] ?? '';
 }
 

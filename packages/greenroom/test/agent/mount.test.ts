@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import { parseEventStream, type ServerSentEvent } from '../../../sdk/src/client/
 import { runsStill } from '../../src/proc.ts';
 import { ask } from '../e2e/ask.ts';
 import { openRig, type Rig, until } from '../e2e/rig.ts';
+import { endMountedService, mountedService } from './mounted.ts';
 
 /** An app that mounts the chat by the SDK, as the guide says. */
 const APP = `
@@ -52,7 +53,7 @@ test('a chat that the app mounts is started by its first request, and survives t
     const element = await call(rig, 'GET', '/chat.js', undefined, {});
     assert.equal(element.status, 200);
     assert.match(String(element.headers['content-type']), /javascript/);
-    const service = serviceOf(rig);
+    const service = mountedService(rig);
     assert.ok(service && runsStill(service.pid, service.start_ticks));
 
     const conversation = JSON.parse((await call(rig, 'POST', '/api/conversations', { title: 'A talk' })).body) as ChatConversation;
@@ -72,7 +73,7 @@ test('a chat that the app mounts is started by its first request, and survives t
     const after = await openStream(rig, `${place}/stream`, { 'last-event-id': String(seq - 1) });
     assert.deepEqual(await after.until((event) => event.id !== ''), first);
     after.response.destroy();
-    assert.deepEqual(serviceOf(rig), service);
+    assert.deepEqual(mountedService(rig), service);
     assert.ok(runsStill(service.pid, service.start_ticks), 'the service ended with the app');
     assert.deepEqual(JSON.parse((await call(rig, 'POST', `${place}/messages`, message)).body), JSON.parse(posted.body));
 
@@ -81,7 +82,7 @@ test('a chat that the app mounts is started by its first request, and survives t
     const again = await call(rig, 'GET', `${place}/events`);
     assert.equal(again.status, 200, again.body);
     assert.match(again.body, /"Hello"/);
-    assert.notDeepEqual(serviceOf(rig), service);
+    assert.notDeepEqual(mountedService(rig), service);
     // The app's own code asks the agent too, and a second message with the same id is the same turn.
     const env = { GREENROOM_CONTRACT: join(rig.data, 'run', 'contract', 'app.contract.json') };
     const task = { text: 'Hello again', user: { id: 'cron', name: 'Nightly job' }, id: 'm2', conversation: conversation.id, env };
@@ -91,14 +92,7 @@ test('a chat that the app mounts is started by its first request, and survives t
     assert.deepEqual(await finalsOf(rig, place, 2), [turn, started.turn]);
     await assert.rejects(startTurn({ ...task, id: 'm3', conversation: 'no-such' }), { name: 'AgentRefusal', code: 'not_found' });
   } finally {
-    const service = serviceOf(rig);
-    if (service && runsStill(service.pid, service.start_ticks)) {
-      process.kill(service.pid, 'SIGTERM');
-      await until(
-        () => !runsStill(service.pid, service.start_ticks),
-        () => 'the chat service does not end',
-      );
-    }
+    await endMountedService(rig);
   }
 });
 
@@ -118,16 +112,6 @@ async function finalsOf(rig: Rig, place: string, count: number): Promise<string[
     () => `${over.length} of ${count} turns are over`,
   );
   return over;
-}
-
-interface Service {
-  pid: number;
-  start_ticks: number;
-}
-
-function serviceOf({ data }: Rig): Service | null {
-  const file = join(data, 'run', 'chat.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Service) : null;
 }
 
 interface Stream {
