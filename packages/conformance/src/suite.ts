@@ -9,6 +9,7 @@ import { portTests } from './tests/ports.ts';
 import { recoverTests } from './tests/recover.ts';
 import { retireTests } from './tests/retire.ts';
 import { rollbackTests } from './tests/rollback.ts';
+import { schemaTests } from './tests/schema.ts';
 import { startTests } from './tests/start.ts';
 
 /** All tests, in the order of the specification. */
@@ -18,6 +19,7 @@ export const allTests: readonly ConformanceTest[] = [
   ...contractTests,
   ...deployTests,
   ...rollbackTests,
+  ...schemaTests,
   ...retireTests,
   ...crashTests,
   ...recoverTests,

@@ -15,6 +15,8 @@ export interface Behaviour {
   exits?: boolean;
   unhealthy?: boolean;
   deep_status?: number;
+  /** Answers the schema status: with this range, or this text. Default: 404. */
+  schema?: { min: number; max: number; compatible?: boolean } | string;
   /** Default: no handler, the process ends at once. */
   sigterm?: 'ignore' | 'exit';
   /** Starts two children that ignore SIGTERM, one of them in a session of its own. */

@@ -84,6 +84,8 @@ export interface World {
   /** Instances of the app that run now. */
   instances(): number[];
   setFlag(name: string, on: boolean): Promise<void>;
+  /** Which version the schema of the app's database is at. */
+  migrateTo(version: number): Promise<void>;
   logTail(): string;
   /** Ends everything. Answers processes that a graceful stop of the orchestrator left behind. */
   close(): Promise<ProcessSeen[]>;
@@ -216,6 +218,7 @@ export async function createWorld(adapter: readonly string[], contract: Record<s
       if (on) await writeFile(file, '');
       else await rm(file, { force: true });
     },
+    migrateTo: (version) => writeFile(join(control, 'database'), String(version)),
     logTail() {
       const lines = launched.flatMap((started) => started.output().trimEnd().split('\n'));
       return lines.slice(-LOG_TAIL_LINES).join('\n');

@@ -7,6 +7,7 @@ import { boot, healthy, type Instance, probe, processesOf, stop } from './instan
 import type { Contract } from './main.ts';
 import type { Repo } from './repo.ts';
 import type { Route } from './route.ts';
+import { schemaProblem } from './schema.ts';
 
 type Slot = 'a' | 'b';
 export interface Release {
@@ -186,6 +187,16 @@ export function createDeployer(contract: Contract, data: string, repo: Repo, rou
       if (faulty('promote-before-probe') && state.live) await route.switchTo(booted);
       const unprobed = faulty('rollback-unprobed') && !deploys;
       await step('probe', () => (unprobed ? Promise.resolve('') : probe(contract, booted)), String);
+      const anySchema = faulty('rollback-any-schema') && !deploys;
+      const problem = attempt.code || anySchema ? '' : await schemaProblem(contract, booted);
+      if (problem) {
+        await step(
+          'probe',
+          async () => problem,
+          () => 'schema_incompatible',
+        );
+        attempt.error = problem;
+      }
       const smoke = contract.smoke_test_command;
       if (smoke && !faulty('smoke-ignored')) {
         await step(

@@ -20,6 +20,7 @@ export interface Contract {
   health_endpoint: string;
   health_timeout_ms?: number;
   drain_timeout_ms?: number;
+  schema_status_endpoint?: string;
   health_test_payload?: { method: string; path: string };
   secrets_inject?: string[];
   smoke_test_command?: string;
