@@ -22,6 +22,8 @@ export interface GreenroomOptions {
   home?: string;
   /** More variables for the orchestrator's environment. */
   env?: Record<string, string>;
+  /** Calls the API over the operator's socket, for a contract that closes the port. */
+  bySocket?: boolean;
 }
 
 export interface Greenroom {
@@ -53,12 +55,13 @@ export function prepareGreenroom({
   app,
   home = join(root, 'home'),
   env: more = {},
+  bySocket = false,
 }: GreenroomOptions): Greenroom {
   const [data, logFile, contractFile] = [join(root, 'data'), join(root, 'orchestrator.log'), join(root, 'app.contract.json')];
   mkdirSync(root, { recursive: true });
   writeFileSync(contractFile, JSON.stringify(contract, null, 2));
   const env = { ...process.env, ...more, GREENROOM_HOME: home, NO_COLOR: '1' };
-  const client = createClient({ port: apiPort });
+  const client = createClient(bySocket ? { socket: join(data, 'run', 'operator.sock') } : { port: apiPort });
   let child: ChildProcess | undefined;
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {

@@ -10,6 +10,7 @@ import { type Limiters, openLimiters } from './confine/limiters.ts';
 import { proxyDirectory, proxyName } from './home.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
+import { openPeers } from './main/peers.ts';
 import { createProxyTrouble } from './main/proxy-trouble.ts';
 import { readySentence } from './main/ready.ts';
 import { defaultPortsOf, keepRegistered, noteRefusal, portConflicts, register } from './main/registration.ts';
@@ -66,6 +67,7 @@ export interface OrchestratorOptions {
   repo: string;
   data: string;
   home: string;
+  /** 0 when the API is served over its sockets only. */
   apiPort: number;
   /** Log as JSON lines instead of sentences. */
   json: boolean;
@@ -104,14 +106,15 @@ export async function startOrchestrator(options: OrchestratorOptions): Promise<n
   }
 }
 
-async function run(options: OrchestratorOptions, say: Log): Promise<void> {
-  const stopAsked = listenForStop(options.detachAppOnStop);
-  const read = await readContract(options.contractFile);
+async function run(asked: OrchestratorOptions, say: Log): Promise<void> {
+  const stopAsked = listenForStop(asked.detachAppOnStop);
+  const read = await readContract(asked.contractFile);
   if (!read.ok) {
-    await noteRefusal(options, null, read.sentences.join(' '), say);
+    await noteRefusal(asked, null, read.sentences.join(' '), say);
     throw new StartError(read.sentences);
   }
   const { contract } = read;
+  const options = contract.api_access === 'off' ? { ...asked, apiPort: 0 } : asked;
   for (const note of read.notes) say(note);
   const noted = async (error: Error): Promise<never> => {
     await noteRefusal(options, contract, expectedSentences(error)?.join(' ') ?? error.message, say);
@@ -174,6 +177,8 @@ async function serve(
 ): Promise<void> {
   const { app } = options;
   const log = say;
+  // Beside what takes longer.
+  const peersOpening = openPeers(undefined, log);
   const clock = createClock();
   const secrets = createSecrets({ layout });
   const { missing } = await secrets.read(contract.secrets_inject);
@@ -283,6 +288,7 @@ async function serve(
       version: VERSION,
       port: contract.port,
       router: contract.router.kind,
+      apiAccess: contract.api_access,
       humanBranch: contract.human_branch,
       ports: { repo, slots, instances, prober, schemaCheck, clock },
       runner,
@@ -304,7 +310,18 @@ async function serve(
       reconcile(false).catch((error: Error) => log(`the lost proxy could not be looked at: ${error.message}`, { level: 'error' }));
     });
     const api = await listenApi(
-      { app, version: VERSION, service, announcements, measured, log, reconcile, pullRequest },
+      {
+        app,
+        version: VERSION,
+        service,
+        announcements,
+        measured,
+        peers: await peersOpening,
+        access: contract.api_access,
+        log,
+        reconcile,
+        pullRequest,
+      },
       { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
     ).catch(async (error: unknown) => {
       await connected.close();

@@ -122,6 +122,17 @@ export interface Origin {
   turn: string;
 }
 
+/** The process that called by a Unix socket: who it is says the kernel, what it is called the machine. For people; the socket and `uid` decide. */
+export interface CallerView {
+  uid: number;
+  /** Empty when the user has no name here. */
+  user: string;
+  /** 0 when it could not be seen from here. */
+  pid: number;
+  /** Name of its program; empty when it had ended. */
+  program: string;
+}
+
 /**
  * A deploy that is healthy and waits for a person's word before it goes live. `withdrawn`: something else ended the attempt before anybody
  * decided, such as a newer deploy or a rollback.
@@ -136,6 +147,8 @@ export interface ApprovalView {
   /** Who decided, and why. */
   by: string;
   reason: string;
+  /** The process that said so. */
+  called_by?: CallerView;
 }
 
 /** Body of `POST /deploy`. Exactly one of `commit` and `branch`. */
@@ -254,6 +267,8 @@ export interface AttemptView {
   trigger: Trigger;
   /** Where the request came from: `operator-socket`, `agent-socket`, `tcp`, `orchestrator`. */
   caller: string;
+  /** The process there; absent for `tcp` and `orchestrator`, and where the kernel cannot be asked. */
+  called_by?: CallerView;
   reason: string;
   requested_at: string;
   started_at: string;
@@ -276,6 +291,7 @@ export interface FreezeView {
   scope: 'agent' | 'all';
   reason: string;
   caller: string;
+  called_by?: CallerView;
   since: string;
 }
 
@@ -287,6 +303,7 @@ export interface OverrideView {
   fingerprint: string;
   reason: string;
   caller: string;
+  called_by?: CallerView;
   since: string;
 }
 
@@ -542,6 +559,10 @@ export const DEFAULT_CHAT_PATH = '/.greenroom';
 export const ROUTER_KINDS = ['embedded', 'caddy', 'nginx'] as const;
 export type RouterKind = (typeof ROUTER_KINDS)[number];
 
+/** Who is served on the API's TCP port: every call that it has, questions only, or nobody. */
+export const API_ACCESS = ['all', 'read', 'off'] as const;
+export type ApiAccess = (typeof API_ACCESS)[number];
+
 export interface Status {
   live_slot: SlotName | '';
   live_commit: string;
@@ -554,6 +575,7 @@ export interface Status {
   port: number;
   /** The proxy in front of the app. Only the embedded one counts requests and shows previews. */
   router: RouterKind;
+  api_access: ApiAccess;
   slots: SlotView[];
   attempt: AttemptView | null;
   queue: { id: string; kind: AttemptKind; commit: string; branch: string; trigger: Trigger; requested_at: string }[];

@@ -23,7 +23,7 @@ export function appLines(apps: readonly AppView[], paint: Paint, now: number): s
       shortCommit(plain(view.live_commit)) || '-',
       view.addresses.map(plain).join(' ') || '-',
       ago(view.since, now) || '-',
-      plain(view.note),
+      [plain(view.note), accessNote(view)].filter((note) => note !== '').join('; '),
     ]),
   ]);
   // Colours go in last: the widths of the columns are those of what is seen.
@@ -32,4 +32,9 @@ export function appLines(apps: readonly AppView[], paint: Paint, now: number): s
     return row.replace(/^(\S+ +)(\S+)/, (_all, name: string) => name + paint(COLOURS[state], state));
   });
   return [paint('dim', head), ...painted];
+}
+
+function accessNote({ status }: AppView): string {
+  if (status?.api_access === 'off') return 'API on its sockets only';
+  return status?.api_access === 'read' ? 'API port for questions only' : '';
 }

@@ -16,7 +16,7 @@ export function statusLines(status: Status, paint: Paint, now: number, running?:
     ['healthy', health(status, paint)],
     ['port', String(status.port)],
   ];
-  if (running) facts.push(['process', `${running.pid}, API on 127.0.0.1:${running.api_port}`]);
+  if (running) facts.push(['process', `${running.pid}, ${apiLine(running, status)}`]);
   if (status.attempt) facts.push(['now', atWork(status.attempt)]);
   if (status.attempt) for (const line of waitingLines(status.attempt, status)) facts.push(['approval', paint('yellow', line)]);
   if (status.agent.busy) facts.push(['agent', 'at work']);
@@ -45,6 +45,10 @@ export function statusLines(status: Status, paint: Paint, now: number, running?:
   if (status.deploys.length > 0)
     lines.push('', ...attemptLines(status.deploys.slice(0, SHOWN_DEPLOYS), paint, now).map((line) => `  ${line}`));
   return lines;
+}
+
+function apiLine({ api_port: port }: PidFile, { api_access: access }: Status): string {
+  return port === 0 ? 'API on its sockets only' : `API on 127.0.0.1:${port}${access === 'read' ? ' for questions only' : ''}`;
 }
 
 function checksLine({ commit, state, total, failed, url, read_at }: ChecksView, paint: Paint, now: number): string {

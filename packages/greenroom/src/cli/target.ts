@@ -52,7 +52,7 @@ export async function connectAsOperator(target: Target, what: string): Promise<G
 async function addressOf(layout: Layout): Promise<Address | undefined> {
   if (await socketServes(layout)) return { socket: layout.operatorSocket };
   const running = await runningOrchestrator(layout);
-  return running ? { port: running.api_port } : undefined;
+  return running && running.api_port !== 0 ? { port: running.api_port } : undefined;
 }
 
 async function socketServes({ operatorSocket }: Layout): Promise<boolean> {

@@ -33,6 +33,11 @@ async function findGroup(group: string): Promise<number | undefined> {
   return name === group && gid !== undefined ? Number(gid) : undefined;
 }
 
+/** The name that a user has on this machine; empty when it has none. */
+export async function userName(uid: number): Promise<string> {
+  return (await entry('passwd', String(uid))).split(':')[0] ?? '';
+}
+
 /** A line of the machine's data base of names, whatever feeds it; empty when there is none. */
 async function entry(database: 'passwd' | 'group', name: string): Promise<string> {
   try {

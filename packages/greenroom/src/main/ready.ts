@@ -4,13 +4,17 @@ import { addressesOf, type DefaultPorts } from '../orchestrator/core/contract-ad
 /** The first thing that a person wants to know after a start: where the app is, and whether it answers there. */
 export function readySentence(
   { app, apiPort }: { app: string; apiPort: number },
-  contract: Pick<Contract, 'port' | 'routes' | 'router'>,
+  contract: Pick<Contract, 'port' | 'routes' | 'router' | 'api_access'>,
   live: { commit: string; slot: string } | null,
   defaults?: DefaultPorts,
 ): string {
   const routes = contract.routes.length > 0 ? addressesOf(contract, defaults) : [];
   const where = routes.join(', ');
-  const api = `The API listens on http://127.0.0.1:${apiPort}.`;
+  const api = {
+    all: `The API listens on http://127.0.0.1:${apiPort}.`,
+    read: `The API answers questions on http://127.0.0.1:${apiPort}.`,
+    off: 'The API listens on its sockets only.',
+  }[contract.api_access];
   if (live)
     return `${app} is ready ${where ? `at ${where}` : `on port ${contract.port}`}: ${live.commit.slice(0, 10)} is live in slot ${live.slot}. ${api}`;
   const answers = where ? `${where} ${routes.length > 1 ? 'answer' : 'answers'}` : `port ${contract.port} answers`;

@@ -11,6 +11,7 @@ export interface RegisteredApp {
   repo: string;
   /** Path of the operator's contract, absolute. */
   contract: string;
+  /** 0 when its API is served over sockets only. */
   api_port: number;
   /** What its orchestrator wrote last; absent until the first start. */
   last?: LastKnown;

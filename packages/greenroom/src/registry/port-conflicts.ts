@@ -8,6 +8,7 @@ import { runningOrchestrator } from './running.ts';
 export interface PortClaims {
   name: string;
   data: string;
+  /** 0 for none. */
   api_port: number;
   port?: number;
   internal_port?: number;
@@ -66,7 +67,7 @@ export function sharedPorts(mine: PortClaims, theirs: PortClaims): SharedPort[] 
 }
 
 function uses({ api_port, port, internal_port, route_ports }: PortClaims): { port: number; use: string; exclusive: boolean }[] {
-  const found = [{ port: api_port, use: 'its API, --port', exclusive: true }];
+  const found = api_port === 0 ? [] : [{ port: api_port, use: 'its API, --port', exclusive: true }];
   if (port !== undefined) found.push({ port, use: '"port" in its contract', exclusive: true });
   if (internal_port !== undefined) found.push({ port: internal_port, use: '"internal_port" in its contract', exclusive: true });
   for (const each of route_ports) found.push({ port: each, use: 'a route in its contract', exclusive: false });

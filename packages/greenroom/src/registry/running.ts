@@ -4,6 +4,7 @@ import { isAlive, type ProcessIdentity } from '../proc.ts';
 
 /** `run/orchestrator.json`. */
 export interface PidFile extends ProcessIdentity {
+  /** 0 when its API is served over sockets only. */
   api_port: number;
 }
 

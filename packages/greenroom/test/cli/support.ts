@@ -176,6 +176,7 @@ export function status(changes: Partial<Status> = {}): Status {
     version: '0.1.0',
     port: 3999,
     router: 'embedded',
+    api_access: 'all',
     slots: [{ slot: 'a', directory: '/a', commit: COMMIT, role: 'live', instance: 'i-1', pid: 1 }],
     attempt: null,
     queue: [],

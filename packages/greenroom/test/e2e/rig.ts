@@ -42,6 +42,8 @@ export interface RigOptions {
   /** Fields of the contract, or what they are in this run's folder. */
   contract?: Record<string, unknown> | ((root: string) => Record<string, unknown>);
   env?: Record<string, string>;
+  /** Calls the API over the operator's socket. */
+  bySocket?: boolean;
   /** Called with the run's folder before anything else is made in it. */
   prepare?(root: string): void;
 }
@@ -71,7 +73,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
   return rig;
 }
 
-export async function prepareRig(t: TestContext, { contract = {}, env = {}, prepare }: RigOptions = {}): Promise<Rig> {
+export async function prepareRig(t: TestContext, { contract = {}, env = {}, bySocket = false, prepare }: RigOptions = {}): Promise<Rig> {
   const root = mkdtempSync(join(tmpdir(), 'e2e-'));
   const repo = join(root, 'repo');
   const [port = 0, internalPort = 0, apiPort = 0] = await freePorts(3);
@@ -83,6 +85,7 @@ export async function prepareRig(t: TestContext, { contract = {}, env = {}, prep
     apiPort,
     app: 'shop',
     env,
+    bySocket,
     contract: {
       start_command: 'node server.cjs',
       port,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient } from '@greenroom/sdk/client';
+import { type Address, createClient } from '@greenroom/sdk/client';
 import { type Layout, layoutOf } from '../../orchestrator/layout.ts';
 import type { RegisteredApp } from '../../registry/index.ts';
 import { runningOrchestrator } from '../../registry/running.ts';
@@ -64,7 +64,7 @@ export async function startDetached(
   return { ok: false, error, pid: child.pid ?? null };
 }
 
-/** The API's port is listened on last; the pid file says whose it is. */
+/** The API is listened for last, on its port if it has one; the pid file says whose it is. */
 async function untilReady(layout: Layout, child: ChildProcess, deadline: number): Promise<'ready' | 'ended' | 'late'> {
   for (;;) {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return 'ended';
@@ -75,14 +75,15 @@ async function untilReady(layout: Layout, child: ChildProcess, deadline: number)
 }
 
 /** Whether the orchestrator with this pid is up and done with its start. */
-export async function answersReady(layout: Pick<Layout, 'pidFile'>, pid: number): Promise<boolean> {
+export async function answersReady(layout: Pick<Layout, 'pidFile' | 'operatorSocket'>, pid: number): Promise<boolean> {
   const running = await runningOrchestrator(layout);
-  return running?.pid === pid && (await answers(running.api_port));
+  if (running?.pid !== pid) return false;
+  return await answers(running.api_port === 0 ? { socket: layout.operatorSocket } : { port: running.api_port });
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(address: Address): Promise<boolean> {
   try {
-    return await createClient({ port }).ready({ signal: AbortSignal.timeout(1_000) });
+    return await createClient(address).ready({ signal: AbortSignal.timeout(1_000) });
   } catch (error) {
     // Busy for longer than that: asked again.
     if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name)) return false;

@@ -1,6 +1,7 @@
 import type { AttemptView, Origin } from '@greenroom/sdk/wire';
 import { buildCommand } from '@stricli/core';
 import { verifyJournal } from '../../orchestrator/adapters/journal/verify.ts';
+import { callerText } from '../../orchestrator/core/called-by.ts';
 import { action, type Cli, CliError, EXIT, type Exit } from '../context.ts';
 import { type AppFlags, appFlags, description, text, wholeNumber } from '../flags.ts';
 import { duration } from '../format.ts';
@@ -90,7 +91,7 @@ function attemptDetail(cli: Cli, attempt: AttemptView): string[] {
     ['branch', attempt.branch],
     ['slot', attempt.slot],
     ['previous', attempt.previous_commit],
-    ['asked for', `${attempt.requested_at} by ${attempt.trigger}${attempt.caller ? ` (${attempt.caller})` : ''}`],
+    ['asked for', `${attempt.requested_at} by ${attempt.trigger}${attempt.caller ? ` (${callerText(attempt)})` : ''}`],
     ['chat', attempt.origin ? chatOf(attempt.origin) : ''],
     ['reason', attempt.reason],
     ['took', attempt.duration_ms > 0 ? duration(attempt.duration_ms) : ''],

@@ -30,7 +30,7 @@ export const start = buildCommand<StartFlags, [], Cli>({
     if (!isUrl(app.repo)) await mustExist(app.repo, `The repository ${app.repo} does not exist.`);
     const running = await runningOrchestrator(layoutOf(app.data));
     if (running) {
-      const message = `"${app.name}" is running already (process ${running.pid}, API port ${running.api_port}). See: greenroom status --app ${app.name}`;
+      const message = `"${app.name}" is running already (process ${running.pid}${running.api_port === 0 ? '' : `, API port ${running.api_port}`}). See: greenroom status --app ${app.name}`;
       throw new CliError(EXIT.failed, 'already_running', message);
     }
     const { startOrchestrator } = await import('../../main.ts');

@@ -2,6 +2,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import type { ProxyStatus } from '@greenroom/sdk/proxy';
 import { proxyDirectory } from '../../home.ts';
+import type { Contract } from '../../orchestrator/core/contract.ts';
 import { readSettings } from '../../proxy/settings.ts';
 import { runningAppOn } from '../../registry/port-conflicts.ts';
 import { listenProblem } from '../choose.ts';
@@ -14,13 +15,15 @@ export async function checkPorts({ app, contract, home, running }: Patient): Pro
   const publicPorts = await portsHeld({ app, contract, home, running });
   const wanted: { port: number; use: string; host: string; ours: boolean; field: string }[] = [
     { port: contract.port, use: 'public', host: '0.0.0.0', ours: publicPorts.includes(contract.port), field: '"port" in the contract' },
-    { port: running?.api_port ?? app.api_port, use: 'API', host: '127.0.0.1', ours: running !== undefined, field: '--port' },
   ];
+  const apiPort = running?.api_port ?? app.api_port;
+  const closed = contract.api_access === 'off' || apiPort === 0;
+  if (!closed) wanted.push({ port: apiPort, use: 'API', host: '127.0.0.1', ours: running !== undefined, field: '--port' });
   if (contract.internal_port !== undefined) {
     const port = contract.internal_port;
     wanted.push({ port, use: 'internal', host: '127.0.0.1', ours: publicPorts.includes(port), field: '"internal_port" in the contract' });
   }
-  return await Promise.all(
+  const found = await Promise.all(
     wanted.map(async ({ port, use, host, ours, field }): Promise<Finding> => {
       const check = 'port';
       if (ours) return { check, level: 'ok', says: `${port} (${use}) is held by this app` };
@@ -36,6 +39,13 @@ export async function checkPorts({ app, contract, home, running }: Patient): Pro
       return { check, level: 'fail', says, remedy: `Find it with "ss -ltnp sport = :${port}", or choose another port for ${field}.` };
     }),
   );
+  return [...found, ...describeAccess(contract.api_access)];
+}
+
+/** Whom the API's port lets do what, where that is not everything. */
+function describeAccess(access: Contract['api_access']): Finding[] {
+  const served = { all: '', read: 'the port answers questions only', off: 'no port: it is served over its sockets only' }[access];
+  return served === '' ? [] : [{ check: 'API', level: 'ok', says: served }];
 }
 
 /** Ports that the proxy serves the app on. Caddy and nginx hold what the orchestrator registered, for as long as it runs. */

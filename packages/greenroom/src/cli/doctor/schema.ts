@@ -7,12 +7,12 @@ const STATUS_TIMEOUT_MS = 5_000;
 const LEVELS: Record<SchemaReleaseView['fits'], Finding['level']> = { yes: 'ok', no: 'fail', unknown: 'warn' };
 
 /** Whether the live release works with the database as it is, where the contract names a schema status. */
-export async function checkSchema({ contract, running }: Patient): Promise<Finding[]> {
+export async function checkSchema({ contract, layout, running }: Patient): Promise<Finding[]> {
   const check = 'schema';
   const path = contract.schema_status_endpoint;
   if (path === undefined) return [];
   if (!running) return [{ check, level: 'ok', says: `asked for ${path} before each promotion; nothing runs now` }];
-  const schema = await createClient({ port: running.api_port })
+  const schema = await createClient({ socket: layout.operatorSocket })
     .status({ signal: AbortSignal.timeout(STATUS_TIMEOUT_MS) })
     .then((status) => status.schema)
     .catch(() => null);

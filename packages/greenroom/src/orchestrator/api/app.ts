@@ -1,5 +1,5 @@
-import type { AttemptKind, FailureCode, Origin, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
-import { type Context, Hono } from 'hono';
+import type { ApiAccess, AttemptKind, FailureCode, Origin, RequestErrorCode, Trigger } from '@greenroom/sdk/wire';
+import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -10,10 +10,10 @@ import type { Announcements } from '../runner/announcements.ts';
 import type { Measured } from '../runner/measured.ts';
 import type { Ask, Service } from '../runner/service.ts';
 import { invalid, type ParsedBody, parseBody, refuse } from './body.ts';
-import { type Listener, refusedCaller } from './caller.ts';
+import { type Api, type ApiContext, calledBy, identify, type Listener, type Peers, refusedCaller } from './caller.ts';
 import { metricsText } from './metrics.ts';
 import { PROMETHEUS_TEXT } from './metrics-page.ts';
-import { addOperatorCalls, forbidden, type OperatorOptions } from './operator.ts';
+import { addOperatorCalls, type OperatorOptions, refuseOthers } from './operator.ts';
 
 import { deployBody, limitQuery, logsQuery, restartBody, rollbackBody } from './schemas.ts';
 import { trafficView } from './traffic.ts';
@@ -26,13 +26,17 @@ export interface ApiOptions extends OperatorOptions {
   version: string;
   announcements: Announcements;
   measured: Measured;
+  /** Null where the kernel cannot be asked who calls. */
+  peers: Peers | null;
+  /** What the TCP port serves. */
+  access: ApiAccess;
   log(message: string): void;
 }
 
 /** The API as one listener serves it. */
-export function createApi(options: ApiOptions, listener: Listener): Hono {
-  const { app: name, version, service, announcements, measured, log } = options;
-  const api = new Hono();
+export function createApi(options: ApiOptions, listener: Listener): Api {
+  const { app: name, version, service, announcements, measured, peers, access, log } = options;
+  const api: Api = new Hono();
 
   api.use(async (c, next) => {
     const refused = refusedCaller(listener, {
@@ -41,6 +45,11 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       site: c.req.header('sec-fetch-site'),
     });
     if (refused) return refuse(c, 403, refused);
+    const caller = identify(listener, c.env.incoming.socket, peers);
+    if ('refused' in caller) return refuse(c, 403, caller.refused);
+    c.set('caller', caller);
+    if (listener === 'tcp' && access !== 'all' && !isQuestion(c.req.method))
+      return refuse(c, 403, readOnly(`${c.req.method} ${c.req.path}`));
     await next();
     return undefined;
   });
@@ -54,7 +63,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
   api.get('/', (c) => c.json({ ready: true, app: name, version }));
   api.post('/deploy', (c) => attempt(c, 'deploy'));
   api.post('/rollback', (c) => attempt(c, 'rollback'));
-  api.post('/restart', (c) => (listener === 'operator-socket' ? attempt(c, 'restart') : refuse(c, 403, forbidden('POST /restart'))));
+  api.post('/restart', (c) => refuseOthers(c, 'POST /restart') ?? attempt(c, 'restart'));
   api.get('/status', async (c) => c.json(await service.status()));
   api.get('/deploys', (c) => {
     const query = limitQuery.safeParse(c.req.query());
@@ -79,7 +88,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
     const { instance: asked, lines } = query.data;
     return streamSSE(c, (stream) => sendLogs(stream, asked, lines));
   });
-  addOperatorCalls(api, listener, options);
+  addOperatorCalls(api, options);
   api.get('/events', (c) => streamSSE(c, (stream) => sendEvents(stream, c.req.header('last-event-id'))));
   api.get('/traffic', async (c) => c.json(await trafficView(measured)));
   api.get('/metrics', async (c) =>
@@ -94,7 +103,7 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
     return refuse(c, 500, { code: 'internal_error', error: 'Something broke in the orchestrator; its log says more.' });
   });
 
-  async function attempt(c: Context, kind: AttemptKind): Promise<Response> {
+  async function attempt(c: ApiContext, kind: AttemptKind): Promise<Response> {
     const parsed = parseAttempt(kind, await c.req.text());
     if ('refusal' in parsed) return refuse(c, 400, parsed.refusal);
     const { commit = '', branch = '', reason = '', dry_run, trigger = 'manual', origin } = parsed.body;
@@ -104,8 +113,8 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
       commit,
       branch,
       reason,
-      caller: listener,
-      trigger: listener === 'agent-socket' ? 'agent' : trigger,
+      ...(await calledBy(c, peers)),
+      trigger: c.var.caller.role === 'agent' ? 'agent' : trigger,
       ...(origin ? { origin } : {}),
       ...(traceparent && parseTraceparent(traceparent) ? { traceparent } : {}),
     };
@@ -158,6 +167,15 @@ export function createApi(options: ApiOptions, listener: Listener): Hono {
 
 const ATTEMPT_BODIES = { deploy: deployBody, rollback: rollbackBody, restart: restartBody };
 
+function isQuestion(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function readOnly(call: string): { code: 'forbidden'; error: string } {
+  const error = `${call} is not served on this port, which answers questions only ("api_access" in the contract): call over a socket, as "greenroom deploy" and "greenroom rollback" do.`;
+  return { code: 'forbidden', error };
+}
+
 type Asked = { commit?: string; branch?: string; reason?: string; dry_run?: boolean; trigger?: Trigger; origin?: Origin };
 
 function parseAttempt(kind: AttemptKind, text: string): ParsedBody<Asked> {
@@ -170,7 +188,7 @@ function parseAttempt(kind: AttemptKind, text: string): ParsedBody<Asked> {
   return { body };
 }
 
-function answer(c: Context, kind: AttemptKind, id: string, outcome: Outcome): Response {
+function answer(c: ApiContext, kind: AttemptKind, id: string, outcome: Outcome): Response {
   if (outcome.ok) {
     const { slot, commit, previous_commit } = outcome;
     return c.json(kind === 'deploy' ? { success: true, id, slot, commit, previous_commit } : { success: true, id, slot, commit });

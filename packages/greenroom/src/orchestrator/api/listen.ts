@@ -11,12 +11,13 @@ export interface Listening {
 }
 
 export interface ListenAddresses {
+  /** 0 for sockets only. */
   port: number;
   operatorSocket: string;
   agentSocket: string;
 }
 
-/** Serves the API on 127.0.0.1 and on both sockets. The caller holds the app's lock, so a socket file that is there is stale. */
+/** Serves the API on both sockets, and on 127.0.0.1. The caller holds the app's lock, so a socket file that is there is stale. */
 export async function listenApi(options: ApiOptions, addresses: ListenAddresses): Promise<Listening> {
   const servers = [
     await listenSocket(serverFor(options, 'operator-socket'), addresses.operatorSocket, 0o600),
@@ -25,7 +26,7 @@ export async function listenApi(options: ApiOptions, addresses: ListenAddresses)
   const closeAll = async (): Promise<void> => void (await Promise.all(servers.map(close)));
   try {
     // Last, because an answer on it says that everything is ready, the sockets included.
-    servers.push(await listenTcp(serverFor(options, 'tcp'), addresses.port));
+    if (addresses.port !== 0) servers.push(await listenTcp(serverFor(options, 'tcp'), addresses.port));
   } catch (error) {
     await closeAll();
     throw error;
@@ -33,8 +34,9 @@ export async function listenApi(options: ApiOptions, addresses: ListenAddresses)
   return { close: closeAll };
 }
 
-/** Rejects with a sentence when the API's port is taken. `ownerOf` says who listens on a port, for people. */
+/** Rejects with a sentence when the API's port is taken; 0 is not. `ownerOf` says who listens on a port, for people. */
 export async function requirePortFree(port: number, ownerOf: (port: number) => Promise<string>): Promise<void> {
+  if (port === 0) return;
   const probe = createProbe();
   try {
     await listen(probe, () => probe.listen(port, '127.0.0.1'));

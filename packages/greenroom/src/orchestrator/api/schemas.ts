@@ -1,5 +1,6 @@
 /** The API's shapes, once: they validate requests and are the OpenAPI description. */
 import {
+  API_ACCESS,
   APPROVAL_STATES,
   ATTEMPT_KINDS,
   DRIFT_NAMES,
@@ -118,6 +119,11 @@ export const stepView = z
   })
   .meta({ id: 'Step' });
 
+const callerView = z.object({ uid: z.int(), user: z.string(), pid: z.int(), program: z.string() }).meta({
+  id: 'Caller',
+  description: 'The process that called by a Unix socket, as the kernel knows it. Strings are empty, and `pid` 0, when unknown.',
+});
+
 const approval = z
   .object({
     state: z.enum(APPROVAL_STATES),
@@ -128,6 +134,7 @@ const approval = z
       .meta({ description: "Path on the app's public port that shows the candidate; holds a secret. Empty when nothing is shown." }),
     by: z.string(),
     reason: z.string(),
+    called_by: callerView.optional(),
   })
   .meta({ id: 'Approval', description: "A person's word on an agent's deploy, before it goes live." });
 
@@ -143,6 +150,7 @@ export const attemptView = z
     previous_commit: z.string(),
     trigger,
     caller: z.string(),
+    called_by: callerView.optional(),
     reason: z.string(),
     requested_at: time,
     started_at: time,
@@ -209,6 +217,7 @@ export const status = z
     app: z.string(),
     version: z.string(),
     port: z.int(),
+    api_access: z.enum(API_ACCESS).meta({ description: 'What the TCP port serves: every call, questions only, or nothing.' }),
     router: z
       .enum(ROUTER_KINDS)
       .meta({ description: 'The proxy in front of the app. Only the embedded one counts requests and shows previews.' }),
@@ -241,7 +250,9 @@ export const status = z
     agent: z.object({ busy: z.boolean().meta({ description: 'Whether a turn of the coding agent is under way.' }) }),
     schema: schemaView.nullable().meta({ description: 'How database and releases fit together; null without a `schema_status_endpoint`.' }),
     journal: z.object({ records: z.int(), intact: z.boolean(), problem: z.string() }),
-    freeze: z.object({ scope: z.enum(['agent', 'all']), reason: z.string(), caller: z.string(), since: time }).nullable(),
+    freeze: z
+      .object({ scope: z.enum(['agent', 'all']), reason: z.string(), caller: z.string(), called_by: callerView.optional(), since: time })
+      .nullable(),
     overrides: z.array(
       z.object({
         commit: z.string(),
@@ -249,6 +260,7 @@ export const status = z
         fingerprint: z.string(),
         reason: z.string(),
         caller: z.string(),
+        called_by: callerView.optional(),
         since: time,
       }),
     ),

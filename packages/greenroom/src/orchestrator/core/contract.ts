@@ -1,4 +1,4 @@
-import { AGENT_PRESETS, DEFAULT_CHAT_PATH, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
+import { AGENT_PRESETS, API_ACCESS, DEFAULT_CHAT_PATH, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { z } from 'zod';
 import { limitsSettings } from './contract-limits.ts';
 import { branch, command, list, milliseconds, port, relativePath, text, urlPath, whole } from './contract-parts.ts';
@@ -204,6 +204,12 @@ export const contractSchema = z.object(
       .optional()
       .describe(
         'Stable path of a Unix socket for health and other internal routes, instead of `internal_port`. Each boot gets a fresh `INTERNAL_SOCKET` of its own to listen on.',
+      ),
+    api_access: z
+      .enum(API_ACCESS, { error: '"all", "read" or "off"' })
+      .default('all')
+      .describe(
+        "What the API's TCP port serves, which every user of this machine can reach: `all` that it has, `read` for questions only, or `off`. The sockets are not touched by it.",
       ),
     router: routerSettings,
     routes: routeList,

@@ -1,5 +1,5 @@
 import type { ExitReason, Failure, FailureCode, SchemaStatus, SlotName, StepName } from '@greenroom/sdk/wire';
-import type { Drift, Policy, Request } from './state.ts';
+import type { CalledBy, Drift, Policy, Request } from './state.ts';
 
 /** What a step found out, for the steps after it and for people. */
 export interface StepData {
@@ -26,8 +26,8 @@ export type MachineEvent = { at: number } & (
   | { type: 'restart_requested'; request: Request }
   | { type: 'step_succeeded'; attempt: string; step: StepName; ms: number; data: StepData }
   | { type: 'step_failed'; attempt: string; step: StepName; ms: number; failure: Failure }
-  | { type: 'approved'; attempt: string; by: string; caller: string }
-  | { type: 'denied'; attempt: string; by: string; reason: string; caller: string }
+  | ({ type: 'approved'; attempt: string; by: string } & CalledBy)
+  | ({ type: 'denied'; attempt: string; by: string; reason: string } & CalledBy)
   | { type: 'approval_expired'; attempt: string }
   | { type: 'undone'; attempt: string; slot_ready: boolean }
   | { type: 'instance_exited'; instance: string; exit: ExitReason; log_tail: string[]; log_file: string }
@@ -39,9 +39,9 @@ export type MachineEvent = { at: number } & (
   | { type: 'published'; attempt: string; ms: number; error: string }
   | { type: 'watch_elapsed'; attempt: string }
   | { type: 'watch_failed'; attempt: string; failure: Failure }
-  | { type: 'frozen'; scope: 'agent' | 'all'; reason: string; caller: string }
-  | { type: 'thawed'; reason: string; caller: string }
-  | { type: 'override_granted'; commit: string; code: FailureCode; fingerprint: string; reason: string; caller: string }
+  | ({ type: 'frozen'; scope: 'agent' | 'all'; reason: string } & CalledBy)
+  | ({ type: 'thawed'; reason: string } & CalledBy)
+  | ({ type: 'override_granted'; commit: string; code: FailureCode; fingerprint: string; reason: string } & CalledBy)
   | { type: 'drift_changed'; drift: Drift[] }
   | { type: 'stop_requested'; detach: boolean }
   | { type: 'stopped'; detach: boolean }

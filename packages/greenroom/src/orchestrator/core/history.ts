@@ -1,9 +1,10 @@
 /** The attempts as people see them, projected from events and what the machine made of them. */
 import { type AttemptView, type Failure, STEP_NAMES, type StepName, type StepView } from '@greenroom/sdk/wire';
+import { calledBy } from './called-by.ts';
 import type { Command } from './commands.ts';
 import type { MachineEvent } from './events.ts';
 import { planOf } from './plan.ts';
-import type { Attempt, Request, State } from './state.ts';
+import type { Attempt, CalledBy, Request, State } from './state.ts';
 
 /** Attempts kept in memory; older ones are in the journal only. */
 export const HISTORY_LIMIT = 500;
@@ -45,7 +46,7 @@ function add(history: History, request: Request, touched: Set<string>): void {
     slot: '',
     previous_commit: '',
     trigger: request.trigger,
-    caller: request.caller,
+    ...calledBy(request),
     reason: request.reason,
     requested_at: rfc3339(request.at),
     started_at: '',
@@ -155,12 +156,14 @@ function endApproval(view: AttemptView | undefined, event: MachineEvent): void {
   const promote = stepOf(view, 'promote');
   delete promote.detail;
   if (event.type === 'approved') {
-    Object.assign(approval, { state: 'approved', by: event.by });
+    Object.assign(approval, { state: 'approved', by: event.by, ...processOf(event) });
     // It is probed once more before that.
     Object.assign(promote, { status: 'pending', started_at: '' });
-  } else if (event.type === 'denied') Object.assign(approval, { state: 'denied', by: event.by, reason: event.reason });
+  } else if (event.type === 'denied') Object.assign(approval, { state: 'denied', by: event.by, reason: event.reason, ...processOf(event) });
   else approval.state = event.type === 'approval_expired' ? 'expired' : 'withdrawn';
 }
+
+const processOf = ({ called_by }: CalledBy): Pick<CalledBy, 'called_by'> => (called_by === undefined ? {} : { called_by });
 
 type Find = (id: string | undefined) => AttemptView | undefined;
 

@@ -1,5 +1,6 @@
 import type {
   AttemptKind,
+  CallerView,
   DriftName,
   DriftView,
   Failure,
@@ -11,8 +12,16 @@ import type {
   Trigger,
 } from '@greenroom/sdk/wire';
 
+/** By which way somebody asked, and who it was. */
+export interface CalledBy {
+  /** `operator-socket`, `agent-socket`, `tcp` or `orchestrator`. */
+  caller: string;
+  /** Of a Unix socket, where the kernel could be asked. */
+  called_by?: CallerView;
+}
+
 /** A deploy, rollback or restart as it was asked for. Times are milliseconds since the epoch. */
-export interface Request {
+export interface Request extends CalledBy {
   id: string;
   kind: AttemptKind;
   /** Commit-ish asked for; empty when a branch was. */
@@ -21,8 +30,6 @@ export interface Request {
   branch: string;
   reason: string;
   trigger: Trigger;
-  /** `operator-socket`, `agent-socket`, `tcp` or `orchestrator`. */
-  caller: string;
   /** Head of the human branch that was known when it was asked for. */
   human_head?: string;
   /** The turn of the chat that asked for it. */
@@ -135,20 +142,18 @@ export interface Policy {
   approval_timeout_ms?: number;
 }
 
-export interface Freeze {
+export interface Freeze extends CalledBy {
   scope: 'agent' | 'all';
   reason: string;
-  caller: string;
   at: number;
 }
 
-export interface Override {
+export interface Override extends CalledBy {
   commit: string;
   code: FailureCode;
   /** Empty: every finding of the code. */
   fingerprint: string;
   reason: string;
-  caller: string;
   at: number;
 }
 

@@ -1,4 +1,5 @@
 import type { AttemptView, StepView } from '@greenroom/sdk/wire';
+import { callerText } from '../core/called-by.ts';
 import type { State } from '../core/state.ts';
 import type { LogAbout } from '../ports.ts';
 import type { Announcement } from '../runner.ts';
@@ -35,7 +36,7 @@ function tellSubject(type: string, attempt: AttemptView, state: State): Telling 
   switch (type) {
     case 'deploy_requested':
     case 'rollback_requested':
-      return { message: `requested by ${attempt.trigger} (${attempt.caller})${status === 'queued' ? ', waiting for its turn' : ''}` };
+      return { message: `requested by ${attempt.trigger} (${callerText(attempt)})${status === 'queued' ? ', waiting for its turn' : ''}` };
     case 'step_succeeded': {
       const step = attempt.steps.filter((it) => it.status === 'succeeded').at(-1);
       const instance = instanceOf(attempt, state);

@@ -1,6 +1,7 @@
 /** What the API serves, as functions over the runner: requests, status, history, events. Knows nothing of HTTP. */
 import { randomBytes } from 'node:crypto';
 import type {
+  ApiAccess,
   ApprovalAnswer,
   AttemptDiff,
   AttemptView,
@@ -11,11 +12,12 @@ import type {
   Status,
   StepName,
 } from '@greenroom/sdk/wire';
+import { calledBy } from '../core/called-by.ts';
 import type { Outcome } from '../core/commands.ts';
 import { restartImpossible, rollbackImpossible } from '../core/machine/rules.ts';
 import { type Plan, planDeploy, planOf } from '../core/plan.ts';
 import { fail, ok, type Result } from '../core/result.ts';
-import type { Request, State } from '../core/state.ts';
+import type { CalledBy, Request, State } from '../core/state.ts';
 import type { Clock, GateOverride, Instance, Instances, Prober, Repo, SchemaCheck, Slots } from '../ports.ts';
 import type { Runner } from '../runner.ts';
 import { type FollowLogs, followLogs, type LogPiece } from './follow-logs.ts';
@@ -36,13 +38,12 @@ export type PullRequestAnswer =
   | { ok: false; error: string };
 
 /** A person's word on a deploy that waits for it. */
-export interface Decision {
+export interface Decision extends CalledBy {
   id: string;
   state: 'approved' | 'denied';
   /** Who, for people. */
   by: string;
   reason: string;
-  caller: string;
 }
 
 export interface ServiceOptions {
@@ -50,6 +51,7 @@ export interface ServiceOptions {
   version: string;
   port: number;
   router: RouterKind;
+  apiAccess: ApiAccess;
   humanBranch: string;
   ports: { repo: Repo; slots: Slots; instances: Instances; prober: Prober; schemaCheck: SchemaCheck; clock: Clock };
   runner: Runner;
@@ -66,11 +68,11 @@ export interface Service {
   dryRun(ask: Ask): Promise<Result<DryRun>>;
   status(): Promise<Status>;
   /** Stops deploys, of the agent or of everybody, until `thaw`. Replaces a freeze that is there. */
-  freeze(freeze: { scope: 'agent' | 'all'; reason: string; caller: string }): Promise<void>;
+  freeze(freeze: { scope: 'agent' | 'all'; reason: string } & CalledBy): Promise<void>;
   /** Answers whether anything was frozen. */
-  thaw(by: { reason: string; caller: string }): Promise<boolean>;
+  thaw(by: { reason: string } & CalledBy): Promise<boolean>;
   /** Lets one refusal of one commit pass. Fails with `commit_not_found`. */
-  override(grant: GateOverride & { reason: string; caller: string }): Promise<Result<{ commit: string }>>;
+  override(grant: GateOverride & { reason: string } & CalledBy): Promise<Result<{ commit: string }>>;
   /**
    * Lets the deploy that waits go live, or ends it. The same decision once more is answered alike; refused with a sentence when the attempt does not
    * wait (any more). Answers when it is in the journal, not when the deploy is live.
@@ -97,6 +99,7 @@ export function createService({
   version,
   port,
   router,
+  apiAccess,
   humanBranch,
   ports,
   runner,
@@ -138,11 +141,11 @@ export function createService({
     code,
     fingerprint = '',
     reason,
-    caller,
-  }: GateOverride & { reason: string; caller: string }): Promise<Result<{ commit: string }>> {
+    ...by
+  }: GateOverride & { reason: string } & CalledBy): Promise<Result<{ commit: string }>> {
     const resolved = await repo.resolve({ commit }, AbortSignal.timeout(60_000));
     if (!resolved.ok) return resolved;
-    await runner.dispatch({ type: 'override_granted', commit: resolved.value.commit, code, fingerprint, reason, caller });
+    await runner.dispatch({ type: 'override_granted', commit: resolved.value.commit, code, fingerprint, reason, ...calledBy(by) });
     return ok({ commit: resolved.value.commit });
   }
 
@@ -161,6 +164,7 @@ export function createService({
       version,
       port,
       router,
+      api_access: apiAccess,
       slots: [slotView(state, 'a'), slotView(state, 'b')],
       attempt: (state.attempt && attempt(state.attempt.id)) ?? null,
       queue: state.queue.map(({ id, kind, commit, branch, trigger, at }) => ({
@@ -181,7 +185,7 @@ export function createService({
       freeze: state.freeze && {
         scope: state.freeze.scope,
         reason: state.freeze.reason,
-        caller: state.freeze.caller,
+        ...calledBy(state.freeze),
         since: time(state.freeze.at),
       },
       overrides: state.overrides.map(({ at, ...it }) => ({ ...it, since: time(at) })),
@@ -244,10 +248,12 @@ export function createService({
     return { ok: true, diff: { id, base, commit, files, more: found.more, withheld } };
   }
 
-  async function decide({ id, state, by, reason, caller }: Decision): ReturnType<Service['decide']> {
+  async function decide({ id, state, by, reason, ...how }: Decision): ReturnType<Service['decide']> {
     if (runner.history().get(id)?.approval?.state === 'waiting') {
       await runner.dispatch(
-        state === 'approved' ? { type: state, attempt: id, by, caller } : { type: state, attempt: id, by, reason, caller },
+        state === 'approved'
+          ? { type: state, attempt: id, by, ...calledBy(how) }
+          : { type: state, attempt: id, by, reason, ...calledBy(how) },
       );
     }
     // Read again: somebody else, or the time, may have been first.

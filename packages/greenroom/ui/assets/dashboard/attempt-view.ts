@@ -8,6 +8,7 @@ import { Icon } from '../views/icons.ts';
 import { Line, Time } from '../views/parts.ts';
 import { Decide } from './actions.ts';
 import { linkTo } from './route.ts';
+import { askedBy } from './words.ts';
 
 const DECIDED = { approved: 'Approved', denied: 'Denied', expired: 'Nobody decided in time', withdrawn: 'Withdrawn' } as const;
 
@@ -23,7 +24,7 @@ export function AttemptView({ app, attempt, alone = false }: { app: DashboardApp
       ${attempt.branch ? html`<span class="faint">from <${Line} text=${attempt.branch} /></span>` : null}
       <span class=${`chip ${tone}`}>${word}</span>
     </header>
-    <p class="faint small">${attempt.trigger}, <${Time} value=${attempt.requested_at} />${attempt.reason ? html` · <${Line} text=${attempt.reason} />` : null}</p>
+    <p class="faint small"><${Line} text=${askedBy(attempt)} />, <${Time} value=${attempt.requested_at} />${attempt.reason ? html` · <${Line} text=${attempt.reason} />` : null}</p>
     <${Bar} steps=${attempt.steps} />
     <${Steps} steps=${attempt.steps} over=${over} />
     ${attempt.error ? html`<p class="failure"><strong><${Line} text=${attempt.error} /></strong>${attempt.code ? html` <code>${attempt.code}</code>` : null}</p>` : null}

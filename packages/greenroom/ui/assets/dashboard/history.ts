@@ -9,6 +9,7 @@ import { Line, Time } from '../views/parts.ts';
 import { useDashboard } from './context.ts';
 import { linkTo } from './route.ts';
 import { Scroll } from './scroll.ts';
+import { askedBy } from './words.ts';
 
 const SHOWN_AT_FIRST = 10;
 
@@ -47,7 +48,7 @@ function Row({ app, attempt }: { app: DashboardApp; attempt: AttemptView }): VNo
     <td><a class="link" href=${linkTo({ name: 'attempt', app: app.name, id: attempt.id })}>${kindName(attempt)} <${Line} mono=${true} text=${name} /></a></td>
     <td><span class=${`chip ${tone}`}>${word}</span></td>
     <td class="number">${attempt.duration_ms > 0 ? duration(attempt.duration_ms) : ''}</td>
-    <td>${attempt.trigger}</td>
+    <td><${Line} text=${askedBy(attempt)} /></td>
     <td class="why"><${Line} text=${why} /></td>
   </tr>`;
 }

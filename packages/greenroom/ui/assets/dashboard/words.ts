@@ -1,6 +1,6 @@
 /** Figures and states in words. */
 import type { DashboardApp, DashboardLoad, ReleaseLoad } from '@greenroom/sdk/dashboard';
-import type { RouterKind, Status } from '@greenroom/sdk/wire';
+import type { AttemptView, RouterKind, Status } from '@greenroom/sdk/wire';
 import { clock, inertLine, plural, shortCommit } from '../text.ts';
 
 export type Tone = 'good' | 'bad' | 'wait' | 'busy' | 'done';
@@ -33,6 +33,11 @@ const COUNTED_ELSEWHERE: Record<RouterKind, string> = {
 /** Why there are no charts of the app's traffic, and where to look instead; empty when there are. */
 export function whyUncounted({ status }: Pick<DashboardApp, 'status'>): string {
   return status ? (COUNTED_ELSEWHERE[status.router] ?? '') : '';
+}
+
+/** What asked for an attempt, and whose process that was where the kernel could be asked. */
+export function askedBy({ trigger, called_by: by }: Pick<AttemptView, 'trigger' | 'called_by'>): string {
+  return by ? `${trigger}, ${by.user || `user ${by.uid}`}` : trigger;
 }
 
 /** What needs a person's eye, as sentences. */

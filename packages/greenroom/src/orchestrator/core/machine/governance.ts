@@ -1,4 +1,5 @@
 import type { Failure, FailureCode } from '@greenroom/sdk/wire';
+import { calledBy } from '../called-by.ts';
 import type { MachineEvent } from '../events.ts';
 import type { Attempt, Request, State } from '../state.ts';
 import type { Draft, Ignored } from './draft.ts';
@@ -8,8 +9,8 @@ const HOUR_MS = 3_600_000;
 export const FAILED_COMMITS_KEPT = 50;
 
 export function frozen({ state, at }: Draft, event: Extract<MachineEvent, { type: 'frozen' }>): Ignored {
-  const { scope, reason, caller } = event;
-  state.freeze = { scope, reason, caller, at };
+  const { scope, reason } = event;
+  state.freeze = { scope, reason, ...calledBy(event), at };
   return undefined;
 }
 
@@ -20,9 +21,9 @@ export function thawed({ state }: Draft): Ignored {
 }
 
 export function overrideGranted({ state, at }: Draft, event: Extract<MachineEvent, { type: 'override_granted' }>): Ignored {
-  const { commit, code, fingerprint, reason, caller } = event;
+  const { commit, code, fingerprint, reason } = event;
   const others = state.overrides.filter((it) => it.commit !== commit || it.code !== code || it.fingerprint !== fingerprint);
-  state.overrides = [...others, { commit, code, fingerprint, reason, caller, at }];
+  state.overrides = [...others, { commit, code, fingerprint, reason, ...calledBy(event), at }];
   return undefined;
 }
 
