@@ -1,3 +1,4 @@
+import { sweepBounds } from '../confine/sweep.ts';
 import { reap } from './reap.ts';
 import { createFate, type Fate } from './runner/fate.ts';
 import type { RunnerOptions } from './runner/options.ts';
@@ -25,6 +26,8 @@ export async function runTurn(options: RunnerOptions): Promise<FinalStatus | 'no
   const fate = createFate();
   try {
     await writeTurnFile(paths.agentTurn, { ...self, turn: turn.id, conversation: turn.conversation });
+    // Only one runner is at work: what else has bounds is of one that died.
+    if (options.limiter) await sweepBounds(options.limiter, []);
     await underOrders(options, turn, fate);
   } catch (error) {
     // A bug of ours, or a full disk: the log has all of it, and the person is told.

@@ -38,7 +38,7 @@ export async function startRunner({
   await removeOldLogs(logs);
   const log = await open(join(logs, logName(new Date())), 'a', 0o600);
   try {
-    const options = { cwd: data, env: baseEnvironment(env, secrets), log: log.fd };
+    const options = { cwd: data, env: { ...baseEnvironment(env, secrets), ...cgroupFolder(env) }, log: log.fd };
     // By way of a process that ends at once: what is looked for among an instance's descendants is not found there.
     const forked = await run(['setsid', '--fork', ...words], { ...options, wait: true });
     if (forked === '') return { ok: true };
@@ -63,6 +63,11 @@ function run(
     child.unref();
   }
   return promise;
+}
+
+/** Where the operator has control groups made. */
+function cgroupFolder({ GREENROOM_CGROUP: folder }: NodeJS.ProcessEnv): Record<string, string> {
+  return folder === undefined ? {} : { GREENROOM_CGROUP: folder };
 }
 
 /** `agent-20260131T120000123Z-4711.log`: sorts by time. */

@@ -46,4 +46,16 @@ export function explainExit<E extends Exit>(
   return exit;
 }
 
+/** What the kernel refused or ended while the program itself went on, as sentences about its processes. */
+export function describeFindings({ limits, kind, findings }: { limits: ResourceLimits; kind: Limited; findings: Findings }): string[] {
+  const { memoryKills, refusedForks, peakMb } = findings;
+  const { memory_mb, processes } = limits;
+  const killed = `The kernel killed ${memoryKills} of its processes at ${peakMb || memory_mb} MB of memory, their limit together (limits.${kind}.memory_mb).`;
+  const refused = `The kernel refused it ${refusedForks} new processes or threads beyond its ${processes} (limits.${kind}.processes).`;
+  return [
+    ...(memory_mb !== undefined && memoryKills > 0 ? [killed] : []),
+    ...(processes !== undefined && refusedForks > 0 ? [refused] : []),
+  ];
+}
+
 const names = (lines: readonly string[], pattern: RegExp): boolean => lines.some((line) => pattern.test(line));

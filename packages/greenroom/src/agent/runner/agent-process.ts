@@ -9,6 +9,7 @@ import type { AgentProgram } from '../launch.ts';
 import type { Masker } from './mask.ts';
 import { oneLine } from './text.ts';
 import { type Tree, watchTree } from './tree.ts';
+import type { TurnLimits } from './turn-limits.ts';
 
 /** How long an agent may take to leave by itself when its input ends, and after SIGTERM. */
 const LEAVE_MS = 3_000;
@@ -27,6 +28,8 @@ export interface AgentProcess {
   exited: Promise<string>;
   /** Its last words outside the protocol, masked: for evidence. */
   lastWords(): string[];
+  /** It and all that it started. */
+  pids(): number[];
   /** Ends it with everything that it started. Answers command lines of what it would have left running. */
   stop(): Promise<string[]>;
 }
@@ -41,18 +44,23 @@ export async function startAgent(options: {
   log: (message: string) => void;
   /** What it is started within. */
   layers?: readonly Layer[];
+  /** What it and all that it starts may use. */
+  limits?: TurnLimits;
 }): Promise<AgentProcess | string> {
-  const { agent, cwd, env, turn, masker, log, layers = [] } = options;
-  const { file, args } = confine(agent, layers);
+  const { agent, cwd, env, turn, masker, log, layers = [], limits } = options;
+  const { file, args } = confine(agent, limits?.around(layers) ?? layers);
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const problem = await started(child);
   if (problem !== '') return `${agent.name} could not be started: ${problem}.`;
   const pid = child.pid ?? 0;
   const startTicks = readStat(pid)?.startTicks ?? 0;
-  const tree = watchTree(turn, { pid, startTicks });
+  const tree = watchTree(turn, { pid, startTicks }, limits?.group);
   const words = keepWords(child.stderr, masker, log);
   const exited = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `exited with code ${code}`));
+    child.once('exit', (code, signal) => {
+      const exit = { code, signal, description: signal ? `was ended by ${signal}` : `exited with code ${code}` };
+      resolve((limits?.explain(exit, words.last()) ?? exit).description);
+    });
   });
   // Writing to one that is gone is answered by the protocol's own error.
   child.stdin.on('error', () => undefined);
@@ -62,6 +70,7 @@ export async function startAgent(options: {
     startTicks,
     exited,
     lastWords: words.last,
+    pids: tree.pids,
     async stop() {
       const { running, left } = await stop(child, exited, tree);
       if (left.length > 0) log(`Processes of the agent could not be ended: ${left.join(', ')}.`);

@@ -1,3 +1,4 @@
+import type { Limiter } from '../../confine/limiter.ts';
 import type { ProcessIdentity } from '../../proc.ts';
 import type { FoundAgent } from '../launch.ts';
 import type { AgentPaths, AgentSettings } from '../settings.ts';
@@ -19,6 +20,10 @@ export interface RunnerOptions {
   secrets: Record<string, string>;
   /** The runner's environment. */
   env: NodeJS.ProcessEnv;
+  /** What the agent and all that it starts may use. */
+  limiter?: Limiter;
+  /** What the workspace may take on the disk. */
+  workspaceMb?: number;
   /** Aborted when the runner is told to stop. */
   stop: AbortSignal;
   /** Starts the next runner; of a queue that waits. */

@@ -15,6 +15,7 @@ import { oneLine } from './text.ts';
 import { createToolMapper } from './tool.ts';
 import { TURN_VARIABLE } from './tree.ts';
 import { writeTurnFile } from './turn-file.ts';
+import { openTurnLimits, type TurnLimits } from './turn-limits.ts';
 import { createUpdates } from './updates.ts';
 import { createWriter, type Writer } from './writer.ts';
 
@@ -57,13 +58,17 @@ export async function workTurn(
   onPermissions(permissions);
   let commits: CommitWatch | undefined;
   let process: AgentProcess | undefined;
+  let limits: TurnLimits | undefined;
   try {
     for (const { level, text } of prepared.notes) writer.notice(level, text);
     commits = watchCommits({ workspace, head: (await workspace.state()).head, writer, log });
     const env = environment(options, agent, prepared, tools, place);
-    const started = await startAgent({ agent, cwd: workspace.path, env, turn: turn.id, masker, log });
+    const { limiter, workspaceMb } = options;
+    limits = openTurnLimits({ limiter, workspaceMb, workspace: workspace.path, turn: turn.id, fate, writer });
+    const started = await startAgent({ agent, cwd: workspace.path, env, turn: turn.id, masker, log, limits });
     if (typeof started === 'string') return fate.decide({ status: 'failed', detail: started });
     process = started;
+    await limits.watch(started.pids);
     await writeTurnFile(options.paths.agentTurn, {
       ...options.self,
       ...place,
@@ -78,6 +83,7 @@ export async function workTurn(
     permissions.close();
     const left = (await process?.stop()) ?? [];
     tellLeft(writer, left);
+    await limits?.close();
     writer.flush();
     await commits?.close();
     await attempts.close();

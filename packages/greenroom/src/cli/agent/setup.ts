@@ -6,6 +6,9 @@ import type { AgentSettings } from '../../agent/settings.ts';
 import { startRunner } from '../../agent/start.ts';
 import { openTranscript, type Transcript } from '../../agent/transcript.ts';
 import { askToFetch, createWorkspace } from '../../agent/workspace.ts';
+import type { Limiter } from '../../confine/limiter.ts';
+import { openLimiters } from '../../confine/limiters.ts';
+import { proxyName } from '../../home.ts';
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { parseStartCommand, type StartCommand } from '../../orchestrator/adapters/instances/start-command.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
@@ -24,6 +27,8 @@ export interface AgentSetup {
   contract: Contract;
   settings: AgentSettings;
   workspace: Workspace;
+  /** Of what the contract lets the agent use. Moves this process aside where control groups want that: for what starts agents, or starts who does. */
+  openLimits(): Limiter;
   /** Which agent it is, as it would be started now. */
   find(): Promise<FoundAgent>;
   /** The transcript, its folder made when it is missing. Close it. */
@@ -63,6 +68,7 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     contract,
     settings,
     workspace,
+    openLimits: () => openLimiters({ rules: contract.limits, key: proxyName(app.name, app.data), env: cli.env }).agent,
     find: () => findInstalledAgent(settings, cli.env),
     open: () => openAgentTranscript(layout),
     startRunner: start,

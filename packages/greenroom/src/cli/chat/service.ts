@@ -28,6 +28,7 @@ export async function runChat(cli: Cli, target: Target, flags: ServiceFlags, hel
   for (;;) {
     const taken = await contractInUse(target.layout);
     const setup = await agentSetup(cli, target);
+    setup.openLimits();
     const transcript = await setup.open();
     try {
       const service = await serve(cli, setup, flags, held, transcript);

@@ -23,6 +23,9 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
       const { createTools } = await import('../../agent/tools.ts');
       const { values, missing } = await createSecrets({ layout, env: cli.env }).read(settings.secrets);
       if (missing.length > 0) log(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value.`);
+      const limiter = setup.openLimits();
+      if (limiter.gaps.length > 0) log(`Not held by the kernel for this turn: ${limiter.gaps.join('; ')}.`);
+      const workspaceMb = contract.limits?.disk?.workspace_mb;
       await runTurn({
         paths: layout,
         settings,
@@ -32,6 +35,8 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
         workspace: setup.workspace,
         instructions: createInstructions({ app: setup.target.app.name, rules: contract, paths: layout, settings }),
         openTools: createTools({ paths: layout, settings, branch: contract.agent_branch, log }),
+        limiter,
+        ...(workspaceMb === undefined ? {} : { workspaceMb }),
         secrets: values,
         env: cli.env,
         stop,

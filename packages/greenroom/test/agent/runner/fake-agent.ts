@@ -3,6 +3,7 @@
  * `FAKE_STATE`. `FAKE_CAN` names what it can (`resume`, `load`), `FAKE_FAULT` how it misbehaves.
  */
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -26,6 +27,10 @@ export type Step =
   | { write: string; text: string }
   /** Starts a process and leaves it; with `escape` in a session of its own, through a process that ends at once. */
   | { leave: string[]; escape?: boolean }
+  /** Runs a line of the shell to its end and says how it ended. */
+  | { run: string }
+  /** Takes memory without end. */
+  | { eat: true }
   | { big: number }
   | { env: string }
   | { waitFor: string }
@@ -134,6 +139,11 @@ async function play(
       const [program = '', ...args] = step.escape ? ['setsid', '--fork', ...step.leave] : step.leave;
       spawn(program, args, { stdio: 'ignore', detached: step.escape === true }).unref();
       await say('left');
+    } else if ('run' in step) {
+      const [code] = await once(spawn('/bin/sh', ['-c', step.run], { stdio: 'ignore' }), 'exit');
+      await say(`ran: ${code} `);
+    } else if ('eat' in step) {
+      for (const kept: Buffer[] = []; ; ) kept.push(Buffer.alloc(4e6, 1));
     } else if ('big' in step) {
       const output = 'x'.repeat(step.big);
       await update({
