@@ -1,13 +1,14 @@
 /** The orchestrator's composition root: the only file that sees every part. */
-import { mkdir, rm } from 'node:fs/promises';
+import { lchown, mkdir, rm } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { HandOver } from '@greenroom/sdk/chat';
 import { type EventMessage, MAX_SOCKET_PATH_BYTES } from '@greenroom/sdk/wire';
 import { clearStage } from './app-doctor/stage-folder.ts';
-import { type Confinement, openConfinement } from './confine/confinement.ts';
+import { type Confinement, openConfinement, type Users } from './confine/confinement.ts';
 import { type Limiters, openLimiters } from './confine/limiters.ts';
 import { proxyDirectory, proxyName } from './home.ts';
+import { holdIsolation } from './isolation/hold.ts';
 import { journaldLine, writesToJournald } from './journald.ts';
 import { type Connected, type OutsideOptions, openOutside } from './main/outside.ts';
 import { openPeers } from './main/peers.ts';
@@ -42,6 +43,7 @@ import { createStateWriter, readState } from './orchestrator/adapters/state-file
 import { readTraceSettings } from './orchestrator/adapters/traces/settings.ts';
 import { ListenError, type Listening, listenApi, requirePortFree } from './orchestrator/api/listen.ts';
 import type { Contract } from './orchestrator/core/contract.ts';
+import { reachesSockets } from './orchestrator/core/contract-router.ts';
 import type { Policy } from './orchestrator/core/state.ts';
 import { createTally } from './orchestrator/core/tally.ts';
 import { internalSocketOf, type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
@@ -74,6 +76,10 @@ export interface OrchestratorOptions {
   /** Leave the app running when a SIGTERM or Ctrl-C comes. */
   detachAppOnStop: boolean;
 }
+
+/** What a machine of one user cannot give. */
+const NOT_ISOLATED =
+  'Not isolated: app, setup and agent run as this user, and can read and write what it can; "greenroom isolate" gives them users of their own.';
 
 /** How long an orchestrator that could not start may take to end by itself. */
 const GIVE_UP_MS = 2_000;
@@ -122,6 +128,9 @@ async function run(asked: OrchestratorOptions, say: Log): Promise<void> {
   };
 
   const confinement = await requireConfinement(contract).catch(noted);
+  // What the orchestrator of an isolated app makes is for nobody else, unless it says so.
+  if (confinement.users) process.umask(0o077);
+  else say(NOT_ISOLATED);
   const layout = layoutOf(options.data);
   requireShortPaths(layout, contract);
   for (const folder of [layout.data, layout.run, layout.logs, layout.shared, layout.instances]) await mkdir(folder, { recursive: true });
@@ -129,6 +138,7 @@ async function run(asked: OrchestratorOptions, say: Log): Promise<void> {
   if (!lock)
     throw new StartError([`Another orchestrator is at work on ${layout.data}: "greenroom status --data ${layout.data}" shows it.`]);
   try {
+    if (confinement.users) await requireIsolation(options, contract, confinement.users, layout, say).catch(noted);
     await requireOwnPorts(options, contract, say).catch(noted);
     // Not earlier: of what was refused until here only the reason is to be remembered.
     const registration = await register(options, contract, layout, say);
@@ -154,8 +164,20 @@ async function requireConfinement(contract: Contract): Promise<Confinement> {
   return confinement;
 }
 
-function limitersOf({ limits, run_as }: Contract, key: string): Limiters {
-  return openLimiters({ rules: limits, key, env: process.env, ownUser: run_as ? ['app'] : [] });
+function limitersOf({ limits, run_as, setup_run_as }: Contract, key: string): Limiters {
+  const ownUser = [...(run_as ? (['app'] as const) : []), ...(setup_run_as ? (['setup'] as const) : [])];
+  return openLimiters({ rules: limits, key, env: process.env, ownUser });
+}
+
+async function requireIsolation(
+  { app, contractFile }: OrchestratorOptions,
+  contract: Contract,
+  users: Users,
+  layout: Layout,
+  say: Log,
+): Promise<void> {
+  const sentences = await holdIsolation({ app, layout, users, contractFile, foreignProxy: reachesSockets(contract) }, say);
+  if (sentences.length > 0) throw new StartError(sentences);
 }
 
 async function requireOwnPorts(options: OrchestratorOptions, contract: Contract, say: Log): Promise<void> {
@@ -178,7 +200,7 @@ async function serve(
   const { app } = options;
   const log = say;
   // Beside what takes longer.
-  const peersOpening = openPeers(undefined, log);
+  const peersOpening = openPeers(confinement.users?.agent?.uid, log);
   const clock = createClock();
   const secrets = createSecrets({ layout });
   const { missing } = await secrets.read(contract.secrets_inject);
@@ -196,7 +218,7 @@ async function serve(
   });
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
-  const slots = await createSlots({ layout, git: repo.git, contract, log, limiter: limiters.setup });
+  const slots = await createSlots({ layout, git: repo.git, contract, confinement, log, limiter: limiters.setup });
   const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...bounded });
@@ -327,6 +349,8 @@ async function serve(
       await connected.close();
       throw error;
     });
+    // Until then nobody but the orchestrator itself can open it.
+    if (confinement.users?.agent) await lchown(layout.agentSocket, process.getuid?.() ?? 0, confinement.users.agent.gid);
     return { connected, api, unwatch: keepRegistered(registration, runner, service) };
   }
 
@@ -407,10 +431,9 @@ function requireOwnApiPort(apiPort: number, contract: Contract): void {
 const LONGEST_INSTANCE_ID = 'yymmddThhmmss-123456-1234';
 
 function requireShortPaths(layout: Layout, { router, internal_socket }: Contract): void {
-  const bySocket = router.kind !== 'embedded' && router.upstream === 'socket';
   const sockets = [
     layout.operatorSocket,
-    ...(bySocket ? [socketsOf(layout, LONGEST_INSTANCE_ID).internal] : []),
+    ...(reachesSockets({ router }) ? [socketsOf(layout, LONGEST_INSTANCE_ID).internal] : []),
     ...(internal_socket === undefined ? [] : [internalSocketOf(layout, LONGEST_INSTANCE_ID)]),
   ];
   const longest = sockets.reduce((one, other) => (Buffer.byteLength(other) > Buffer.byteLength(one) ? other : one));

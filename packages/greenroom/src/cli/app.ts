@@ -22,6 +22,7 @@ import { deploy } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { freeze } from './commands/freeze.ts';
 import { init } from './commands/init.ts';
+import { isolate } from './commands/isolate.ts';
 import { log } from './commands/log.ts';
 import { logs } from './commands/logs.ts';
 import { override } from './commands/override.ts';
@@ -64,6 +65,7 @@ export function buildCli(): Application<Cli> {
       reconcile,
       pr,
       doctor,
+      isolate,
       agent,
       conversations,
       alert,

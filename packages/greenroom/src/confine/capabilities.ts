@@ -5,6 +5,7 @@ const NEEDED: readonly [name: string, bit: bigint][] = [
   ['CAP_CHOWN', 0n],
   ['CAP_DAC_OVERRIDE', 1n],
   ['CAP_FOWNER', 3n],
+  ['CAP_FSETID', 4n],
   ['CAP_KILL', 5n],
   ['CAP_SETGID', 6n],
   ['CAP_SETUID', 7n],
@@ -17,4 +18,9 @@ export function missingCapabilities(): string[] {
   const status = readFileSync('/proc/self/status', 'latin1');
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return NEEDED.filter(([, bit]) => ((effective >> bit) & 1n) === 0n).map(([name]) => name);
+}
+
+/** Whether this process can start programs as other users. */
+export function mayBecomeOthers(): boolean {
+  return missingCapabilities().length === 0;
 }

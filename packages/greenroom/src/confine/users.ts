@@ -28,7 +28,8 @@ export async function findUser({ user, group }: RunAs): Promise<User | string> {
   return { name, uid: Number(uid), gid: own, home };
 }
 
-async function findGroup(group: string): Promise<number | undefined> {
+/** Number of a group; undefined when there is none of that name. */
+export async function findGroup(group: string): Promise<number | undefined> {
   const [name, , gid] = (await entry('group', group)).split(':');
   return name === group && gid !== undefined ? Number(gid) : undefined;
 }

@@ -38,9 +38,7 @@ test('a command as another user has its ids and groups, no capability and no way
 test('an app whose user is not there, or is root, is not started', async () => {
   const sentences = async (user: string, group?: string): Promise<unknown> => await openConfinement({ run_as: { user, group } }, {});
   assert.deepEqual(await sentences('nobody-of-that-name'), {
-    sentences: [
-      'run_as: the user "nobody-of-that-name" does not exist on this machine. Make it with "useradd --system", or take run_as out of the contract.',
-    ],
+    sentences: ['run_as: the user "nobody-of-that-name" does not exist on this machine. "greenroom isolate" makes the users of an app.'],
   });
   assert.match(JSON.stringify(await sentences('nobody', 'no-such-group')), /the group \\"no-such-group\\" does not exist/);
   assert.match(JSON.stringify(await sentences('root')), /\\"root\\" may do everything/);

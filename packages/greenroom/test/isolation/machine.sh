@@ -14,7 +14,6 @@ mount -t proc proc /proc
 # Where every user can read it, wherever this checkout and its Node lie.
 mount --bind "$checkout" "$folder/greenroom"
 mount --bind "$node" "$folder/bin/node"
-# Ignored, so that the kernel itself buries the orphans that process 1 gets.
-trap '' CHLD
 echo ready
-exec cat >/dev/null
+# The end of a child is ignored, so that the kernel itself buries the orphans that process 1 gets.
+exec python3 -c 'import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); sys.stdin.read()'

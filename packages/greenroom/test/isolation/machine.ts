@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 const CHECKOUT = resolve(import.meta.dirname, '../../../..');
 const RUN_LIMIT_MS = 60_000;
 /** What the orchestrator of an isolated app cannot do without, as its service gives it. */
-const ORCHESTRATOR_CAPABILITIES = ['chown', 'dac_override', 'fowner', 'kill', 'setgid', 'setuid', 'setpcap', 'sys_ptrace'];
+const ORCHESTRATOR_CAPABILITIES = ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'sys_ptrace'];
 
 export interface Ran {
   code: number | null;

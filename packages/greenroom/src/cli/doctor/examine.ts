@@ -12,6 +12,7 @@ import { checkAgent } from './agent.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkInternalSocket } from './internal-socket.ts';
+import { checkIsolation } from './isolation.ts';
 import { checkPorts } from './network.ts';
 import { checkProxy } from './proxy.ts';
 import { checkRegistry, checkSharedPorts } from './registry.ts';
@@ -83,6 +84,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkSharedPorts(patient),
     checkProxy(patient),
     checkAgent(patient, cli.env),
+    checkIsolation(patient),
     checkSchema(patient),
   ]);
   return [...findings, ...results.flat()];

@@ -39,6 +39,10 @@ export const routerSettings = z
   .prefault({})
   .describe('The proxy in front of the app.');
 
+/** Whether a proxy that is another program's, and another user's, opens sockets in the data directory. */
+export const reachesSockets = ({ router }: { router: z.output<typeof routerSettings> }): boolean =>
+  router.kind !== 'embedded' && router.upstream === 'socket';
+
 export const routeList = list(
   z.object(
     {

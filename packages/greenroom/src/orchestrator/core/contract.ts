@@ -136,6 +136,17 @@ const alertTarget = z.object(
 
 export const DEFAULT_TURN_TIMEOUT_MS = 3_600_000;
 
+const runAs = () =>
+  z
+    .object(
+      {
+        user: text(USER_NAME, 'the name of a user').describe('User name.'),
+        group: text(USER_NAME, 'the name of a group').optional().describe('Group name; without it the primary group of the user.'),
+      },
+      { error: 'an object with "user" and perhaps "group"' },
+    )
+    .optional();
+
 const agentSettings = z.object(
   {
     command: command('the command that starts an ACP agent, for example "opencode acp"')
@@ -183,6 +194,7 @@ const agentSettings = z.object(
       .default(5)
       .describe('After this many refused or failed deploys in a turn the agent is told to stop and to report.'),
     keep_days: whole(0, 100_000).default(0).describe('Conversations without a word for this many days are removed. 0 keeps them.'),
+    run_as: runAs().describe('User that the agent runs as, and git in its workspace; required beside `run_as` of the app.'),
     author_name: text(COMMAND, 'a name').default('Greenroom agent').describe("Author of the agent's commits."),
     author_email: address().default('agent@greenroom.invalid').describe("E-mail address of the author of the agent's commits."),
   },
@@ -342,18 +354,10 @@ export const contractSchema = z.object(
       .default(90)
       .describe('Alert when the disk is fuller than this.'),
     alert_after_failures: whole(1, Number.MAX_SAFE_INTEGER).default(3).describe('Alert after this many failed deploys in a row.'),
-    run_as: z
-      .object(
-        {
-          user: text(USER_NAME, 'the name of a user').describe('User name.'),
-          group: text(USER_NAME, 'the name of a group').optional().describe('Group name; without it the primary group of the user.'),
-        },
-        { error: 'an object with "user" and perhaps "group"' },
-      )
-      .optional()
-      .describe(
-        'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
-      ),
+    run_as: runAs().describe(
+      'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
+    ),
+    setup_run_as: runAs().describe('User that the setup command runs as; by default the one of `run_as`.'),
     limits: limitsSettings
       .optional()
       .describe(

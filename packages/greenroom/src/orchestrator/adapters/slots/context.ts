@@ -1,12 +1,14 @@
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
+import type { Confined } from '../../../confine/confinement.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
 import { writeDurably } from '../durable.ts';
 import { kindOf } from '../git/files.ts';
 import type { Git } from '../git/git.ts';
+import { type Folders, GROUP_WRITABLE, ownFolders } from './folders.ts';
 
 /** One slot and what works on it. Made for one preparation. */
 export interface SlotContext {
@@ -19,6 +21,9 @@ export interface SlotContext {
   git: Git;
   layout: Layout;
   contract: Contract;
+  /** What the setup command is started within. */
+  setup: Confined;
+  folders: Folders;
   log: (message: string) => void;
   /** What the setup command may use. */
   limiter?: Limiter;
@@ -32,7 +37,8 @@ export function slotContext(parts: Omit<SlotContext, 'admin' | 'directory' | 'gi
   const admin = join(layout.repo, 'worktrees', `deploy-${slot}`);
   const excludes = join(layout.run, `exclude-${slot}`);
   const config = ['core.bare=false', `core.excludesFile=${excludes}`];
-  return { ...parts, directory, admin, excludes, git: bare.with({ gitDir: admin, workTree: directory, config }) };
+  const through = parts.folders === ownFolders ? [] : GROUP_WRITABLE;
+  return { ...parts, directory, admin, excludes, git: bare.with({ gitDir: admin, workTree: directory, config, through }) };
 }
 
 export async function writeExcludes(context: SlotContext, paths: readonly string[]): Promise<void> {

@@ -61,7 +61,7 @@ export async function discard(context: SlotContext, paths: readonly string[]): P
 async function replace(context: SlotContext, path: string, staged: string): Promise<void> {
   await discard(context, [path]);
   const place = join(context.directory, path);
-  await mkdir(dirname(place), { recursive: true });
+  await context.folders.inSlot(dirname(place));
   await rename(staged, place);
 }
 

@@ -134,6 +134,7 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
     signal,
     ...(limiter && { limiter }),
     ...(slotMb === undefined ? {} : { guard }),
+    layers: context.setup.layers,
   });
   record = await noteOutputs(context, record, shared);
   if (exit.code === 0 && !timedOut && !aborted && !stopped) {
@@ -179,10 +180,10 @@ async function otherSlot({ slot, layout }: SlotContext): Promise<{ directory: st
   return { directory: layout.slot(other), record: await readRecord(layout.run, other) };
 }
 
-function setupEnvironment({ contract, directory, slot }: SlotContext, commit: string): Record<string, string> {
+function setupEnvironment({ contract, directory, slot, setup }: SlotContext, commit: string): Record<string, string> {
   const env = appEnvironment({
     slotDirectory: directory,
-    from: process.env,
+    from: setup.env,
     contractEnv: { ...networkSettings(), ...contract.env },
     greenroom: { [INSTANCE_ENV.marker]: '1', [INSTANCE_ENV.slot]: slot, [INSTANCE_ENV.commit]: commit, [SETUP_MARKER]: directory },
   });

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readlink, rmdir, symlink, unlink } from 'node:fs/promises';
+import { lstat, readlink, rmdir, symlink, unlink } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import type { Failure } from '@greenroom/sdk/wire';
 import { kindOf } from '../git/files.ts';
@@ -59,9 +59,10 @@ export function refuseTracked(shared: readonly SharedPath[], types: ReadonlyMap<
 
 /** Puts a symbolic link to the store at every shared path. Never follows a link that the commit or the app put on the way. Repeatable. */
 export async function mountShared(context: SlotContext, shared: readonly SharedPath[]): Promise<Failure | undefined> {
+  const { inSlot, inStore } = context.folders;
   for (const { path, directory } of shared) {
     const target = join(context.layout.shared, path);
-    const blocked = (await makeParents(context.layout.shared, path)) ?? (await makeParents(context.directory, path));
+    const blocked = (await makeParents(context.layout.shared, path, inStore)) ?? (await makeParents(context.directory, path, inSlot));
     if (blocked !== undefined) {
       return refusal(
         `The shared path "${path}" cannot be mounted: ${blocked} is not a real folder.`,
@@ -69,7 +70,7 @@ export async function mountShared(context: SlotContext, shared: readonly SharedP
         `Remove ${blocked}, then deploy again.`,
       );
     }
-    if (directory && (await kindOf(target)) === 'missing') await mkdir(target);
+    if (directory && (await kindOf(target)) === 'missing') await inStore(target);
     await link(context, path, target);
   }
   return undefined;
@@ -89,12 +90,12 @@ async function link(context: SlotContext, path: string, target: string): Promise
 }
 
 /** Makes the folders above a path, one by one. Answers the first that is something else, a symbolic link for one. */
-async function makeParents(root: string, path: string): Promise<string | undefined> {
-  await mkdir(root, { recursive: true });
+async function makeParents(root: string, path: string, make: (folder: string) => Promise<void>): Promise<string | undefined> {
+  await make(root);
   for (const parent of parentsOf(path)) {
     const folder = join(root, parent);
     const kind = await kindOf(folder);
-    if (kind === 'missing') await mkdir(folder);
+    if (kind === 'missing') await make(folder);
     else if (!(await lstat(folder)).isDirectory()) return folder;
   }
   return undefined;

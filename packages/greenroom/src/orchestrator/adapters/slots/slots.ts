@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Failure, SLOT_NAMES, type SlotName } from '@greenroom/sdk/wire';
+import type { Confined, Confinement } from '../../../confine/confinement.ts';
 import { diskUseMb } from '../../../confine/disk-use.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
 import { sweepBounds } from '../../../confine/sweep.ts';
@@ -15,6 +16,7 @@ import { type Git, WORKTREE_MARKER } from '../git/git.ts';
 import { killMarked } from '../git/processes.ts';
 import { excludePattern, isWithin, type SlotContext, slotContext, writeExcludes, writeIfNew } from './context.ts';
 import { slotFailure } from './failures.ts';
+import { foldersOfOthers, ownFolders } from './folders.ts';
 import { trashOf } from './outputs.ts';
 import { EMPTY, readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
@@ -30,6 +32,8 @@ interface SlotsOptions {
   /** Git on the app's bare repository, as `openRepo` answers it. */
   git: Git;
   contract: Contract;
+  /** Of setup and app, when they are other users; by default both are this one. */
+  confinement?: Pick<Confinement, 'app' | 'setup' | 'users'>;
   log: Log;
   /** What the setup command may use. */
   limiter?: Limiter;
@@ -42,7 +46,9 @@ export interface OpenedSlots extends Slots {
 
 /** The two slots as worktrees of the bare repository. Call with the data directory's lock held. */
 export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
-  const { layout, contract, log, git, limiter } = options;
+  const { layout, contract, log, git, confinement, limiter } = options;
+  const setup: Confined = confinement?.setup ?? { layers: [], env: process.env };
+  const folders = confinement?.users ? foldersOfOthers(confinement.app.layers) : ownFolders;
   await mkdir(layout.run, { recursive: true });
   const parsed = parseSharedPaths(contract.shared_paths);
   // For people who run git in a slot; Greenroom's own calls have a file of their own.
@@ -64,7 +70,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     return next;
   };
   const context = (slot: SlotName): SlotContext =>
-    slotContext({ slot, bare: git, layout, contract, log: ofSlot(log, slot), ...(limiter && { limiter }) });
+    slotContext({ slot, bare: git, layout, contract, setup, folders, log: ofSlot(log, slot), ...(limiter && { limiter }) });
 
   return {
     directory: (slot) => layout.slot(slot),

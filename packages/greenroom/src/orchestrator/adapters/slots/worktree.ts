@@ -13,8 +13,9 @@ import { isWithin, moveAside, type SlotContext } from './context.ts';
 export async function ensureWorktree(context: SlotContext, commit: string): Promise<{ empty: boolean }> {
   const { directory, admin } = context;
   const kind = await kindOf(directory);
-  if (kind === 'missing') await mkdir(directory, { recursive: true });
-  else if (kind !== 'directory') await rename(directory, `${directory}.replaced-${Date.now()}`).then(() => mkdir(directory));
+  if (kind === 'missing') await context.folders.inSlot(directory);
+  else if (kind !== 'directory')
+    await rename(directory, `${directory}.replaced-${Date.now()}`).then(() => context.folders.inSlot(directory));
   if ((await kindOf(join(admin, 'HEAD'))) !== 'file') await createAdmin(context, commit);
   for (const name of await readdir(admin)) {
     if (name.endsWith('.lock')) await rm(join(admin, name), { force: true });

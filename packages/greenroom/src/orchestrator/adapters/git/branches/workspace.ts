@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mayBecomeOthers } from '../../../../confine/capabilities.ts';
 import { firstLine, nulFields } from '../../../../inert-git.ts';
 import { kindOf } from '../files.ts';
 import { createGit, type Git } from '../git.ts';
@@ -30,7 +31,8 @@ export async function openWorkspace(context: BranchContext): Promise<Workspace |
   if (kind !== 'directory') return `${gitDir} is not a folder, as it would be in a clone.`;
   const owner = await lstat(gitDir);
   const me = process.getuid?.() ?? owner.uid;
-  if (owner.uid !== me && me !== 0) return `${path} belongs to another user (uid ${owner.uid}), so that Greenroom cannot write it.`;
+  if (owner.uid !== me && !mayBecomeOthers())
+    return `${path} belongs to another user (uid ${owner.uid}), so that Greenroom cannot write it.`;
   const through = owner.uid === me ? [] : asUser(owner);
   const plain = createGit(context.repo.git.gitDir).with({ gitDir, workTree: path, through, config: ['core.bare=false'] });
   const filters = await filterSettings(plain);
