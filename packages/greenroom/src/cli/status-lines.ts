@@ -74,11 +74,15 @@ function attemptRow(attempt: AttemptView, now: number): string[] {
     attempt.kind,
     shortCommit(attempt.commit) || attempt.branch || '-',
     attempt.status,
-    attempt.trigger,
+    askedBy(attempt),
     ago(attempt.finished_at || attempt.started_at || attempt.requested_at, now),
     attempt.duration_ms > 0 ? duration(attempt.duration_ms) : '',
     why,
   ].map(plain);
+}
+
+function askedBy({ trigger, called_by: by }: AttemptView): string {
+  return by ? `${trigger}, ${by.user || `user ${by.uid}`}` : trigger;
 }
 
 function mark(attempt: AttemptView, paint: Paint): string {

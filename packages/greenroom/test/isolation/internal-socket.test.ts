@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createInternalSockets } from '../../src/orchestrator/adapters/instances/internal-sockets.ts';
 import { lookAtHealth } from '../../src/orchestrator/adapters/probe/health.ts';
+import { createInternalLink } from '../../src/orchestrator/adapters/router/internal-link.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { asId } from './as-id.ts';
 
@@ -37,6 +38,17 @@ test("the app's user listens on its internal socket, the orchestrator asks, and 
   };
   assert.equal(await refusalOf(AGENT, socket), 'EACCES');
   assert.throws(() => asId(AGENT, () => chmodSync(socket, 0o666)), { code: 'EACCES' });
+  // Live, it is the orchestrator's, and the app's group may still use it.
+  const link = createInternalLink(layout.internalSocket, layout);
+  assert.ok((await link.point('one')).ok);
+  const { uid, gid } = statSync(socket);
+  assert.deepEqual([uid, gid], [process.geteuid?.(), APP]);
+  // As the SDK makes it.
+  chmodSync(socket, 0o660);
+  const client = asId(APP, () => connect(layout.internalSocket));
+  await once(client, 'connect');
+  client.destroy();
+  assert.equal(await refusalOf(AGENT, layout.internalSocket), 'EACCES');
   // A socket that the app opened to everybody lies in the same folder.
   chmodSync(socket, 0o666);
   assert.equal(await refusalOf(AGENT, socket), 'EACCES');

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { access, lstat, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { access, lchown, lstat, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { internalSocketOf, type Layout } from '../../layout.ts';
@@ -61,13 +61,15 @@ export function createInternalLink(path: string, layout: LinkPlaces): InternalLi
 
   async function pointAt(instance: string | null): Promise<Result<void>> {
     const target = instance === null ? null : internalSocketOf(layout, instance);
-    if (target === null || !(await lstat(target).catch(absent))) {
+    const socket = target && (await lstat(target).catch(absent));
+    if (!target || !socket) {
       if ((await current()) !== null) await rm(path, { force: true });
       return ok(undefined);
     }
     if ((await current()) === instance) return ok(undefined);
     const wrong = await problem();
     if (wrong) return fail({ code: 'promote_failed', error: wrong });
+    await own(target, socket);
     // Of a run that died in between.
     if ((await whatIsThere(temporary)) === '') await rm(temporary, { force: true });
     await symlink(target, temporary);
@@ -85,6 +87,18 @@ export function createInternalLink(path: string, layout: LinkPlaces): InternalLi
         return fail({ code: 'promote_failed', error: `The link ${path} could not be set: ${error.message}` });
       }),
   };
+}
+
+/**
+ * A socket that the app's user made becomes this user's, and stays one that the app's group may use: so whoever else of this user's asks there, such as
+ * the chat, needs no special right to. Where that is not allowed it stays as it is.
+ */
+async function own(path: string, { uid, gid }: Stats): Promise<void> {
+  const me = process.geteuid?.() ?? uid;
+  if (me === uid) return;
+  await lchown(path, me, gid).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPERM') throw error;
+  });
 }
 
 function isInside(path: string, folder: string): boolean {
