@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import queries
 import schema
 
 COMMIT = os.environ.get("GREENROOM_COMMIT", "")
@@ -53,12 +54,11 @@ class Public(Answering):
         form = parse_qs(self.rfile.read(int(length)).decode(errors="replace"))
         token = self.token()
         with closing(schema.connect()) as db:
-            choice = db.execute("SELECT id FROM choices WHERE name = ?", form.get("choice", [""])[:1]).fetchone()
+            choice = db.execute(queries.CHOICE, form.get("choice", [""])[:1]).fetchone()
             # Another site can send a form, but no cookie with it: SameSite=Lax keeps it back.
             if choice is None or token is None:
                 return self.answer(400, "Choose one of the list, with cookies on.\n")
-            vote = "INSERT INTO votes (voter, choice) VALUES (?, ?) ON CONFLICT (voter) DO UPDATE SET choice = excluded.choice"
-            db.execute(vote, (voter(token), choice[0]))
+            db.execute(queries.VOTE, (voter(token), choice[0]))
         self.answer(303, headers=[("Location", "/")])
 
     def show(self, db):
@@ -67,7 +67,7 @@ class Public(Answering):
         if token is None:
             token = secrets.token_urlsafe(24)
             headers.append(("Set-Cookie", f"poll={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=7776000"))
-        mine = db.execute("SELECT name FROM votes JOIN choices ON id = choice WHERE voter = ?", (voter(token),)).fetchone()
+        mine = db.execute(queries.MINE, (voter(token),)).fetchone()
         rows = "".join(row(name, count, mine) for name, count in results(db).items())
         chat = chat_path()
         script = f'<script type="module" src="{html.escape(chat)}/chat.js"></script>' if chat else ""
@@ -100,7 +100,7 @@ class Server(ThreadingHTTPServer):
 
 
 def results(db):
-    return dict(db.execute("SELECT name, count(voter) FROM choices LEFT JOIN votes ON choice = id GROUP BY id ORDER BY id"))
+    return dict(db.execute(queries.RESULTS))
 
 
 def row(name, count, mine):

@@ -4,9 +4,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from queries import CODE_MAX, CODE_MIN
+
 FOLDER = Path(__file__).parent / "migrations"
-# Schemas that the queries of poll.py work with: the next step adds a column that they do not name.
-CODE_MIN, CODE_MAX = 1, 2
 # How long a write waits for another process's write: two releases share the file during a swap.
 BUSY_S = 5
 
@@ -39,24 +39,43 @@ def status(db):
 
 def steps():
     """Number to file of the migrations that this release brings, in order."""
-    return {int(file.name[:4]): file for file in sorted(FOLDER.glob("[0-9]*.sql"))}
+    files = [file for file in FOLDER.glob("[0-9]*.sql") if not file.name.endswith(".down.sql")]
+    return {int(file.name[:4]): file for file in sorted(files)}
 
 
 def migrate(db, target):
-    """Applies what is missing up to the target, each step whole or not at all."""
-    for step, file in steps().items():
-        # Looked up with the lock held: somebody else may migrate as well.
+    """Applies what is missing up to the target, or takes back what is beyond it, each step whole or not at all."""
+    while True:
         db.execute("BEGIN IMMEDIATE")
         try:
-            if version(db) < step <= target:
-                for statement in statements(file.read_text()):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {step:d}")
-                print(f"applied {file.name}")
+            # Looked up with the lock held: somebody else may migrate as well.
+            done = step(db, version(db), target)
             db.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             db.execute("ROLLBACK")
             raise
+        if done is None:
+            return
+        print(done)
+
+
+def step(db, current, target):
+    """One step nearer to the target; None when there is none to take."""
+    following = [number for number in steps() if current < number <= target]
+    if current > target:
+        file = steps().get(current, FOLDER / "none").with_suffix(".down.sql")
+        if not file.exists():
+            sys.exit(f"Version {current} was not taken back: this release has no migration that undoes it.")
+        reached = max([number for number in steps() if number < current], default=0)
+    elif following:
+        reached = following[0]
+        file = steps()[reached]
+    else:
+        return None
+    for statement in statements(file.read_text()):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {reached:d}")
+    return f"{'took back' if current > target else 'applied'} {file.name}"
 
 
 def statements(sql):
@@ -67,6 +86,9 @@ def statements(sql):
         if sqlite3.complete_statement(text):
             yield text
             text = ""
+    # The last one may lack its semicolon.
+    if text.strip():
+        yield text
 
 
 if __name__ == "__main__":

@@ -9,8 +9,15 @@ import { commitFiles, git } from '../../../bench/harness/repo.ts';
 import { startLoad } from '../../../bench/load/load.ts';
 import { endMountedService } from '../../../packages/greenroom/test/agent/mounted.ts';
 import { openRig, type Rig } from '../../../packages/greenroom/test/e2e/rig.ts';
+import {
+  doctorsFindings,
+  gateDetail,
+  refusedBySchema,
+  rolledBackTo,
+  startWriter,
+} from '../../../packages/greenroom/test/e2e/schema-story.ts';
 import { findPostgres, startCluster } from '../../../packages/sdk/test/app/migrations/cluster.ts';
-import { hangUp, send, signIn, startWriter } from './visitors.ts';
+import { hangUp, send, signIn } from './visitors.ts';
 
 const ALBUM = join(import.meta.dirname, '..');
 const CONTRACT = JSON.parse(readFileSync(join(ALBUM, 'app.contract.json'), 'utf8')) as Record<string, unknown>;
@@ -37,7 +44,7 @@ test('a column is renamed while visitors come and go: expand, deploy, back and f
     });
 
   const before = commitAlbum(rig, 'title', { photos: 'test/before/photos.ts', migrations: 2 });
-  await refused(rig, before, /at schema version 0.*supports versions 1 to 2.*needs a newer schema/, /up to version 1 first/);
+  await refusedBySchema(rig, before, /at schema version 0.*supports versions 1 to 2.*needs a newer schema/, /up to version 1 first/);
   assert.match(migrate(1), /applied 0001_begin\nthe schema is at version 1/);
   await rig.live(before);
   const ann = await signIn(rig.port, 'Ann');
@@ -49,9 +56,12 @@ test('a column is renamed while visitors come and go: expand, deploy, back and f
     mix: { get: 2, 'get-new': 1 },
     paths: { get: '/', 'get-new': '/photos.json' },
   });
-  const writer = startWriter(rig.port, ann);
+  const writer = startWriter(async (count, agent) => {
+    const { status, body } = await hangUp(rig.port, ann, `picture ${count}`, agent);
+    return status === 201 ? '' : `${status} ${body}`;
+  });
   try {
-    await refused(
+    await refusedBySchema(
       rig,
       after,
       /at schema version 1.*supports versions 2 to 3.*needs a newer schema/,
@@ -66,21 +76,21 @@ test('a column is renamed while visitors come and go: expand, deploy, back and f
 
     assert.deepEqual(await migrateLive(rig), ['0003_drop_title']);
     const passed = /at schema version 3.*supports versions 1 to 2.*moved past it/;
-    await refused(rig, '', passed, /take the schema back to version 2.*greenroom rollback/);
-    await refused(rig, before, passed, /supports version 3/);
+    await refusedBySchema(rig, '', passed, /take the schema back to version 2.*greenroom rollback/);
+    await refusedBySchema(rig, before, passed, /supports version 3/);
     assert.equal((await rig.status()).live_commit, after);
 
     assert.match(migrate(2), /took back 0003_drop_title\nthe schema is at version 2/);
     assert.ok(await rolledBackTo(rig, before), 'allowed again once the schema is back');
   } finally {
-    const [{ hung, failures }, report] = [await writer.stop(), await load.stop()];
+    const [{ written, failures }, report] = [await writer.stop(), await load.stop()];
     assert.deepEqual([failures, report.failures], [[], []]);
-    assert.ok(hung > 20, `${hung} pictures`);
+    assert.ok(written > 20, `${written} pictures`);
     t.diagnostic(
-      `${Object.values(report.commits).reduce((sum, count) => sum + count, 0)} pages and ${hung} pictures under load, none failed`,
+      `${Object.values(report.commits).reduce((sum, count) => sum + count, 0)} pages and ${written} pictures under load, none failed`,
     );
     const { photos } = JSON.parse((await rig.visit('/photos.json')).body) as { photos: { caption: string; file: string }[] };
-    assert.equal(photos[0]?.caption, `picture ${hung - 1}`);
+    assert.equal(photos[0]?.caption, `picture ${written - 1}`);
     assert.equal((await rig.visit(`/uploads/${photos[0]?.file}`)).headers['content-type'], 'image/png');
     assert.match((await send(rig.port, 'GET', '/', { headers: { cookie: ann } })).body, /Hello Ann/, 'the session outlived every instance');
   }
@@ -99,12 +109,7 @@ test('a column is renamed while visitors come and go: expand, deploy, back and f
     assert.match(answer.error, /changes the migration "migrations\/0001_begin.sql", which is in the live release/);
   });
   await t.test('doctor finds nothing', async () => {
-    const doctor = await rig.cli(['doctor', '--boot', '--json', '--sign-in', '/sign-in name=Test']);
-    const { findings } = JSON.parse(doctor.output) as { findings: { level: string }[] };
-    assert.deepEqual(
-      findings.filter(({ level }) => level !== 'ok'),
-      [],
-    );
+    assert.deepEqual(await doctorsFindings(rig, '--sign-in', '/sign-in name=Test'), []);
   });
 });
 
@@ -139,13 +144,6 @@ async function chatIsForEditors(rig: Rig, visitor: string): Promise<void> {
   assert.equal((await rig.visit('/chat/chat.js')).status, 200);
 }
 
-/** What the gate said of the last deploy. */
-async function gateDetail(rig: Rig): Promise<string> {
-  const [last] = await rig.client.deploys({ limit: 1 });
-  const attempt = await rig.client.attempt(last?.id ?? '');
-  return attempt?.steps.find(({ step }) => step === 'gate')?.detail ?? '';
-}
-
 /** The album as one commit, with a file in the place of `src/photos.ts` and so many of its migrations. */
 function commitAlbum({ repo }: Rig, subject: string, { photos, migrations }: { photos: string; migrations: number }): string {
   for (const name of readdirSync(repo)) if (name !== '.git') rmSync(join(repo, name), { recursive: true });
@@ -158,19 +156,4 @@ function commitAlbum({ repo }: Rig, subject: string, { photos, migrations }: { p
   git(repo, 'add', '-A');
   git(repo, 'commit', '-q', '-m', subject);
   return git(repo, 'rev-parse', 'HEAD');
-}
-
-async function rolledBackTo(rig: Rig, commit: string): Promise<boolean> {
-  const answer = await rig.client.rollback({});
-  assert.ok(answer.success, JSON.stringify(answer));
-  return (await rig.status()).live_commit === commit;
-}
-
-/** A deploy, or a rollback when no commit is named, that is refused because of the schema. */
-async function refused(rig: Rig, commit: string, error: RegExp, remedy: RegExp): Promise<void> {
-  const answer = commit === '' ? await rig.client.rollback({}) : await rig.client.deploy({ commit });
-  assert.ok(!answer.success && 'code' in answer, JSON.stringify(answer));
-  assert.equal(answer.code, 'schema_incompatible', JSON.stringify(answer, null, 2));
-  assert.match(answer.error, error);
-  assert.match(String(answer.evidence?.remedy), remedy);
 }

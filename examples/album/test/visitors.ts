@@ -1,9 +1,8 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { type Agent, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 /** The smallest PNG. */
 const PICTURE = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
-const PAUSE_MS = 25;
 
 export interface Answer {
   status: number;
@@ -37,36 +36,4 @@ export async function signIn(port: number, name: string, key = ''): Promise<stri
 export function hangUp(port: number, cookie: string, caption: string, agent: Agent | false = false): Promise<Answer> {
   const path = `/photos?caption=${encodeURIComponent(caption)}`;
   return send(port, 'POST', path, { headers: { cookie, 'content-type': 'image/png' }, body: PICTURE, agent });
-}
-
-export interface Writer {
-  /** How many pictures hang, and what went wrong with others. */
-  stop(): Promise<{ hung: number; failures: string[] }>;
-}
-
-/** Somebody who hangs up one picture after the other on a kept connection, and never tries twice. */
-export function startWriter(port: number, cookie: string): Writer {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const failures: string[] = [];
-  let hung = 0;
-  let stopped = false;
-  const work = (async () => {
-    while (!stopped) {
-      const outcome = await hangUp(port, cookie, `picture ${hung + failures.length}`, agent).then(
-        ({ status, body }) => (status === 201 ? '' : `${status} ${body}`),
-        (error: Error) => error.message,
-      );
-      if (outcome === '') hung += 1;
-      else failures.push(outcome);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-  })();
-  return {
-    async stop() {
-      stopped = true;
-      await work;
-      agent.destroy();
-      return { hung, failures };
-    },
-  };
 }

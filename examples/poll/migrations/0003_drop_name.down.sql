@@ -1,0 +1,2 @@
+ALTER TABLE choices ADD COLUMN name TEXT;
+UPDATE choices SET name = label;

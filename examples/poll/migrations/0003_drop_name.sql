@@ -1,0 +1,2 @@
+-- Contract: no release that knows "name" will be needed again.
+ALTER TABLE choices DROP COLUMN name;
