@@ -24,6 +24,8 @@ export interface Behaviour {
   name?: string;
   exits?: string;
   says?: string[];
+  /** Takes memory without end. */
+  eats?: boolean;
   exitsAtDeepCheck?: boolean;
   daemon?: boolean;
   neverListens?: boolean;

@@ -12,10 +12,12 @@ let made = 0;
 export function testCgroups(t: TestContext): Cgroups {
   made += 1;
   const rootFolder = `greenroom-test-${process.pid}-${made}`;
-  const { unified, v1 } = findHierarchies(mountinfo, self);
-  const mounts = [unified, ...CONTROLLERS.map((controller) => v1[controller])].flatMap((it) => (it ? [it.mount] : []));
-  t.after(() => {
-    for (const mount of mounts) rmdirSync(join(mount, rootFolder));
-  });
+  t.after(() => removeRootFolder(rootFolder));
   return findCgroups({ mountinfo, self, pid: process.pid, rootFolder });
+}
+
+/** Takes a folder away that `GREENROOM_CGROUP` named. Fails when groups were left in it. */
+export function removeRootFolder(rootFolder: string): void {
+  const { unified, v1 } = findHierarchies(mountinfo, self);
+  for (const it of [unified, ...CONTROLLERS.map((controller) => v1[controller])]) if (it) rmdirSync(join(it.mount, rootFolder));
 }

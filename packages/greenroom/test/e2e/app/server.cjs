@@ -13,6 +13,10 @@ if (behaviour.exits) {
   process.stderr.write(`${behaviour.exits}\n`);
   process.exit(3);
 }
+const eat = () => {
+  for (const kept = []; ; ) kept.push(Buffer.alloc(4e6, 1));
+};
+if (behaviour.eats) eat();
 if (behaviour.daemon && !process.env.IN_BACKGROUND) {
   spawn(process.execPath, [__filename], { stdio: 'ignore', detached: true, env: { ...process.env, IN_BACKGROUND: '1' } }).unref();
   process.exit(0);
@@ -53,6 +57,7 @@ const routes = {
     sick = true;
     response.end('sick from now on\n');
   },
+  '/eat': eat,
   '/crash': () => {
     process.stderr.write('crashed on purpose\n');
     process.exit(7);
