@@ -28,6 +28,7 @@ import type { PullRequestAnswer, Service } from '../orchestrator/runner/service.
 import type { Runner } from '../orchestrator/runner.ts';
 import { type Checks, createChecks } from './checks.ts';
 import { createGaveUp } from './gave-up.ts';
+import { alertLimits } from './limit-alerts.ts';
 
 const REPORTED_AGAIN_MS = 86_400_000;
 /** Reports to GitHub that wait no longer than this are on their way, and no drift. */
@@ -174,7 +175,13 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
 
   function watch(watched: Runner): void {
     runner = watched;
-    stopAlerts = watchForAlerts(watched, alerts, contract);
+    const stops = [
+      watchForAlerts(watched, alerts, contract),
+      alertLimits({ instances: ports.instances, alert: (it) => alerts.send(it), log }),
+    ];
+    stopAlerts = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   async function connect(connected: Runner, service: Service): Promise<Connected> {

@@ -152,6 +152,13 @@ export interface InstanceExit {
   outlived: number[];
 }
 
+/** The kernel ended or refused something of an instance for one of its limits, and the instance goes on. */
+export interface LimitReached {
+  instance: string;
+  /** What, about its processes: "The kernel refused it 12 new processes or threads beyond its 64 (limits.app.processes)." */
+  sentences: string[];
+}
+
 export interface Instances {
   /**
    * Starts the app on fresh ports, detached in a session and process group of its own, with the minimal environment. Durable before the process
@@ -182,6 +189,8 @@ export interface Instances {
   follow(instance: string, lines: number, signal: AbortSignal, over: () => boolean): AsyncGenerator<string[], void, undefined>;
   /** Called once per instance when it has ended by whatever cause, stops asked for included. Answers a function that unsubscribes. */
   onExit(listener: (exit: InstanceExit) => void): () => void;
+  /** Called within seconds of it, with the numbers as they are then. Answers a function that unsubscribes. */
+  onLimit(listener: (reached: LimitReached) => void): () => void;
   /** Stops watching, lets the instances run on. What was told to end and has not yet is left to whoever adopts it. */
   close(): void;
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLimiter } from '../../src/confine/limiter.ts';
 import type { ResourceLimits } from '../../src/confine/limits.ts';
+import { alertLimits } from '../../src/main/limit-alerts.ts';
+import type { Alert } from '../../src/orchestrator/core/alert.ts';
 import type { InstanceExit } from '../../src/orchestrator/ports.ts';
 import { isRunning, processTable, readCommandLine } from '../../src/proc.ts';
 import { makeRig, openInstances, type Rig, until, untilLogged } from '../instances/rig.ts';
@@ -32,6 +34,28 @@ test('an app that takes too much memory is killed by the kernel, which is told a
   assert.equal(exit.signal, 'SIGKILL');
   assert.equal(exit.description, 'was killed by the kernel at 100 MB of memory, its limit (limits.app.memory_mb)');
   assert.equal(exit.limit, 'limits.app.memory_mb');
+});
+
+test('an app that goes on without a worker which ate too much is an alert, over with its instance', async (t) => {
+  const limiter = limited(t, { memory_mb: 150 });
+  const master = `require('node:child_process').fork('worker.cjs').on('exit', () => console.log('worker is gone')); setInterval(() => {}, 1000);`;
+  const rig = makeRig(t, { files: { 'app.cjs': master, 'worker.cjs': EATER }, contract: { env: { EAT: '1' } }, limiter });
+  const alerts: Alert[] = [];
+  const said: string[] = [];
+  alertLimits({ instances: rig.instances, alert: (alert) => alerts.push(alert), log: (message) => said.push(message) });
+  const { instance } = await rig.boot();
+  await until('an alert', () => alerts.length > 0);
+  const sentence = 'The kernel killed 1 of its processes at 150 MB of memory, their limit together (limits.app.memory_mb).';
+  assert.deepEqual(said, [`Instance ${instance}: ${sentence}`]);
+  assert.ok(alerts[0]?.detail.startsWith(sentence), alerts[0]?.detail);
+  await rig.instances.stop(instance, 100);
+  assert.deepEqual(
+    alerts.map(({ key, resolved = false }) => [key, resolved]),
+    [
+      [`limit_reached:${instance}`, false],
+      [`limit_reached:${instance}`, true],
+    ],
+  );
 });
 
 test('an adopted app keeps its limits, and its cause of death is told too', async (t) => {

@@ -192,6 +192,7 @@ function createWorld(standbyMs: number, played: Played): World {
       exitListeners.push(listener);
       return () => undefined;
     },
+    onLimit: () => () => undefined,
     close: () => undefined,
   };
   const clock: Clock = {

@@ -5,6 +5,7 @@ export const ALERT_KINDS = [
   'rolled_back',
   'rollback_failed',
   'live_down',
+  'limit_reached',
   'publish_failed',
   'merge_conflict',
   'push_rejected',

@@ -11,8 +11,11 @@ export interface InstanceRunner {
   prepare(record: InstanceRecord): InstanceRecord;
   /** Answers as soon as the leader runs, or a sentence when it could not be started. Nothing is left of what could not. */
   start(request: StartRequest): Promise<Started | string>;
-  /** Watches it from now on. `exited` is the leader's end as the kernel tells it, where that is known. */
-  watch(record: InstanceRecord, exited?: Promise<ExitReason>): Watched;
+  /**
+   * Watches it from now on. `exited` is the leader's end as the kernel tells it, where that is known. `onLimit` gets sentences each time that something of
+   * it was ended or refused for a limit while it goes on.
+   */
+  watch(record: InstanceRecord, exited: Promise<ExitReason> | undefined, onLimit: (sentences: string[]) => void): Watched;
   /** What earlier runs of the orchestrator left behind. `known` are ids of instances that are looked after already. */
   findEarlier(records: Records, known: ReadonlySet<string>): Promise<Findings>;
   /** Ends at once what carries these ids without a living leader. */

@@ -10,7 +10,7 @@ import type { Contract } from '../../core/contract.ts';
 import { createMask, type Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
-import type { BootRequest, Clock, Instance, InstanceExit, Instances, Log, LogAbout, Secrets } from '../../ports.ts';
+import type { BootRequest, Clock, Instance, InstanceExit, Instances, LimitReached, Log, LogAbout, Secrets } from '../../ports.ts';
 import { SecretsError } from '../secrets.ts';
 import { appEnvironment } from './environment.ts';
 import { unknownExit } from './exit-reason.ts';
@@ -79,6 +79,7 @@ export function createInstances({
   /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
   const given = new Set<string>();
   const listeners = new Set<(exit: InstanceExit) => void>();
+  const limitListeners = new Set<(reached: LimitReached) => void>();
   const stablePorts = [contract.port, contract.internal_port ?? 0];
   const claimFreshPort = (): Promise<ClaimedPort> =>
     claimPort([...stablePorts, ...[...entries.values()].flatMap(({ record }) => [record.port, record.internalPort])]);
@@ -90,7 +91,11 @@ export function createInstances({
   let closed = false;
 
   function watch(record: InstanceRecord, exited?: Promise<ExitReason>): Entry {
-    const watched = runner.watch(record, exited);
+    const { instance } = record;
+    const watched = runner.watch(record, exited, (sentences) => {
+      // What it dies of is told with its end.
+      if (entries.get(instance)?.exit === undefined) for (const listener of limitListeners) listener({ instance, sentences });
+    });
     const entry: Entry = {
       record,
       watched,
@@ -290,6 +295,10 @@ export function createInstances({
     onExit(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onLimit(listener) {
+      limitListeners.add(listener);
+      return () => limitListeners.delete(listener);
     },
     close() {
       closed = true;

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExitReason, INSTANCE_ENV } from '@greenroom/sdk/wire';
 import type { Layer } from '../../../confine/command.ts';
-import { explainExit } from '../../../confine/explain-exit.ts';
+import { describeFindings, explainExit } from '../../../confine/explain-exit.ts';
 import type { Bounds, Limiter } from '../../../confine/limiter.ts';
 import { createFamily, type Ending, endFamily, findMembers, observeFamily, type Sparing } from '../../../family.ts';
 import { runsStill } from '../../../proc.ts';
@@ -14,6 +14,8 @@ import { spawnDetached } from './spawn.ts';
 
 /** How often a process that is not our child is looked at: nothing tells us of its end. */
 const ADOPTED_POLL_MS = 100;
+/** How often the kernel's counters of what it ended or refused are read: two small files. */
+const LIMITS_POLL_MS = 2_000;
 /** How often, and how long apart, a process that was being started when its orchestrator died is looked for. */
 const UNSTARTED_LOOKS = 6;
 const UNSTARTED_LOOK_MS = 20;
@@ -47,10 +49,10 @@ export function createProcessRunner({ entries, bootId, logs, spare, layers, limi
       if (bounds) begun.set(record.instance, bounds);
       return { pid: spawned.stat.pid, startTicks: spawned.stat.startTicks, exited: spawned.exited };
     },
-    watch(record, exited) {
+    watch(record, exited, onLimit) {
       const bounds = begun.get(record.instance) ?? earlierBounds(limiter, record.instance);
       begun.delete(record.instance);
-      return watchFamily({ record, told: exited, spare, limiter, bounds });
+      return watchFamily({ record, told: exited, spare, limiter, bounds, onLimit });
     },
     async findEarlier(records, known) {
       const look = (): Findings => findEarlierInstances({ records, entries, bootId, logs, spare, known });
@@ -95,9 +97,10 @@ interface Running {
   spare: Sparing;
   limiter: Limiter | undefined;
   bounds: Bounds | undefined;
+  onLimit(sentences: string[]): void;
 }
 
-function watchFamily({ record, told, spare, limiter, bounds }: Running): Watched {
+function watchFamily({ record, told, spare, limiter, bounds, onLimit }: Running): Watched {
   const family = createFamily(record.pid, record.startTicks, markerOf(record.instance), spare, bounds?.group);
   const exited = Promise.withResolvers<ExitReason>();
   const unobserve = observeFamily(family);
@@ -128,6 +131,7 @@ function watchFamily({ record, told, spare, limiter, bounds }: Running): Watched
 
   const members = (): number[] => findMembers(family).map(({ pid }) => pid);
   const unwatchMemory = bounds?.watch(members, () => end(0));
+  const unwatchLimits = limiter && bounds?.group ? watchLimits(limiter, bounds, onLimit) : undefined;
   return {
     exited: exited.promise,
     end,
@@ -140,7 +144,20 @@ function watchFamily({ record, told, spare, limiter, bounds }: Running): Watched
     unwatch() {
       unobserve();
       unwatchMemory?.();
+      unwatchLimits?.();
       clearInterval(timer);
     },
   };
+}
+
+/** Tells what came to be ended or refused since the last look. Answers a function that ends it. */
+function watchLimits({ kind, limits }: Limiter, bounds: Bounds, onLimit: (sentences: string[]) => void): () => void {
+  let before = bounds.findings();
+  const timer = setInterval(() => {
+    const findings = bounds.findings();
+    const isNews = findings.memoryKills > before.memoryKills || findings.refusedForks > before.refusedForks;
+    before = findings;
+    if (isNews) onLimit(describeFindings({ kind, limits, findings }));
+  }, LIMITS_POLL_MS).unref();
+  return () => clearInterval(timer);
 }
