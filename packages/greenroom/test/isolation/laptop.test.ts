@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { asAttempts, haveAgentTry, install, targetsOf } from './attacks/installation.ts';
-import { attacksOn, CONTROLS } from './attacks/table.ts';
+import { attacksInTurn, CONTROLS } from './attacks/table.ts';
 import { openMachine } from './machine.ts';
 
 const ROOT = process.getuid?.() === 0;
@@ -21,10 +21,11 @@ test('one user, without root: everything works, and what is said not to be isola
     as,
     prepare: async (own) => void (await machine.must('chown', ['-R', 'ada:ada', home, own])),
   });
+  assert.equal(installation.said().match(/^.*Not isolated: .*$/gm)?.length, 1, installation.said());
   assert.equal(await machine.must('getent', ['passwd']), users);
 
   const targets = await targetsOf(machine, installation, installation.layout);
-  const attacks = attacksOn(targets);
+  const attacks = attacksInTurn(targets);
   const outcomes = await haveAgentTry(machine, installation, asAttempts(attacks), as);
   for (const { name, stopped_by, laptop } of attacks) {
     const outcome = outcomes[name] ?? '';

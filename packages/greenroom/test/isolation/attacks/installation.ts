@@ -13,7 +13,7 @@ import { type Attack, PLANTED, type Targets } from './table.ts';
 /** The repository is another user's. */
 const OWNED = { env: { ...process.env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' } };
 
-const HOSTILE = join(import.meta.dirname, 'hostile.py');
+export const HOSTILE = join(import.meta.dirname, 'hostile.py');
 const START_LIMIT_MS = 60_000;
 const APP = `const { createServer } = require('node:http');
 const answer = (request, response) => response.end('ok');
@@ -92,6 +92,7 @@ export async function install(
     () => said,
     START_LIMIT_MS,
   );
+  assert.equal(started.exitCode, null, said);
   machine.start(machine.command[0], [machine.command[1], 'chat', '--data', layout.data], as).stderr.on('data', (part) => (said += part));
   const deploy = async (): Promise<void> => {
     const answer = await client.deploy({ branch: 'main' });

@@ -45,29 +45,39 @@ export const PLANTED = 'planted-3f9a2c71d5e8';
 /** It does not succeed there either. */
 const NEITHER = false;
 
+/** Tried by a process of the agent's user, and by one of the app's. */
 export function attacksOn(targets: Targets): Attack[] {
+  return [...onFiles(targets), ...onProcesses(targets), ...onSockets(targets), ...onTheKernel(targets)];
+}
+
+/** Tried in a turn of the agent, in its workspace: with what it must be able to do, since one that can do nothing at all would pass. */
+export function attacksInTurn(targets: Targets): Attack[] {
+  const { layout } = targets;
   return [
-    ...ownBusiness(targets),
-    ...onFiles(targets),
-    ...onProcesses(targets),
-    ...onSockets(targets),
-    ...onTheKernel(targets),
-    ...onGit(targets),
+    attack('change the workspace', 'write', { path: join(layout.workspace, 'server.cjs') }, 'allowed'),
+    attack('look what git says', 'run', { argv: ['git', 'status', '--short'] }, 'allowed'),
+    attack('read the contract', 'read', { path: layout.contractCopy }, 'allowed'),
+    attack('ask for the status', 'call', { path: layout.agentSocket, method: 'GET', url: '/status' }, 'allowed'),
+    attack('push to the bare repository', 'run', { argv: ['git', 'push', '-q', layout.repo, 'HEAD:refs/heads/planted'] }, 'mode'),
+    ...attacksOn(targets),
+    // Last: what these leave in the workspace's git would spoil the others.
+    ...byCommits(targets),
+  ];
+}
+
+/** Tried by code of the app as well: what only the agent has is not the app's, and the other way round. */
+export function attacksOfApp({ layout, ...targets }: Targets): Attack[] {
+  const own = /the app(?:'s own files)?$|listen as an instance|internal endpoints|^(?:open|signal|trace|read|take) .*of the app$/;
+  const others = attacksOn({ layout, ...targets }).filter(({ name, stopped_by }) => stopped_by !== 'role' && !own.test(name));
+  return [
+    ...others,
+    attack("open the agent's socket", 'connect', { path: layout.agentSocket }, 'mode'),
+    attack("read the agent's home", 'listing', { path: join(layout.data, 'agent-home') }, 'mode'),
   ];
 }
 
 function attack(name: string, way: string, args: Record<string, unknown>, stopped_by: Control, laptop = true): Attack {
   return { name, try: way, with: args, stopped_by, laptop };
-}
-
-/** Without these an agent that can do nothing at all would pass. */
-function ownBusiness({ layout }: Targets): Attack[] {
-  return [
-    attack('change the workspace', 'write', { path: join(layout.workspace, 'server.cjs') }, 'allowed'),
-    attack('commit', 'run', { argv: ['git', '-C', layout.workspace, 'status', '--short'] }, 'allowed'),
-    attack('read the contract', 'read', { path: layout.contractCopy }, 'allowed'),
-    attack('ask for the status', 'call', { path: layout.agentSocket, method: 'GET', url: '/status' }, 'allowed'),
-  ];
 }
 
 function onFiles({ layout, contract, slots, neighbour }: Targets): Attack[] {
@@ -91,12 +101,6 @@ function onFiles({ layout, contract, slots, neighbour }: Targets): Attack[] {
     ...kept("the preview's key", layout.previewKey),
     ...kept("the bare repository's configuration", join(layout.repo, 'config'), PLANTED),
     attack('plant a hook in the bare repository', 'create', { folder: join(layout.repo, 'hooks'), file: 'post-checkout' }, 'mode'),
-    attack(
-      'push to the bare repository',
-      'run',
-      { argv: ['git', '-C', layout.workspace, 'push', '-q', layout.repo, 'HEAD:refs/heads/planted'] },
-      'mode',
-    ),
     attack('look around in the data directory', 'listing', { path: layout.data }, 'mode'),
     attack('read the logs', 'listing', { path: layout.logs }, 'mode'),
     attack("write the operator's contract", 'write', { path: contract }, 'mode'),
@@ -174,8 +178,7 @@ function onTheKernel({ layout, privilegedProgram }: Targets): Attack[] {
   ];
 }
 
-/** Last: what these leave in the workspace's git would spoil the others. */
-function onGit({ layout, slots, witness }: Targets): Attack[] {
+function byCommits({ layout, slots, witness }: Targets): Attack[] {
   const path = layout.agentSocket;
   return [
     attack('have the app serve its secrets by a link', 'deploy_link', { path, target: layout.secrets }, 'gate', NEITHER),
