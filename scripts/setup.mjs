@@ -50,7 +50,7 @@ const INSTALL_ONLY = '--install-only';
 const EXTRA_FOLDERS = { agents: 'test/agents' };
 
 /** Debian packages that are not named after their program. */
-const DEBIAN_PACKAGES = { ip: 'iproute2', psql: 'postgresql' };
+const DEBIAN_PACKAGES = { bwrap: 'bubblewrap', ip: 'iproute2', psql: 'postgresql' };
 
 class SetupError extends Error {}
 

@@ -344,7 +344,7 @@ async function serve(
         reconcile,
         pullRequest,
       },
-      { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket },
+      { port: options.apiPort, operatorSocket: layout.operatorSocket, agentSocket: layout.agentSocket, agentDoor: layout.agentDoor },
     ).catch(async (error: unknown) => {
       await connected.close();
       throw error;

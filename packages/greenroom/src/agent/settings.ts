@@ -9,6 +9,10 @@ export interface AgentSettings {
   /** Names of variables of `secrets.env`, or of the environment of whoever starts the turn, that the agent gets. */
   secrets: readonly string[];
   permissions: 'allow' | 'ask' | 'deny';
+  sandbox: 'auto' | 'require' | 'off';
+  /** Of the sandbox; absolute, or below the home as `~/…`. */
+  readable: readonly string[];
+  writable: readonly string[];
   workspace: 'own' | 'inactive-slot';
   approval: boolean;
   chat_path: string;
@@ -32,6 +36,8 @@ export interface AgentPaths {
   agent: string;
   transcript: string;
   agentSocket: string;
+  /** Second name of the socket, in a folder of its own. */
+  agentDoor: string;
   /** `run/agent-turn.json`: the process that runs a turn now. */
   agentTurn: string;
   /** `agent/turns.json`: how many turns ended how. */

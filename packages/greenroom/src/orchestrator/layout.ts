@@ -18,6 +18,8 @@ export interface Layout {
   instances: string;
   operatorSocket: string;
   agentSocket: string;
+  /** Second name of the agent's socket, in a folder that a sandbox can show whole. */
+  agentDoor: string;
   lock: string;
   pidFile: string;
   /** The read-only copy of the contract that app and agent get. */
@@ -92,6 +94,7 @@ export function layoutOf(data: string): Layout {
     instances: at('run', 'instances'),
     operatorSocket: at('run', 'operator.sock'),
     agentSocket: at('run', 'agent.sock'),
+    agentDoor: at('run', 'agent', 'agent.sock'),
     lock: at('run', 'lock'),
     pidFile: at('run', 'orchestrator.json'),
     contractCopy: at('run', 'contract', 'app.contract.json'),

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stream } from '@agentclientprotocol/sdk';
 import { confine, type Layer } from '../../confine/command.ts';
+import { type EndedInside, whenEndedInside } from '../../confine/sandbox/ended.ts';
 import { readStat } from '../../proc.ts';
 import { createAgentStream } from '../acp/stream.ts';
 import type { AgentProgram } from '../launch.ts';
@@ -46,21 +47,26 @@ export async function startAgent(options: {
   layers?: readonly Layer[];
   /** What it and all that it starts may use. */
   limits?: TurnLimits;
+  /** The last of the layers is a sandbox that holds. */
+  sandboxed?: boolean;
 }): Promise<AgentProcess | string> {
-  const { agent, cwd, env, turn, masker, log, layers = [], limits } = options;
+  const { agent, cwd, env, turn, masker, log, layers = [], limits, sandboxed = false } = options;
   const { file, args } = confine(agent, limits?.around(layers) ?? layers);
-  const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const stdio: 'pipe'[] = ['pipe', 'pipe', 'pipe', ...(sandboxed ? ['pipe' as const] : [])];
+  const child = spawn(file, args, { cwd, env, detached: true, stdio }) as ChildProcessByStdio<Writable, Readable, Readable>;
   const problem = await started(child);
   if (problem !== '') return `${agent.name} could not be started: ${problem}.`;
   const pid = child.pid ?? 0;
   const startTicks = readStat(pid)?.startTicks ?? 0;
-  const tree = watchTree(turn, { pid, startTicks }, limits?.group);
+  const tree = watchTree(turn, { pid, startTicks, sandboxed }, limits?.group);
   const words = keepWords(child.stderr, masker, log);
   const exited = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => {
-      const exit = { code, signal, description: signal ? `was ended by ${signal}` : `exited with code ${code}` };
+    const tell = (ended: EndedInside): void => {
+      const exit = { code: ended.code, signal: ended.signal, description: howEnded(ended) };
       resolve((limits?.explain(exit, words.last()) ?? exit).description);
-    });
+    };
+    child.once('exit', (code, signal) => tell({ code, signal }));
+    if (sandboxed) whenEndedInside(child.stdio[3] as Readable, tell);
   });
   // Writing to one that is gone is answered by the protocol's own error.
   child.stdin.on('error', () => undefined);
@@ -77,6 +83,11 @@ export async function startAgent(options: {
       return running;
     },
   };
+}
+
+function howEnded({ code, signal, error }: EndedInside): string {
+  if (error !== undefined) return `could not be started: ${error}`;
+  return signal ? `was ended by ${signal}` : `exited with code ${code}`;
 }
 
 function started(child: ChildProcessByStdio<Writable, Readable, Readable>): Promise<string> {

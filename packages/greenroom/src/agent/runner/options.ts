@@ -3,7 +3,7 @@ import type { ProcessIdentity } from '../../proc.ts';
 import type { FoundAgent } from '../launch.ts';
 import type { AgentPaths, AgentSettings } from '../settings.ts';
 import type { Transcript } from '../transcript.ts';
-import type { Instructions, OpenTools, Workspace } from './ports.ts';
+import type { Instructions, OpenSandbox, OpenTools, Workspace } from './ports.ts';
 
 /** All that a runner needs to know and may use. */
 export interface RunnerOptions {
@@ -16,6 +16,7 @@ export interface RunnerOptions {
   workspace: Workspace;
   instructions: Instructions;
   openTools: OpenTools;
+  openSandbox: OpenSandbox;
   /** The agent's own secrets, by name. */
   secrets: Record<string, string>;
   /** The runner's environment. */

@@ -1,5 +1,7 @@
 /** What the runner of a turn needs from others; main.ts puts them together. Nothing here may throw for what a workspace or an agent does wrong. */
 import type { McpServer } from '@agentclientprotocol/sdk';
+import type { Layer } from '../../confine/command.ts';
+import type { AgentProgram } from '../launch.ts';
 
 /** The turn as workspace and tools see it; ids are of `[A-Za-z0-9_-]`. */
 export interface TurnPlace {
@@ -64,6 +66,23 @@ export type Instructions = (context: InstructionsContext) => Promise<string>;
 export interface InstructionsContext extends TurnPlace {
   /** The agent speaks MCP over a way that the tools are served on; otherwise it is told of the `greenroom` command instead. */
   hasTools: boolean;
+}
+
+/** Makes ready what the agent of one turn is confined by. `problem`: a sentence for the person in the chat. */
+export type OpenSandbox = (turn: SandboxedTurn) => Promise<Sandbox | { problem: string }>;
+
+/** Who is to be confined, and what it would be given. */
+export interface SandboxedTurn {
+  agent: AgentProgram;
+  /** The agent's whole environment. */
+  env: Record<string, string>;
+}
+
+export interface Sandbox {
+  /** From the outermost to the innermost; the last of them is a sandbox that holds when it is `sandboxed`. */
+  layers: readonly Layer[];
+  sandboxed: boolean;
+  env: Record<string, string>;
 }
 
 /** The agent's tools, served for one turn. */

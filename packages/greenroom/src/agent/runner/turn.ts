@@ -62,10 +62,11 @@ export async function workTurn(
   try {
     for (const { level, text } of prepared.notes) writer.notice(level, text);
     commits = watchCommits({ workspace, head: (await workspace.state()).head, writer, log });
-    const env = environment(options, agent, prepared, tools, place);
+    const sandbox = await options.openSandbox({ agent, env: environment(options, agent, prepared, tools, place) });
+    if ('problem' in sandbox) return fate.decide({ status: 'failed', detail: sandbox.problem });
     const { limiter, workspaceMb } = options;
     limits = openTurnLimits({ limiter, workspaceMb, workspace: workspace.path, turn: turn.id, fate, writer });
-    const started = await startAgent({ agent, cwd: workspace.path, env, turn: turn.id, masker, log, limits });
+    const started = await startAgent({ agent, cwd: workspace.path, turn: turn.id, masker, log, limits, ...sandbox });
     if (typeof started === 'string') return fate.decide({ status: 'failed', detail: started });
     process = started;
     await limits.watch(started.pids);

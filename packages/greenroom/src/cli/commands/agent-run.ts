@@ -20,6 +20,7 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
       await mkdir(layout.run, { recursive: true });
       const { createInstructions } = await import('../../agent/instructions.ts');
       const { runTurn } = await import('../../agent/runner.ts');
+      const { createSandbox } = await import('../../agent/sandbox.ts');
       const { createTools } = await import('../../agent/tools.ts');
       const { values, missing } = await createSecrets({ layout, env: cli.env }).read(settings.secrets);
       if (missing.length > 0) log(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value.`);
@@ -35,6 +36,7 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
         workspace: setup.workspace,
         instructions: createInstructions({ app: setup.target.app.name, rules: contract, paths: layout, settings }),
         openTools: createTools({ paths: layout, settings, branch: contract.agent_branch, log }),
+        openSandbox: createSandbox({ paths: layout, settings, log }),
         limiter,
         ...(workspaceMb === undefined ? {} : { workspaceMb }),
         secrets: values,

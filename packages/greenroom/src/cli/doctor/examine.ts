@@ -17,6 +17,7 @@ import { checkPorts } from './network.ts';
 import { checkProxy } from './proxy.ts';
 import { checkRegistry, checkSharedPorts } from './registry.ts';
 import { checkRepository, checkSharedPaths } from './repository.ts';
+import { checkSandbox } from './sandbox.ts';
 import { checkSchema } from './schema.ts';
 import { checkSecrets } from './secrets.ts';
 import { checkGit, checkNode } from './tools.ts';
@@ -85,6 +86,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkProxy(patient),
     checkAgent(patient, cli.env),
     checkIsolation(patient),
+    checkSandbox(patient),
     checkSchema(patient),
   ]);
   return [...findings, ...results.flat()];

@@ -1,6 +1,7 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createProbe } from 'node:net';
+import { dirname } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { type ApiOptions, createApi } from './app.ts';
 import type { Listener } from './caller.ts';
@@ -15,6 +16,8 @@ export interface ListenAddresses {
   port: number;
   operatorSocket: string;
   agentSocket: string;
+  /** The same socket by a second name, in a folder of its own, which is what a sandbox shows of it. */
+  agentDoor: string;
 }
 
 /** Serves the API on both sockets, and on 127.0.0.1. The caller holds the app's lock, so a socket file that is there is stale. */
@@ -23,6 +26,7 @@ export async function listenApi(options: ApiOptions, addresses: ListenAddresses)
     await listenSocket(serverFor(options, 'operator-socket'), addresses.operatorSocket, 0o600),
     await listenSocket(serverFor(options, 'agent-socket'), addresses.agentSocket, 0o660),
   ];
+  await giveName(addresses.agentSocket, addresses.agentDoor);
   const closeAll = async (): Promise<void> => void (await Promise.all(servers.map(close)));
   try {
     // Last, because an answer on it says that everything is ready, the sockets included.
@@ -73,6 +77,15 @@ async function listenSocket(server: Server, path: string, mode: number): Promise
   }
   await chmod(path, mode);
   return server;
+}
+
+/** Whoever has the folder in view finds the socket of this process there from now on, and not that of one before. */
+async function giveName(socket: string, door: string): Promise<void> {
+  await mkdir(dirname(door), { recursive: true, mode: 0o711 });
+  const fresh = `${door}.new`;
+  await rm(fresh, { force: true });
+  await link(socket, fresh);
+  await rename(fresh, door);
 }
 
 function listen(

@@ -50,3 +50,6 @@ export const CADDY_ADMIN = /^(?:unix\/\/[^\s|]+|http:\/\/(?:127\.0\.0\.1|localho
 
 /** What `useradd` takes without being told to: never a number, which would be looked up as an id. */
 export const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/u;
+
+/** An absolute path, or one below the home: `~/…`. */
+export const SANDBOX_PATH = /^~?(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u;

@@ -17,6 +17,7 @@ import {
   USER_NAME,
 } from './contract-patterns.ts';
 import { routeList, routerSettings, trustedProxies } from './contract-router.ts';
+import { sandboxMode, sandboxPaths } from './contract-sandbox.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -169,6 +170,11 @@ const agentSettings = z.object(
       .enum(['allow', 'ask', 'deny'], { error: '"allow", "ask" or "deny"' })
       .default('allow')
       .describe('What is answered when the agent asks whether it may use a tool: `ask` asks in the chat.'),
+    sandbox: sandboxMode().describe(
+      "Whether the agent works in a sandbox, where it sees the machine's software, its workspace and its home: `auto` where the machine can make one; `require` refuses to work without.",
+    ),
+    readable: sandboxPaths().describe('More files and folders that the agent may read in its sandbox.'),
+    writable: sandboxPaths().describe('More files and folders that it may read and write there.'),
     workspace: z
       .enum(['own', 'inactive-slot'], { error: '"own" or "inactive-slot"' })
       .default('own')

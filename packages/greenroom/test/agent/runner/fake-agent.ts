@@ -2,7 +2,7 @@
  * An agent for the runner's tests: it does what the last line of the message says, a JSON list of steps, and remembers its sessions in the folder
  * `FAKE_STATE`. `FAKE_CAN` names what it can (`resume`, `load`), `FAKE_FAULT` how it misbehaves.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -29,6 +29,8 @@ export type Step =
   | { leave: string[]; escape?: boolean }
   /** Runs a line of the shell to its end and says how it ended. */
   | { run: string }
+  /** Runs a program and says what it printed. */
+  | { show: string[] }
   /** Takes memory without end. */
   | { eat: true }
   | { big: number }
@@ -142,6 +144,10 @@ async function play(
     } else if ('run' in step) {
       const [code] = await once(spawn('/bin/sh', ['-c', step.run], { stdio: 'ignore' }), 'exit');
       await say(`ran: ${code} `);
+    } else if ('show' in step) {
+      const [program = '', ...args] = step.show;
+      const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+      await say(`${stdout}${stderr}`);
     } else if ('eat' in step) {
       for (const kept: Buffer[] = []; ; ) kept.push(Buffer.alloc(4e6, 1));
     } else if ('big' in step) {
