@@ -59,6 +59,7 @@ export function placesOf(layout: Layout, owners: Owners, { foreignProxy }: Place
     folder(layout.slot('b'), slot, 0o2775),
     folder(layout.shared, app, 0o2770),
     folder(layout.sockets, { uid: orchestrator.uid, gid: app.gid }, 0o2771),
+    folder(layout.internalSockets, { uid: orchestrator.uid, gid: app.gid }, 0o770, false),
     folder(homeOf(layout, 'app'), app, 0o700),
     folder(homeOf(layout, 'setup'), setup, 0o700),
     ...(agent ? [folder(homeOf(layout, 'agent'), agent, 0o700), folder(layout.workspace, agent, 0o700, false)] : []),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { prepareApp } from './isolated-app.ts';
+import { type IsolatedApp, prepareApp } from './isolated-app.ts';
+import type { Ran } from './machine.ts';
 
 const ROOT = { skip: process.getuid?.() !== 0 && 'needs root' };
 
@@ -36,6 +37,9 @@ test('an isolated app serves as its user, its setup works as another, and both o
     assert.ok(deployed.success, JSON.stringify(deployed));
     const said = await app.visit('/write');
     assert.deepEqual([said['uid'], said['made'], said['home']], [uid, String(setup), join(layout.data, 'app-home')]);
+    // The orchestrator's user needs no special right to ask, as the chat does; nobody else gets there.
+    assert.equal((await askInside(app, user ?? 'root')).stdout, '200');
+    assert.match((await askInside(app, 'gr-shop-setup')).stderr, /EACCES/);
     await orchestrator.end('SIGKILL');
     assert.equal((await app.visit())['uid'], uid);
     const next = await app.start(user);
@@ -47,3 +51,10 @@ test('an isolated app serves as its user, its setup works as another, and both o
   }
   assert.equal(readFileSync(join(layout.shared, 'files', 'visits'), 'utf8').length, 2);
 });
+
+/** Asks the app's internal socket as a user of the machine. */
+async function askInside({ machine, layout }: IsolatedApp, user: string): Promise<Ran> {
+  const script =
+    'require("node:http").get({ socketPath: process.argv[1], path: "/" }, (answer) => process.stdout.write(String(answer.statusCode)))';
+  return await machine.run(machine.command[0], ['-e', script, layout.internalSocket], { user });
+}

@@ -10,7 +10,7 @@ import { createClient, type GreenroomClient } from '../../../sdk/src/client.ts';
 import { type Layout, layoutOf } from '../../src/orchestrator/layout.ts';
 import { type Machine, openMachine, type RunOptions } from './machine.ts';
 
-/** Answers who it is, and keeps a file in the shared folder. */
+/** Answers who it is, keeps a file in the shared folder, and is asked for its health by a socket. */
 const SERVER = `
 const { appendFileSync, readFileSync } = require('node:fs');
 const http = require('node:http');
@@ -20,7 +20,9 @@ const server = http.createServer((request, response) => {
   response.end(request.url === '/healthz' ? 'ok' : JSON.stringify(said));
 });
 server.listen(process.env.PORT, '127.0.0.1');
-process.on('SIGTERM', () => server.close(() => process.exit(0)));
+process.umask(0o117);
+const internal = http.createServer((request, response) => response.end('ok')).listen(process.env.INTERNAL_SOCKET);
+process.on('SIGTERM', () => internal.close(() => server.close(() => process.exit(0))));
 `;
 
 export interface IsolatedApp {
@@ -57,6 +59,7 @@ export async function prepareApp(t: TestContext, contract: Record<string, unknow
       start_command: 'node server.cjs',
       setup_command: 'id -u > made',
       port,
+      internal_socket: layoutOf(data).internalSocket,
       health_endpoint: '/healthz',
       shared_paths: ['files/'],
       drain_timeout_ms: 2_000,
@@ -67,7 +70,7 @@ export async function prepareApp(t: TestContext, contract: Record<string, unknow
   chmodSync(contractFile, 0o644);
   const where = ['--contract', contractFile, '--repo', repo, '--data', data, '--app', 'shop', '--port', String(apiPort)];
   await machine.must(machine.command[0], [machine.command[1], 'init', repo, '--app', 'shop', '--contract', contractFile]);
-  const client = createClient({ port: apiPort });
+  const client = createClient({ socket: layoutOf(data).operatorSocket });
   return {
     machine,
     layout: layoutOf(data),

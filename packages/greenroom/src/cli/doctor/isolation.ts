@@ -32,5 +32,12 @@ export async function checkIsolation({ app, layout, contract }: Pick<Patient, 'a
   ];
   if (findings.length > 0) return findings;
   const agent = users.agent ? `, agent ${users.agent.name}` : '';
-  return [{ check, level: 'ok', says: `app ${users.app.name}, setup ${users.setup.name}${agent}` }];
+  return [{ check, level: 'ok', says: `app ${users.app.name}, setup ${users.setup.name}${agent}` }, ...openPort(contract)];
+}
+
+/** Nothing tells who calls by a port: the walls have a hole there. */
+function openPort({ api_access }: Patient['contract']): Finding[] {
+  if (api_access !== 'all') return [];
+  const says = "every user of the machine, the agent's too, may deploy over the API's port, and counts as a person there";
+  return [{ check, level: 'warn', says, remedy: 'Set "api_access" in the contract to "read" or "off".' }];
 }

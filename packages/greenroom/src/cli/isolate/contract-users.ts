@@ -12,7 +12,10 @@ export interface NamedUsers {
   added: string[];
 }
 
-/** The contract's text with the users that it does not name yet. Whom the operator has chosen stays. */
+/**
+ * The contract's text with the users that it does not name yet, and with the API's port, by which all of them could call as persons, for questions only.
+ * What the operator has chosen stays.
+ */
 export function withUsers(text: string, names: IsolationNames): NamedUsers {
   const contract = JSON.parse(text.replace(/^\uFEFF/, '')) as Record<string, unknown>;
   const added: string[] = [];
@@ -25,6 +28,10 @@ export function withUsers(text: string, names: IsolationNames): NamedUsers {
   add(contract, 'setup_run_as', 'setup_run_as', names.setup);
   const { agent } = contract;
   if (typeof agent === 'object' && agent !== null) add(agent as Record<string, unknown>, 'agent.run_as', 'run_as', names.agent);
+  if (contract['api_access'] === undefined) {
+    contract['api_access'] = 'read';
+    added.push('"api_access": "read"');
+  }
   return { text: `${JSON.stringify(contract, null, 2)}\n`, added };
 }
 
