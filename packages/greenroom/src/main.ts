@@ -31,6 +31,7 @@ import { openJournal } from './orchestrator/adapters/journal/file.ts';
 import { createRecorder } from './orchestrator/adapters/journal/recorder.ts';
 import { replay } from './orchestrator/adapters/journal/replay.ts';
 import { verifyJournal } from './orchestrator/adapters/journal/verify.ts';
+import { writeLimitsReport } from './orchestrator/adapters/limits-report.ts';
 import { takeLock } from './orchestrator/adapters/lock.ts';
 import { readPreviewKey } from './orchestrator/adapters/preview-key.ts';
 import { waitForListener } from './orchestrator/adapters/probe/health.ts';
@@ -218,6 +219,7 @@ async function serve(
   });
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
+  await writeLimitsReport(layout.limitsReport, contract.limits ? { place: limiters.place, gaps: limiters.gaps } : null);
   const slots = await createSlots({ layout, git: repo.git, contract, confinement, log, limiter: limiters.setup });
   const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };

@@ -8,6 +8,8 @@ export type LimitRules = Partial<Record<Limited, ResourceLimits | undefined>>;
 export interface Limiters extends Record<Limited, Limiter> {
   /** A sentence on what of the limits this machine cannot hold; empty when it can hold all. */
   gaps: string;
+  /** Where control groups are made: "cgroup v2 in /sys/fs/cgroup/…". Empty where there are none. */
+  place: string;
 }
 
 export interface LimitersOptions {
@@ -27,5 +29,11 @@ export function openLimiters({ rules = {}, key, env, ownUser = [] }: LimitersOpt
   const limiter = (kind: Limited): Limiter => createLimiter({ kind, limits: rules[kind], key, cgroups, ownUser: ownUser.includes(kind) });
   const [app, setup, agent] = [limiter('app'), limiter('setup'), limiter('agent')];
   const gaps = [app, setup, agent].flatMap((it) => it.gaps);
-  return { app, setup, agent, gaps: gaps.length === 0 ? '' : `Not held by the kernel on this machine: ${gaps.join('; ')}.` };
+  return {
+    app,
+    setup,
+    agent,
+    place: cgroups?.place ?? '',
+    gaps: gaps.length === 0 ? '' : `Not held by the kernel on this machine: ${gaps.join('; ')}.`,
+  };
 }

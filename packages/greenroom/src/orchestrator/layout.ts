@@ -37,6 +37,8 @@ export interface Layout {
   agentTurns: string;
   /** What the agent's last turn leaves for the reconcile loop. */
   agentReport: string;
+  /** `run/limits.json`: how the machine holds the contract's limits, as the orchestrator found at its start. */
+  limitsReport: string;
   /** The chat service, for the proxy: every caller has to prove itself. */
   chatSocket: string;
   /** The chat service, for the app's own chat mount, which names its callers. */
@@ -105,6 +107,7 @@ export function layoutOf(data: string): Layout {
     agentTurn: at('run', 'agent-turn.json'),
     agentTurns: at('agent', 'turns.json'),
     agentReport: at('run', 'agent-report.json'),
+    limitsReport: at('run', 'limits.json'),
     chatSocket: at('run', 'chat.sock'),
     chatAppSocket: at('run', 'chat-app.sock'),
     previewKey: at('run', 'preview.key'),

@@ -68,7 +68,13 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     contract,
     settings,
     workspace,
-    openLimits: () => openLimiters({ rules: contract.limits, key: proxyName(app.name, app.data), env: cli.env }).agent,
+    openLimits: () =>
+      openLimiters({
+        rules: contract.limits,
+        key: proxyName(app.name, app.data),
+        env: cli.env,
+        ownUser: contract.agent?.run_as ? ['agent'] : [],
+      }).agent,
     find: () => findInstalledAgent(settings, cli.env),
     open: () => openAgentTranscript(layout),
     startRunner: start,

@@ -13,6 +13,7 @@ import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkInternalSocket } from './internal-socket.ts';
 import { checkIsolation } from './isolation.ts';
+import { checkLimits } from './limits.ts';
 import { checkPorts } from './network.ts';
 import { checkProxy } from './proxy.ts';
 import { checkRegistry, checkSharedPorts } from './registry.ts';
@@ -87,6 +88,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkAgent(patient, cli.env),
     checkIsolation(patient),
     checkSandbox(patient),
+    checkLimits(patient),
     checkSchema(patient),
   ]);
   return [...findings, ...results.flat()];
