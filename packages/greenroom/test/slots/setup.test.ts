@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createSlots } from '../../src/orchestrator/adapters/slots/slots.ts';
@@ -53,6 +53,24 @@ test('what the app wrote itself is never carried, and dependencies that git does
   assert.deepEqual([rescued, setup], ['', 'unchanged']);
   assert.equal(existsSync(join(layout.slot('a'), 'node_modules/dep/copy')), true);
   assert.equal(readFileSync(join(layout.slot('a'), 'app.log'), 'utf8'), 'log');
+});
+
+test('links that setup leaves lead nothing that is carried out of the slot, and nobody to what lies elsewhere', async (t) => {
+  const command =
+    'if grep -q 1 package.json; then [ -L b ] || { mkdir -p b/planted && echo S > b/planted/x; }; else ln -s .. b; fi; ln -sfn ../elsewhere deps';
+  const { app, layout, prepare } = await world(t, FILES, { setup_command: command });
+  const kept = join(layout.data, 'elsewhere', '.cache');
+  mkdirSync(kept, { recursive: true });
+  const among = commit(app, { 'b/tracked': '' });
+  const link = commit(app, { 'b/tracked': null, 'package.json': '{"v":2}' });
+  const through = commit(app, { 'package.json': '{"v":1}' });
+  value(await prepare('a', among));
+  value(await prepare('b', link));
+  assert.equal(value(await prepare('b', through)).setup, 'ran');
+  assert.equal(existsSync(join(layout.data, 'planted')), false);
+  assert.equal(value(await prepare('a', link)).setup, 'ran');
+  assert.equal(value(await prepare('b', link)).setup, 'carried');
+  assert.equal(existsSync(kept), true);
 });
 
 test('a virtual environment and links into the other slot are set up anew', async (t) => {

@@ -18,6 +18,8 @@ const TOOL_OPTIONS = { env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_A
 export async function carryOutputs(context: SlotContext, from: string, outputs: readonly string[], signal: AbortSignal): Promise<boolean> {
   const wanted = await existing(from, outputs);
   if (await tiedToPlace(from, wanted, signal)) return false;
+  // A link that an earlier setup left there would lead what is carried out of the slot.
+  for (const path of wanted) if (!(await realParents(context.directory, path, ['directory', 'missing']))) return false;
   const staging = join(context.layout.run, `carry-${context.slot}`);
   await rm(staging, { recursive: true, force: true });
   for (const path of wanted) {
@@ -25,7 +27,8 @@ export async function carryOutputs(context: SlotContext, from: string, outputs: 
     const staged = join(staging, path);
     await mkdir(dirname(staged), { recursive: true });
     await execute('cp', ['-al', '--', join(from, path), staged], { ...TOOL_OPTIONS, signal });
-    await rm(join(staged, '.cache'), { recursive: true, force: true });
+    // What setup made is perhaps a link, to a folder that is somebody else's.
+    if ((await kindOf(staged)) === 'directory') await rm(join(staged, '.cache'), { recursive: true, force: true });
     await replace(context, path, staged);
   }
   await rm(staging, { recursive: true, force: true });
@@ -74,9 +77,9 @@ async function existing(root: string, paths: readonly string[]): Promise<string[
   return found;
 }
 
-async function realParents(root: string, path: string): Promise<boolean> {
+async function realParents(root: string, path: string, may: readonly string[] = ['directory']): Promise<boolean> {
   for (let at = dirname(path); at !== '.'; at = dirname(at)) {
-    if ((await kindOf(join(root, at))) !== 'directory') return false;
+    if (!may.includes(await kindOf(join(root, at)))) return false;
   }
   return true;
 }
