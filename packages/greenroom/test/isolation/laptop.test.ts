@@ -18,6 +18,7 @@ test('one user, without root: everything works, and what is said not to be isola
   const installation = await install(machine, {
     app: 'shop',
     home: join(home, 'greenroom'),
+    agent: { sandbox: 'off' },
     as,
     prepare: async (own) => void (await machine.must('chown', ['-R', 'ada:ada', home, own])),
   });
