@@ -2,6 +2,7 @@
 import os
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 from queries import CODE_MAX, CODE_MIN
@@ -16,8 +17,21 @@ def connect():
     folder = Path(os.environ.get("DATA_DIR", "data"))
     folder.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(folder / "poll.db", timeout=BUSY_S, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
+    use_wal(db)
     return db
+
+
+def use_wal(db):
+    """SQLite does not wait for another process that makes a new file's journal just now: it says at once that the file is locked."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def version(db):

@@ -4,6 +4,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 /** How long a write waits for another process's write; two versions of the app share the file during a swap. */
 const BUSY_TIMEOUT_MS = 5_000;
+const BUSY_PAUSE_MS = 10;
+const SQLITE_BUSY = 5;
 const SESSION_LIFETIME_MS = 90 * 24 * 3_600_000;
 
 export interface Message {
@@ -30,6 +32,20 @@ export interface Store {
   close(): void;
 }
 
+/** SQLite does not wait for another process that makes a new file's journal just now: it says at once that the file is locked. */
+function useWal(db: DatabaseSync): void {
+  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    }
+  }
+}
+
 /**
  * Opens `guestbook.db` in the folder. Everything that outlives a request is in it, sessions too, so that any instance can serve any visitor.
  * The schema only ever grows (`IF NOT EXISTS`): the version before this one must go on working on the same file during a swap.
@@ -37,7 +53,8 @@ export interface Store {
 export function openStore(folder: string): Store {
   mkdirSync(folder, { recursive: true });
   const db = new DatabaseSync(join(folder, 'guestbook.db'));
-  db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;`);
+  db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA synchronous = NORMAL;`);
+  useWal(db);
   db.exec(SCHEMA);
   db.prepare('DELETE FROM sessions WHERE seen_at < ?').run(new Date(Date.now() - SESSION_LIFETIME_MS).toISOString());
 

@@ -10,6 +10,8 @@ import { freePorts } from '../../../bench/harness/ports.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const START_LIMIT_MS = 10_000;
+/** Of every app of this file. */
+const started: (() => Promise<void>)[] = [];
 
 describe('guestbook', () => {
   const data = mkdtempSync(join(tmpdir(), 'guestbook-'));
@@ -20,7 +22,8 @@ describe('guestbook', () => {
     [a, b] = await Promise.all([startApp(data, 'a'), startApp(data, 'b')]);
   });
   after(async () => {
-    await Promise.all([a?.stop(), b?.stop()]);
+    // Also the one whose sibling did not start.
+    await Promise.all(started.map((stop) => stop()));
     rmSync(data, { recursive: true, force: true });
   });
 
@@ -173,6 +176,7 @@ async function startApp(data: string, slot: string, more: Record<string, string>
     child.kill('SIGKILL');
     await exited;
   };
+  started.push(stop);
   const ready = once(child.stdout, 'data');
   const failed = once(child, 'exit').then(() => Promise.reject(new Error('the guestbook ended while it started')));
   try {

@@ -5,6 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 const VERSION = 1;
 /** Writers wait for each other this long, in milliseconds; each write takes less than one. */
 const BUSY_TIMEOUT_MS = 10_000;
+const BUSY_PAUSE_MS = 10;
+const SQLITE_BUSY = 5;
 
 const SCHEMA = `
   CREATE TABLE conversations (
@@ -63,12 +65,27 @@ export interface Database {
   write<T>(work: () => T): T;
 }
 
+/** SQLite does not wait for another process that makes a new file's journal just now: it says at once that the file is locked. */
+function useWal(sql: DatabaseSync): void {
+  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      sql.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_PAUSE_MS);
+    }
+  }
+}
+
 /** Opens the file, making it and its folder when they are missing. What was committed is on disk, even if the power fails. */
 export function openDatabase(file: string): Database {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const sql = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   // Deleted conversations are overwritten, not only forgotten.
-  sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+  useWal(sql);
+  sql.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
   const database: Database = { sql, write: (work) => transaction(sql, work) };
   if (versionOf(sql) !== VERSION) {
     database.write(() => {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
@@ -62,6 +62,23 @@ test('processes that race for turns each get different ones', async (t) => {
   const takers = await Promise.all([1, 2, 3].map(() => output([join(import.meta.dirname, 'taker.ts'), file])));
   const taken = takers.flatMap((text) => text.split('\n').filter(Boolean));
   assert.deepEqual(taken.toSorted(), posted.toSorted());
+});
+
+test('processes that open a new transcript at the same moment all have it', async (t) => {
+  const { file } = fresh(t);
+  const openers = [1, 2, 3].map(() => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'opener.ts'), dirname(file)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    return { child, answers: createInterface(child.stdout)[Symbol.asyncIterator]() };
+  });
+  for (let number = 0; number < 60; number++) {
+    for (const { child } of openers) child.stdin.write(`${number}\n`);
+    const opened = await Promise.all(openers.map(({ answers }) => answers.next()));
+    assert.deepEqual(
+      opened.map(({ value }) => value),
+      openers.map(() => String(number)),
+    );
+  }
 });
 
 test('after kill -9 everything that was said to be written is there, and numbers go on', async (t) => {
