@@ -67,7 +67,7 @@ test('an app with an internal socket is asked there, and its smoke test is told 
   const deep = { health_test_payload: { path: '/' } };
   const { report, failure } = await probeApp(t, {
     files: { 'app.cjs': listening },
-    contract: { ...ON_SOCKET, ...deep, smoke_test_command: smoke },
+    contract: { ...ON_SOCKET, health_timeout_ms: 10_000, ...deep, smoke_test_command: smoke },
   });
   assert.match(report?.detail ?? JSON.stringify(failure), /^healthy after .*deep check 200 .*smoke test passed/);
 });

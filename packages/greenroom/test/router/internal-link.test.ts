@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { checkInternalSocket } from '../../src/cli/doctor/internal-socket.ts';
 import { createInternalLink } from '../../src/orchestrator/adapters/router/internal-link.ts';
 import { RouterError } from '../../src/orchestrator/adapters/router/router-error.ts';
 import { withInternalLink } from '../../src/orchestrator/adapters/router/with-internal-link.ts';
@@ -127,4 +128,17 @@ test('a place that is the wrong one is refused with what to do', async (t) => {
   const alias = join(dirname(path), 'alias');
   symlinkSync(layout.slot('a'), alias);
   assert.match(await problemAt(join(alias, 'a.sock')), /lies in the app's data directory/);
+});
+
+test('doctor says where it leads, and what is in its way', async (t) => {
+  const { layout, path } = openPlace(t);
+  const look = async (internal_socket?: string): Promise<unknown> => {
+    const [found] = await checkInternalSocket({ layout, contract: { internal_socket } });
+    return found && [found.level, found.says];
+  };
+  assert.equal(await look(), undefined);
+  assert.deepEqual(await look(path), ['ok', `${path} is free`]);
+  assert.ok((await createInternalLink(path, layout).point('one')).ok);
+  assert.deepEqual(await look(path), ['ok', `${path} leads to one`]);
+  assert.equal(((await look(join(layout.slot('a'), 'a.sock'))) as string[])[0], 'fail');
 });

@@ -1,8 +1,15 @@
 import { createInternalLink } from '../../orchestrator/adapters/router/internal-link.ts';
-import type { Finding, Patient } from './examine.ts';
+import type { Contract } from '../../orchestrator/core/contract.ts';
+import type { Layout } from '../../orchestrator/layout.ts';
+import type { Finding } from './examine.ts';
+
+interface Asked {
+  contract: Pick<Contract, 'internal_socket'>;
+  layout: Layout;
+}
 
 /** The place of the contract's `internal_socket`, where it has one: free, or this app's own. */
-export async function checkInternalSocket({ contract, layout }: Patient): Promise<Finding[]> {
+export async function checkInternalSocket({ contract, layout }: Asked): Promise<Finding[]> {
   const { internal_socket: path } = contract;
   if (path === undefined) return [];
   const check = 'internal socket';
