@@ -49,8 +49,8 @@ const INSTALL_ONLY = '--install-only';
 /** Words of `--needs` that are folders of npm packages instead of programs: large, and only for some tests. */
 const EXTRA_FOLDERS = { agents: 'test/agents' };
 
-/** Debian packages that are not named after their program. */
-const DEBIAN_PACKAGES = { bwrap: 'bubblewrap', ip: 'iproute2', psql: 'postgresql' };
+/** Debian packages that are not named after their program, or that it needs beside its own. */
+const DEBIAN_PACKAGES = { bwrap: 'bubblewrap', ip: 'iproute2', podman: ['podman', 'crun', 'catatonit', 'uidmap'], psql: 'postgresql' };
 
 class SetupError extends Error {}
 
@@ -241,7 +241,7 @@ function isOptional(need) {
 
 function installPrograms(programs) {
   if (programs.length === 0) return;
-  const packages = programs.map((program) => DEBIAN_PACKAGES[program] ?? program);
+  const packages = programs.flatMap((program) => DEBIAN_PACKAGES[program] ?? program);
   const advice = `Install ${programs.join(' and ')} (on Debian: apt-get install ${packages.join(' ')}) and run this again.`;
   if (process.getuid?.() !== 0 || !isExecutable('/usr/bin/apt-get')) throw new SetupError(`${programs.join(' and ')} not found. ${advice}`);
   say(`${programs.join(' and ')} not found; installing with apt-get`);

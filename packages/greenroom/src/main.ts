@@ -19,6 +19,7 @@ import { openRouter } from './main/router.ts';
 import { agentBusy } from './orchestrator/adapters/agent-turn.ts';
 import { readAgentTurns } from './orchestrator/adapters/agent-turns.ts';
 import { createClock } from './orchestrator/adapters/clock.ts';
+import { checkContainers } from './orchestrator/adapters/containers/check.ts';
 import { readContract, writeContractCopy, writeHandOver } from './orchestrator/adapters/contract-file.ts';
 import { writeDurably } from './orchestrator/adapters/durable.ts';
 import { createGate } from './orchestrator/adapters/gate/gate.ts';
@@ -145,6 +146,7 @@ async function run(asked: OrchestratorOptions, say: Log): Promise<void> {
     const registration = await register(options, contract, layout, say);
     await clearStage(layout);
     try {
+      await requireContainers(options.app, layout, contract, say);
       await writePidFile(layout, options.apiPort);
       await writeContractCopy(layout, read.text);
       await writeHandOver(layout, handOverOf(options.app, contract, layout));
@@ -163,6 +165,13 @@ async function requireConfinement(contract: Contract): Promise<Confinement> {
   const confinement = await openConfinement(contract, process.env);
   if ('sentences' in confinement) throw new StartError(confinement.sentences);
   return confinement;
+}
+
+/** Fetches the image when it is not there: no deploy waits for that, and none fails for a registry. */
+async function requireContainers(app: string, layout: Layout, contract: Contract, say: Log): Promise<void> {
+  if (contract.runner.kind !== 'container') return;
+  const problem = await checkContainers({ app, layout, contract, pull: say });
+  if (problem) throw new StartError([`runner: ${problem.says}. ${problem.remedy}`]);
 }
 
 function limitersOf({ limits, run_as, setup_run_as }: Contract, key: string): Limiters {
@@ -220,7 +229,7 @@ async function serve(
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
   await writeLimitsReport(layout.limitsReport, contract.limits ? { place: limiters.place, gaps: limiters.gaps } : null);
-  const slots = await createSlots({ layout, git: repo.git, contract, confinement, log, limiter: limiters.setup });
+  const slots = await createSlots({ app, layout, git: repo.git, contract, confinement, log, limiter: limiters.setup });
   const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...bounded });

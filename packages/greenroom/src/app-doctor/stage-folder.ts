@@ -5,7 +5,7 @@ import { createGit, type Git } from '../orchestrator/adapters/git/git.ts';
 import { killMarked } from '../orchestrator/adapters/git/processes.ts';
 import { createBare, openRepo, RepoError } from '../orchestrator/adapters/git/repo.ts';
 import { type Lock, takeLock } from '../orchestrator/adapters/lock.ts';
-import { SETUP_MARKER } from '../orchestrator/adapters/slots/setup.ts';
+import { SETUP_MARKER } from '../orchestrator/adapters/slots/setup-command.ts';
 import { readState } from '../orchestrator/adapters/state-file.ts';
 import type { Contract } from '../orchestrator/core/contract.ts';
 import { type Layout, layoutOf } from '../orchestrator/layout.ts';

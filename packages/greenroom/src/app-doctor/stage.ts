@@ -73,7 +73,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     for (const folder of [layout.run, layout.logs, layout.instances]) await mkdir(folder, { recursive: true });
     await writeContractCopy(layout, options.contractText);
     const { git, commit } = await openCommit(options.layout, layout, options.repo, contract);
-    const slots = await createSlots({ layout, git, contract, log: () => undefined });
+    const slots = await createSlots({ app: options.app, layout, git, contract, log: () => undefined });
     for (const slot of SLOT_NAMES) {
       const prepared = await slots.prepare({ slot, commit, attempt: 'doctor', signal });
       if (!prepared.ok) throw new StageError(describe(prepared.failure));

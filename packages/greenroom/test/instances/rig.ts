@@ -26,7 +26,37 @@ export interface Rig {
   boot(): Promise<Instance>;
 }
 
+/** One way to run instances, for the tests that hold for each. */
+export interface Tested {
+  name: string;
+  /** Fields of the contract that choose it. */
+  contract: Record<string, unknown>;
+  /** Of an instance, where nothing else sets it. */
+  home: string | undefined;
+  /** Variables that whatever runs it adds. */
+  added: readonly string[];
+  /** Of an adopted instance that ended by SIGTERM. */
+  adoptedExit: string;
+  /** How many processes with its environment the smallest instance has. */
+  processes: number;
+  /** How often an orchestrator is killed while it boots, and how long a boot takes. */
+  rounds: number;
+  bootMs: number;
+}
+
+export const PROCESSES: Tested = {
+  name: 'process',
+  contract: {},
+  home: undefined,
+  added: [],
+  adoptedExit: 'ended after SIGTERM',
+  processes: 1,
+  rounds: 6,
+  bootMs: 60,
+};
+
 export interface RigOptions {
+  tested?: Tested;
   /** Files of slot a, by path. */
   files?: Record<string, string>;
   contract?: Record<string, unknown>;
@@ -35,13 +65,17 @@ export interface RigOptions {
 }
 
 /** A data directory with one slot and real instances. At the end of the test everything is stopped, and nothing may have leaked. */
-export function makeRig(t: TestContext, { files = {}, contract: fields = {}, env = process.env, limiter }: RigOptions = {}): Rig {
+export function makeRig(
+  t: TestContext,
+  { files = {}, contract: fields = {}, env = process.env, limiter, tested = PROCESSES }: RigOptions = {},
+): Rig {
   const layout = layoutOf(mkdtempSync(join(tmpdir(), 'greenroom-instances-')));
   const contract = contractSchema.parse({
     start_command: 'node app.cjs',
     port: 3001,
     health_endpoint: '/healthz',
     drain_timeout_ms: 2_000,
+    ...tested.contract,
     ...fields,
   });
   writeFiles(layout.slot('a'), files);
@@ -129,3 +163,8 @@ export const SERVER = `
 const http = require('node:http');
 http.createServer((request, response) => response.end('ok')).listen(process.env.PORT, '127.0.0.1', () => console.log('listening'));
 `;
+
+/** Says no to SIGTERM. */
+export const IGNORES_SIGTERM = `process.on('SIGTERM', () => console.log('no'));${SERVER}`;
+/** Takes a moment to end. */
+export const DRAINS = `process.on('SIGTERM', () => setTimeout(() => { console.log('drained'); process.exit(0); }, 200));${SERVER}`;

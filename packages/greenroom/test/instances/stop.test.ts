@@ -1,59 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRunning, processTable, readStat } from '../../src/proc.ts';
-import { carriers, makeRig, SERVER, until, untilLogged } from './rig.ts';
+import { carriers, DRAINS, makeRig, PROCESSES, SERVER, until, untilLogged } from './rig.ts';
+import { stopSuite } from './suite/stop.ts';
 
-const IGNORES_SIGTERM = `process.on('SIGTERM', () => console.log('no'));${SERVER}`;
-const DRAINS = `process.on('SIGTERM', () => setTimeout(() => { console.log('drained'); process.exit(0); }, 200));${SERVER}`;
 const SLEEPER = "setInterval(() => {}, 1000); console.log('child up');";
 
-test('SIGTERM lets an app finish, and the answer waits for it', async (t) => {
-  const rig = makeRig(t, { files: { 'app.cjs': DRAINS } });
-  const instance = await rig.boot();
-  await untilLogged(rig, instance, 'listening');
-  assert.deepEqual(await rig.instances.stop(instance.instance, 5_000), { code: 0, signal: null, description: 'exited with code 0' });
-  assert.ok((await rig.instances.tail(instance.instance, 5)).includes('drained'));
-  assert.equal(rig.exits.length, 1);
-});
-
-test('an app without a handler ends by SIGTERM', async (t) => {
-  const rig = makeRig(t, { files: { 'app.cjs': SERVER } });
-  const instance = await rig.boot();
-  await untilLogged(rig, instance, 'listening');
-  assert.equal((await rig.instances.stop(instance.instance, 5_000)).signal, 'SIGTERM');
-});
-
-test('an app that ignores SIGTERM is killed at the grace, not before', async (t) => {
-  const rig = makeRig(t, { files: { 'app.cjs': IGNORES_SIGTERM } });
-  const instance = await rig.boot();
-  await untilLogged(rig, instance, 'listening');
-  const start = performance.now();
-  assert.equal((await rig.instances.stop(instance.instance, 400)).signal, 'SIGKILL');
-  const took = performance.now() - start;
-  assert.ok(took >= 400 && took < 2_000, `${took} ms`);
-});
-
-test('grace 0 kills at once, and shortens a stop under way', async (t) => {
-  const rig = makeRig(t, { files: { 'app.cjs': IGNORES_SIGTERM } });
-  const instance = await rig.boot();
-  await untilLogged(rig, instance, 'listening');
-  const start = performance.now();
-  const slow = rig.instances.stop(instance.instance, 60_000);
-  await untilLogged(rig, instance, 'no');
-  const reasons = await Promise.all([slow, rig.instances.stop(instance.instance, 0)]);
-  assert.deepEqual(
-    reasons.map((exit) => exit.signal),
-    ['SIGKILL', 'SIGKILL'],
-  );
-  assert.ok(performance.now() - start < 5_000);
-  assert.equal(rig.exits.length, 1);
-});
-
-test('stopping what never ran answers at once', async (t) => {
-  const rig = makeRig(t);
-  assert.equal((await rig.instances.stop('unknown', 1_000)).description, 'was not running');
-  assert.equal((await rig.instances.stop('../../etc', 1_000)).description, 'was not running');
-});
+stopSuite(PROCESSES);
 
 const DAEMONS: Record<string, Record<string, string>> = {
   'a child in the group': { 'app.cjs': `require('node:child_process').spawn('node', ['child.cjs'], { stdio: 'inherit' });${SERVER}` },

@@ -9,6 +9,7 @@ import type { Cli } from '../context.ts';
 import type { AppFlags } from '../flags.ts';
 import type { Target } from '../target.ts';
 import { checkAgent } from './agent.ts';
+import { checkContainers } from './containers.ts';
 import { checkDataDirectory, checkDisk } from './data.ts';
 import { checkGitHub, checkWebhook } from './forge.ts';
 import { checkInternalSocket } from './internal-socket.ts';
@@ -85,6 +86,7 @@ export async function examine(cli: Cli, flags: AppFlags): Promise<Finding[]> {
     checkInternalSocket(patient),
     checkSharedPorts(patient),
     checkProxy(patient),
+    checkContainers(patient),
     checkAgent(patient, cli.env),
     checkIsolation(patient),
     checkSandbox(patient),

@@ -39,7 +39,8 @@ export interface CommandResult {
   tail: string[];
 }
 
-const MARKER = 'GREENROOM_COMMAND';
+/** In the environment of everything that a command starts. */
+export const MARKER = 'GREENROOM_COMMAND';
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const KEPT_OUTPUT_BYTES = 8 * TAIL_BYTES;
 /** A command that floods is slowed down once the log is full, so that reading it does not take the whole processor. */
@@ -77,7 +78,8 @@ function boundsFor(limiter: Limiter | undefined, id: string): Bounds | string | 
   }
 }
 
-function notStarted(description: string): CommandResult {
+/** Of a command that could not even begin; why is a clause. */
+export function notStarted(description: string): CommandResult {
   return { exit: unknownExit(description), timedOut: false, aborted: false, stopped: false, tail: [] };
 }
 

@@ -53,3 +53,9 @@ export const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/u;
 
 /** An absolute path, or one below the home: `~/…`. */
 export const SANDBOX_PATH = /^~?(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u;
+
+/** Registry, path, tag and digest of an image; nothing that a command line could take for an option. */
+export const IMAGE_NAME = /^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$/u;
+
+/** `a/b`, as RELATIVE_PATH but for a file, and nothing that a command line could take for an option. */
+export const RELATIVE_FILE = /^(?!-)(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*$/u;

@@ -1,6 +1,7 @@
 import type { ContractProblem } from './contract-problems.ts';
 import { problemAt } from './contract-problems.ts';
 import { routerProblems } from './contract-router-rules.ts';
+import { runnerProblems } from './contract-runner-rules.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -12,6 +13,7 @@ export function crossFieldProblems(contract: Fields): ContractProblem[] {
   return [
     ...portProblems(contract),
     ...routerProblems(contract),
+    ...runnerProblems(contract),
     ...branchProblems(contract),
     ...sharedPathProblems(contract),
     ...secretProblems(contract),

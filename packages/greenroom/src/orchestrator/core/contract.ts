@@ -17,6 +17,7 @@ import {
   USER_NAME,
 } from './contract-patterns.ts';
 import { routeList, routerSettings, trustedProxies } from './contract-router.ts';
+import { runnerSettings } from './contract-runner.ts';
 import { sandboxMode, sandboxPaths } from './contract-sandbox.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
@@ -364,6 +365,7 @@ export const contractSchema = z.object(
       'User that instances and the smoke test run as; the orchestrator needs the right to become it. Without it they run as the orchestrator does.',
     ),
     setup_run_as: runAs().describe('User that the setup command runs as; by default the one of `run_as`.'),
+    runner: runnerSettings,
     limits: limitsSettings
       .optional()
       .describe(

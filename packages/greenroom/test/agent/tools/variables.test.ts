@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { INSTANCE_ENV } from '@greenroom/sdk/wire';
 import { fromVariables, toVariables } from '../../../src/agent/tools/context.ts';
 import { GIT_MARKER, WORKTREE_MARKER } from '../../../src/orchestrator/adapters/git/git.ts';
-import { SETUP_MARKER } from '../../../src/orchestrator/adapters/slots/setup.ts';
+import { SETUP_MARKER } from '../../../src/orchestrator/adapters/slots/setup-command.ts';
 
 const PLACE = {
   agentSocket: '/data/run/agent.sock',

@@ -34,8 +34,6 @@ export interface StartRequest {
   command: StartCommand;
   directory: string;
   env: Record<string, string>;
-  /** Names of those variables whose values are secret. */
-  secret: readonly string[];
 }
 
 export interface Started {

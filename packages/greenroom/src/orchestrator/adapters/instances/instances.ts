@@ -7,11 +7,14 @@ import type { User } from '../../../confine/users.ts';
 import type { Ending } from '../../../family.ts';
 import { readBootId } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
+import type { ContainerProgram } from '../../core/contract-runner.ts';
 import { createMask, type Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, LimitReached, Log, LogAbout, Secrets } from '../../ports.ts';
+import { containerSetup } from '../containers/containers.ts';
 import { SecretsError } from '../secrets.ts';
+import { createContainerRunner } from './container-runner.ts';
 import { appEnvironment } from './environment.ts';
 import { unknownExit } from './exit-reason.ts';
 import { followLog } from './follow-log.ts';
@@ -21,7 +24,8 @@ import { createInternalSockets } from './internal-sockets.ts';
 import { createListenSockets } from './listen-sockets.ts';
 import { removeLog, tailLog, watchLogSize } from './log-file.ts';
 import { createProcessRunner } from './process-runner.ts';
-import { type InstanceRecord, instanceOf, openRecords } from './records.ts';
+import { type InstanceRecord, instanceOf, openRecords, type Records } from './records.ts';
+import { combineRunners } from './runners.ts';
 import { spareAgent } from './spared.ts';
 import { parseStartCommand } from './start-command.ts';
 
@@ -86,7 +90,11 @@ export function createInstances({
   const identity = { [INSTANCE_ENV.app]: app, [INSTANCE_ENV.contract]: layout.contractCopy };
   const entriesOfApp = Object.entries(identity).map(([name, value]) => `${name}=${value}`);
   const spare = spareAgent(layout);
-  const runner = createProcessRunner({ entries: entriesOfApp, bootId, logs: layout.logs, spare, layers, ...(limiter && { limiter }) });
+  const processes = createProcessRunner({ entries: entriesOfApp, bootId, logs: layout.logs, spare, layers, ...(limiter && { limiter }) });
+  const program = contract.runner.kind === 'container' ? contract.runner.program : recordedProgram(records);
+  const setup = containerSetup({ app, layout, contract, program });
+  const containers = createContainerRunner({ setup, layout, entries: entriesOfApp, runAs: contract.run_as, bootId, log });
+  const runner = combineRunners(contract.runner.kind, processes, containers);
   const logFileOf = (instance: string): string => join(layout.logs, `${instance}.log`);
   let closed = false;
 
@@ -175,7 +183,7 @@ export function createInstances({
       greenroom: { ...identity, ...instanceVariables(record), ...listening?.variables },
     });
     const command = parseStartCommand(contract.start_command);
-    const started = await start({ record, command, directory, env: environment, secret: Object.keys(prepared) });
+    const started = await start({ record, command, directory, env: environment });
     if (typeof started === 'string') {
       releasePorts();
       records.remove(instance);
@@ -318,6 +326,14 @@ export function createInstances({
 /** A refusal of the operating system (no space, no permission), as opposed to a bug. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
+}
+
+/** Of the containers of a contract that has none any more. */
+function recordedProgram(records: Records): ContainerProgram | undefined {
+  return records
+    .ids()
+    .map((id) => records.read(id))
+    .find((record) => record?.container && !record.ended)?.container?.program;
 }
 
 function instanceVariables({ instance, slot, commit, port, internalPort, internalSocket }: InstanceRecord): Record<string, string> {

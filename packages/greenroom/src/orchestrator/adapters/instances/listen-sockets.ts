@@ -6,7 +6,7 @@ import type { Contract } from '../../core/contract.ts';
 import { type Layout, socketsOf } from '../../layout.ts';
 
 /** Loaded into Node apps, so that they listen on their sockets beside their ports. */
-const PRELOAD = join(import.meta.dirname, '..', '..', '..', 'preload', 'listen.cjs');
+export const PRELOAD = join(import.meta.dirname, '..', '..', '..', 'preload', 'listen.cjs');
 
 /** The Unix sockets of instances whose proxy reaches them so. */
 export interface ListenSockets {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { CONTAINER_PROGRAMS } from '../../core/contract-runner.ts';
 import type { Instance } from '../../ports.ts';
 
 const SUFFIX = '.json';
@@ -18,6 +19,7 @@ const recordSchema = z.object({
   internalSocket: z.string().default(''),
   logFile: z.string(),
   startedAt: z.number(),
+  container: z.object({ program: z.enum(CONTAINER_PROGRAMS), name: z.string() }).optional(),
   ended: z
     .object({
       at: z.number(),
@@ -31,7 +33,7 @@ const recordSchema = z.object({
     .optional(),
 });
 
-/** What is on disk about a boot: the instance, pid 0 until it was started, and how it ended once it has. */
+/** What is on disk about a boot: the instance, pid 0 until it was started, its container, and how it ended once it has. */
 export type InstanceRecord = z.output<typeof recordSchema>;
 
 export interface Records {
@@ -73,7 +75,7 @@ export function openRecords(folder: string): Records {
 }
 
 /** The instance without what only the record knows. */
-export function instanceOf({ ended: _ended, ...instance }: InstanceRecord): Instance {
+export function instanceOf({ ended: _ended, container: _container, ...instance }: InstanceRecord): Instance {
   return instance;
 }
 

@@ -141,7 +141,7 @@ export function createProber({
     const command = contract.smoke_test_command;
     if (command === undefined) return ok('');
     const start = performance.now();
-    const place = { contractCopy: layout.contractCopy, slotDirectory: slotDirectory(instance.slot), host };
+    const place = { layout, slotDirectory: slotDirectory(instance.slot), host };
     const context = { app, contract, ...place, env, layers, ...(limiter && { limiter }) };
     const { exit, timedOut, aborted, tail } = await runSmokeTest(command, instance, context, signal);
     if (exit.code === 0 && !timedOut && !aborted) return ok(`smoke test passed in ${Math.round(performance.now() - start)} ms`);

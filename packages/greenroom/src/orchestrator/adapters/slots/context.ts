@@ -13,6 +13,8 @@ import { type Folders, GROUP_WRITABLE, ownFolders } from './folders.ts';
 /** One slot and what works on it. Made for one preparation. */
 export interface SlotContext {
   slot: SlotName;
+  /** The app's name, after which its images are named. */
+  app: string;
   directory: string;
   /** The worktree's own git directory, inside the bare repository. */
   admin: string;

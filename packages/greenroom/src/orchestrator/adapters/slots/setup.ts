@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { type Failure, INSTANCE_ENV, SLOT_NAMES } from '@greenroom/sdk/wire';
+import { type Failure, SLOT_NAMES } from '@greenroom/sdk/wire';
 import { watchDiskUse } from '../../../confine/disk-use.ts';
 import type { Contract } from '../../core/contract.ts';
 import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { PreparedSlot } from '../../ports.ts';
-import { runCommand } from '../command.ts';
-import { appEnvironment } from '../instances/environment.ts';
+import { buildRelease } from './build-release.ts';
 import { type SlotContext, writeExcludes } from './context.ts';
 import { breakLinks, carryOutputs, discard } from './outputs.ts';
 import { readRecord, type SlotRecord, writeRecord } from './record.ts';
+import { runSetupCommand } from './setup-command.ts';
 import { listUntrackedCollapsed } from './worktree.ts';
 
 interface SetupRequest {
@@ -29,25 +29,8 @@ interface SetupDone {
   record: SlotRecord;
 }
 
-/** Variable in the environment of everything that a setup command starts; its value is the slot's folder. */
-export const SETUP_MARKER = 'GREENROOM_SETUP';
 /** Where the contract bounds the size of a slot. */
 export const SLOT_LIMIT = 'limits.disk.slot_mb';
-/** Installers behind a proxy or a private certificate authority need these; they name files and hosts. */
-const NETWORK_SETTINGS = [
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'SSL_CERT_DIR',
-  'PIP_CERT',
-  'REQUESTS_CA_BUNDLE',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-];
-
 /**
  * Two commits with the same key need the same dependencies. `ids` holds the object id of each input that the commit has. Empty when the
  * contract has no setup command.
@@ -57,6 +40,7 @@ export function setupKey(contract: Contract, ids: ReadonlyMap<string, string>): 
   const inputs = inputPaths(contract).map((path) => [path, ids.get(path) ?? 'missing']);
   const env = Object.entries(contract.env).sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = [contract.setup_command, inputs, env, process.version, process.platform, process.arch];
+  if (contract.runner.image !== undefined) parts.push(contract.runner.image);
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
@@ -69,11 +53,20 @@ export function inputPaths(contract: Contract): string[] {
 export async function provideSetup(context: SlotContext, request: SetupRequest): Promise<Result<SetupDone>> {
   const { contract } = context;
   const { key, record } = request;
+  if (contract.runner.build !== undefined) return await provideImage(context, contract.runner.build, request);
   if (contract.setup_command === undefined) return ok({ setup: 'none', record });
   if (record.setupKey === key) return ok({ setup: 'unchanged', record });
   const carried = await tryCarry(context, request);
   if (carried !== undefined) return ok({ setup: 'carried', record: carried });
   return await runSetup(context, contract.setup_command, request);
+}
+
+async function provideImage(context: SlotContext, file: string, request: SetupRequest): Promise<Result<SetupDone>> {
+  const { commit, record, signal } = request;
+  // The commit before this one is what the slot is put back to when the attempt fails.
+  const kept = [record.from, (await otherSlot(context)).record.commit];
+  const built = await buildRelease(context, { commit, file, logFile: logFileOf(context.layout, request), kept, signal });
+  return built.ok ? ok({ setup: built.value ? 'ran' : 'unchanged', record }) : built;
 }
 
 /** Hard-links the other slot's results when they are of this key; undefined when they are not, or cannot be moved. */
@@ -103,9 +96,12 @@ export async function tryCarry(context: SlotContext, { key, record, signal }: Se
   return { ...linking, setupKey: key, outputs: source.record.outputs };
 }
 
+const logFileOf = ({ logs }: SlotContext['layout'], { attempt }: SetupRequest): string =>
+  join(logs, `setup-${attempt.replace(/[^\w.-]/g, '_')}.log`);
+
 async function runSetup(context: SlotContext, command: string, request: SetupRequest): Promise<Result<SetupDone>> {
-  const { contract, layout, slot, directory, limiter } = context;
-  const { commit, attempt, key, shared, signal } = request;
+  const { contract, layout, slot, directory } = context;
+  const { commit, key, shared, signal } = request;
   const before = await readRecord(layout.run, slot);
   const other = await otherSlot(context);
   const present = (await listUntrackedCollapsed(context, shared)).filter((path) => !before.outputs.includes(path));
@@ -117,7 +113,7 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
     await writeRecord(layout.run, slot, record);
   }
   await mkdir(layout.logs, { recursive: true });
-  const logFile = join(layout.logs, `setup-${attempt.replace(/[^\w.-]/g, '_')}.log`);
+  const logFile = logFileOf(layout, request);
   const slotMb = contract.limits?.disk?.slot_mb;
   let usedMb = 0;
   const guard = (stop: () => void): (() => void) =>
@@ -125,16 +121,12 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
       usedMb = measuredMb;
       stop();
     });
-  const { exit, timedOut, aborted, stopped, tail } = await runCommand({
+  const { exit, timedOut, aborted, stopped, tail } = await runSetupCommand(context, commit, {
     command,
-    cwd: directory,
-    env: setupEnvironment(context, commit),
     logFile,
     timeoutMs: contract.setup_timeout_ms,
     signal,
-    ...(limiter && { limiter }),
     ...(slotMb === undefined ? {} : { guard }),
-    layers: context.setup.layers,
   });
   record = await noteOutputs(context, record, shared);
   if (exit.code === 0 && !timedOut && !aborted && !stopped) {
@@ -178,26 +170,4 @@ export async function clearStaging(context: SlotContext): Promise<void> {
 async function otherSlot({ slot, layout }: SlotContext): Promise<{ directory: string; record: SlotRecord }> {
   const other = SLOT_NAMES.find((name) => name !== slot) ?? slot;
   return { directory: layout.slot(other), record: await readRecord(layout.run, other) };
-}
-
-function setupEnvironment({ contract, directory, slot, setup }: SlotContext, commit: string): Record<string, string> {
-  const env = appEnvironment({
-    slotDirectory: directory,
-    from: setup.env,
-    contractEnv: { ...networkSettings(), ...contract.env },
-    greenroom: { [INSTANCE_ENV.marker]: '1', [INSTANCE_ENV.slot]: slot, [INSTANCE_ENV.commit]: commit, [SETUP_MARKER]: directory },
-  });
-  // Before setup the folder may not be there yet; what it installs is for its own later parts too.
-  const tools = join(directory, 'node_modules', '.bin');
-  return env['PATH']?.startsWith(tools) ? env : { ...env, PATH: `${tools}:${env['PATH'] ?? ''}` };
-}
-
-/** A proxy whose URL carries a password is a secret, and no secret reaches setup. */
-function networkSettings(): Record<string, string> {
-  return Object.fromEntries(
-    NETWORK_SETTINGS.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined || value.includes('@') ? [] : [[name, value]];
-    }),
-  );
 }

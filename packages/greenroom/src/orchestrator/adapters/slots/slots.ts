@@ -20,7 +20,8 @@ import { foldersOfOthers, ownFolders } from './folders.ts';
 import { trashOf } from './outputs.ts';
 import { EMPTY, readRecord, type SlotRecord, writeRecord } from './record.ts';
 import { rescue } from './rescue.ts';
-import { clearStaging, inputPaths, noteOutputs, provideSetup, SETUP_MARKER, SLOT_LIMIT, setupKey, tryCarry } from './setup.ts';
+import { clearStaging, inputPaths, noteOutputs, provideSetup, SLOT_LIMIT, setupKey, tryCarry } from './setup.ts';
+import { SETUP_MARKER } from './setup-command.ts';
 import { mountShared, parseSharedPaths, pathsToCheck, refuseTracked, type SharedPath } from './shared.ts';
 import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } from './worktree.ts';
 
@@ -28,6 +29,8 @@ import { checkoutForced, checkoutIfClean, ensureWorktree, readHead, resetHead } 
 const INTERRUPTED = '(a checkout that was cut off)';
 
 interface SlotsOptions {
+  /** The app's name; only images that are built for it have it. */
+  app?: string;
   layout: Layout;
   /** Git on the app's bare repository, as `openRepo` answers it. */
   git: Git;
@@ -46,7 +49,7 @@ export interface OpenedSlots extends Slots {
 
 /** The two slots as worktrees of the bare repository. Call with the data directory's lock held. */
 export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
-  const { layout, contract, log, git, confinement, limiter } = options;
+  const { app = 'app', layout, contract, log, git, confinement, limiter } = options;
   const setup: Confined = confinement?.setup ?? { layers: [], env: process.env };
   const folders = confinement?.users ? foldersOfOthers(confinement.app.layers) : ownFolders;
   await mkdir(layout.run, { recursive: true });
@@ -70,7 +73,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     return next;
   };
   const context = (slot: SlotName): SlotContext =>
-    slotContext({ slot, bare: git, layout, contract, setup, folders, log: ofSlot(log, slot), ...(limiter && { limiter }) });
+    slotContext({ slot, app, bare: git, layout, contract, setup, folders, log: ofSlot(log, slot), ...(limiter && { limiter }) });
 
   return {
     directory: (slot) => layout.slot(slot),
@@ -127,7 +130,8 @@ async function prepare(context: SlotContext, request: PrepareRequest, parsed: Sh
   const tooLarge = await refuseLarge(context, setup);
   if (tooLarge) return fail(tooLarge);
   const parts = [changed === -1 ? 'checked out' : `${changed} ${changed === 1 ? 'file' : 'files'} changed`];
-  if (setup !== 'none') parts.push(setup === 'ran' ? 'setup ran' : `setup ${setup}`);
+  const work = context.contract.runner.build === undefined ? 'setup' : 'image';
+  if (setup !== 'none') parts.push(setup === 'ran' ? `${work} ${work === 'setup' ? 'ran' : 'built'}` : `${work} ${setup}`);
   if (rescued !== '') parts.push(`uncommitted edits saved to ${rescued}`);
   return ok({ slot, directory: context.directory, commit, rescued, setup, detail: [...parts, ...notes].join(', ') });
 }
