@@ -120,6 +120,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
     // Those may yet turn out to be spared: they are told when that shows.
     const unsure = new Set(members.filter((stat) => isBetweenForkAndExec(family, stat)).map(({ pid }) => pid));
     const isSure = ({ pid }: ProcessStat): boolean => !unsure.has(pid);
+    if (killed && unsure.size === 0) killGroup(family);
     signalMembers(family, members.filter(isSure), first);
     if (unsure.size > 0) {
       await sleep(FORK_MS);
@@ -140,6 +141,7 @@ export function endFamily(family: Family, graceMs: number): Ending {
         if (now >= deadline + KILL_PATIENCE_MS) return { killed, left: members.map((stat) => stat.pid) };
         if (!killed) delay = FIRST_POLL_MS;
         killed = true;
+        killGroup(family);
         signalMembers(family, members, 'SIGKILL');
       }
       const wait = overdue ? delay : Math.max(0, Math.min(delay, deadline - performance.now()));
@@ -179,7 +181,6 @@ function isBetweenForkAndExec({ leader }: Family, { pid, parent, group, session 
 
 function signalMembers(family: Family, members: readonly ProcessStat[], signal: NodeJS.Signals): void {
   const { pid } = family.leader;
-  if (signal === 'SIGKILL') killGroup(family);
   // One signal to the group reaches also what it forks this very moment; the rest is signalled one by one.
   const asGroup = pid > 0 && members.some((stat) => stat.group === pid) && !sharesGroup(family);
   if (asGroup) send(-pid, signal);

@@ -16,8 +16,10 @@ export interface GroupPlaces {
 export interface Group {
   /** Starts a program inside. */
   layer: Layer;
-  /** Writes the limits, also of a group that exists already. Throws the system's error. */
+  /** Writes the limits. Throws the system's error. */
   limit(limits: ResourceLimits): void;
+  /** Writes those that a group with processes has lost, as by a restart of its service. Those that it has stay, and none is written that would kill at once. */
+  restore(limits: ResourceLimits): void;
   /** Processes in it. */
   pids(): number[];
   /** Ends all of them at once where the kernel can, and lets none of them start another where it cannot. */
@@ -47,15 +49,28 @@ export function openGroup({ controllers, tree }: GroupPlaces, name: string): Gro
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   const [first] = folders;
 
+  function limit({ memory_mb, cpu_percent, processes }: ResourceLimits): void {
+    if (memory && memory_mb !== undefined) limitMemory(memory, memory_mb * MEGABYTE);
+    if (cpu && cpu_percent !== undefined) limitCpu(cpu, cpu_percent);
+    if (pids && processes !== undefined) write(pids.folder, 'pids.max', processes);
+  }
+
   return {
     layer: ({ file, args }) => ({
       file: '/bin/sh',
       args: ['-c', JOIN, 'sh', ...folders.map((folder) => join(folder, 'cgroup.procs')), '--', file, ...args],
     }),
-    limit({ memory_mb, cpu_percent, processes }) {
-      if (memory && memory_mb !== undefined) limitMemory(memory, memory_mb * MEGABYTE);
-      if (cpu && cpu_percent !== undefined) limitCpu(cpu, cpu_percent);
-      if (pids && processes !== undefined) write(pids.folder, 'pids.max', processes);
+    limit,
+    restore({ memory_mb = 0, cpu_percent, processes }) {
+      // Version 1 never loses any.
+      const isLost = (placed: Placed | undefined, name: string): boolean =>
+        placed?.version === 2 && read(placed.folder, name).startsWith('max');
+      const fits = memory !== undefined && Number(read(memory.folder, 'memory.current')) < memory_mb * MEGABYTE;
+      limit({
+        ...(isLost(memory, 'memory.max') && fits ? { memory_mb } : {}),
+        ...(isLost(cpu, 'cpu.max') ? { cpu_percent } : {}),
+        ...(isLost(pids, 'pids.max') ? { processes } : {}),
+      });
     },
     pids: () => (first === undefined ? [] : readPids(first)),
     kill() {

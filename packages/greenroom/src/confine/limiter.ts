@@ -23,8 +23,10 @@ export interface Bounds {
 export interface Limiter {
   readonly kind: Limited;
   readonly limits: ResourceLimits;
-  /** For a program that is to be started, or, once more, for one that an earlier run of ours started. Throws the system's error. */
+  /** For a program that is to be started. Throws the system's error. */
   bounds(id: string): Bounds;
+  /** Of one that an earlier run of ours started: with the limits that it was started with. Throws the system's error. */
+  earlier(id: string): Bounds;
   /** Ids whose bounds are there, also of earlier runs. */
   known(): string[];
   /** What of the limits cannot be held here, as clauses: "limits.app.cpu_percent (no control group for it)". */
@@ -52,7 +54,7 @@ const NO_BOUNDS: Bounds = {
 };
 
 export function createLimiter({ kind, limits, key, cgroups, ownUser = false }: LimiterOptions): Limiter {
-  if (limits === undefined) return { kind, limits: {}, bounds: () => NO_BOUNDS, known: () => [], gaps: [] };
+  if (limits === undefined) return { kind, limits: {}, bounds: () => NO_BOUNDS, earlier: () => NO_BOUNDS, known: () => [], gaps: [] };
   const has = (controller: 'memory' | 'cpu' | 'pids'): boolean => cgroups?.controllers.includes(controller) === true;
   const isGrouped = cgroups !== undefined && cgroups.controllers.length > 0;
   const prefix = `${key}-${kind}-`;
@@ -70,24 +72,37 @@ export function createLimiter({ kind, limits, key, cgroups, ownUser = false }: L
     gaps: gaps(),
     known: () => (isGrouped ? cgroups.list(prefix).map((name) => name.slice(prefix.length)) : []),
     bounds(id) {
-      const group = isGrouped ? cgroups.open(`${prefix}${id}`) : undefined;
+      const group = groupOf(id);
       group?.limit(limits);
-      let endedAtMb = 0;
-      return {
-        group,
-        around: (layers) => [...(group ? [group.layer] : []), ...layers, ...inner],
-        watch(members, onBreach) {
-          if (limits.memory_mb === undefined || has('memory')) return () => undefined;
-          return watchMemory(members, limits.memory_mb, (usedMb) => {
-            endedAtMb = usedMb;
-            onBreach();
-          });
-        },
-        findings: () => ({ peakMb: 0, memoryKills: 0, refusedForks: 0, ...group?.findings(), endedAtMb }),
-        remove: async () => void (await group?.remove()),
-      };
+      return within(group, limits.memory_mb);
+    },
+    earlier(id) {
+      const group = groupOf(id);
+      group?.restore(limits);
+      return within(group, limits.memory_mb);
     },
   };
+
+  function groupOf(id: string): Group | undefined {
+    return isGrouped ? cgroups.open(`${prefix}${id}`) : undefined;
+  }
+
+  function within(group: Group | undefined, memoryMb: number | undefined): Bounds {
+    let endedAtMb = 0;
+    return {
+      group,
+      around: (layers) => [...(group ? [group.layer] : []), ...layers, ...inner],
+      watch(members, onBreach) {
+        if (memoryMb === undefined || has('memory')) return () => undefined;
+        return watchMemory(members, memoryMb, (usedMb) => {
+          endedAtMb = usedMb;
+          onBreach();
+        });
+      },
+      findings: () => ({ peakMb: 0, memoryKills: 0, refusedForks: 0, ...group?.findings(), endedAtMb }),
+      remove: async () => void (await group?.remove()),
+    };
+  }
 
   function gaps(): string[] {
     const missing = (field: keyof ResourceLimits, why: string): string[] =>

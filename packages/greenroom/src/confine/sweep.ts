@@ -6,7 +6,7 @@ export async function sweepBounds(limiter: Limiter, keep: readonly string[], spa
   const stale = limiter.known().filter((id) => !keep.includes(id));
   await Promise.all(
     stale.map(async (id) => {
-      const bounds = limiter.bounds(id);
+      const bounds = limiter.earlier(id);
       await endFamily(createFamily(0, 0, `GREENROOM_BOUNDS=${id}`, spare, bounds.group), 0).done;
       await bounds.remove();
     }),

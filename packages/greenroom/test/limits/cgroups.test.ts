@@ -50,6 +50,28 @@ test('in the place that systemd delegates, Greenroom moves aside and gives each 
   assert.equal(text(folder, 'cgroup.kill'), '1');
 });
 
+test('limits that a restart of the service took away are written anew, and no others', (t) => {
+  const { unit, find } = fakeTree(t);
+  const group = find('/system.slice/greenroom-shop.service').open('shop-app-1');
+  const folder = join(unit, 'greenroom-shop-app-1');
+  const limits = { memory_mb: 512, cpu_percent: 150, processes: 64 };
+  const now = (): string[] => ['memory.max', 'cpu.max', 'pids.max'].map((name) => text(folder, name));
+  const set = (memory: string, current: number, cpu: string, pids: string): void => {
+    const files = { 'memory.max': memory, 'memory.current': String(current), 'cpu.max': cpu, 'pids.max': pids };
+    for (const [name, value] of Object.entries(files)) writeFileSync(join(folder, name), value);
+  };
+  set('max', 1e8, 'max 100000', 'max');
+  group.restore(limits);
+  assert.deepEqual(now(), ['536870912', '150000 100000', '64']);
+  set('1000000000', 1e8, '50000 100000', '200');
+  group.restore(limits);
+  assert.deepEqual(now(), ['1000000000', '50000 100000', '200']);
+  // It uses more than it might now: the limit would kill it at once.
+  set('max', 6e8, 'max 100000', 'max');
+  group.restore(limits);
+  assert.equal(now()[0], 'max');
+});
+
 test('a process that runs in a group of Greenroom finds the place around it, and leaves the group', (t) => {
   const { unit, find } = fakeTree(t);
   find('/system.slice/greenroom-shop.service');

@@ -20,6 +20,6 @@ export async function checkLimits({ contract, layout, running }: Pick<Patient, '
     ];
   if (report.gaps === '')
     return [{ check: CHECK, level: 'ok', says: `held by the kernel (${report.place || 'no control groups wanted'})` }];
-  const remedy = 'Run the app by "greenroom service install" or as root; docs/guides/isolation.md says what is held where.';
+  const remedy = 'Run the app by "greenroom service install", as root, or in a scope of systemd; docs/guides/isolation.md says how.';
   return [{ check: CHECK, level: 'warn', says: report.gaps, remedy }];
 }

@@ -83,7 +83,7 @@ const markerOf = (instance: string): string => `${INSTANCE_ENV.instance}=${insta
 /** Of an instance that runs already: where its bounds cannot be had any more, it is looked after without them. */
 function earlierBounds(limiter: Limiter | undefined, instance: string): Bounds | undefined {
   try {
-    return limiter?.bounds(instance);
+    return limiter?.earlier(instance);
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return undefined;
     throw error;
