@@ -10,7 +10,7 @@ import { runCli } from '../../../../bench/harness/greenroom.ts';
 import { identify, type Peers } from '../../src/orchestrator/api/caller.ts';
 import { openCredentials } from '../../src/peers/credentials.ts';
 import { ask } from '../e2e/ask.ts';
-import { openRig, type Rig } from '../e2e/rig.ts';
+import { openRig, type Rig, until } from '../e2e/rig.ts';
 import { asId } from './as-id.ts';
 
 const STRANGER = 65_533;
@@ -111,7 +111,11 @@ test('attempts and what the operator does are journalled with who called; the po
   await rig.end('SIGUSR2');
   writeFileSync(rig.contractFile, readFileSync(rig.contractFile, 'utf8').replace('"api_access": "off"', '"api_access": "read"'));
   await rig.start();
-  assert.equal((await rig.api('GET', '/status')).status, 200);
+  // The sockets are listened for before the port.
+  await until(
+    async () => (await rig.api('GET', '/status').catch(() => null))?.status === 200,
+    () => 'an answer on the port',
+  );
   for (const path of ['/deploy', '/rollback', '/freeze']) {
     const { status, body } = await rig.api('POST', path, {});
     assert.deepEqual([status, JSON.parse(body).code], [403, 'forbidden']);
