@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import type { PreparedWorkspace, TurnPlace, Workspace, WorkspaceNote } from './runner/ports.ts';
 import { checkOutAgentBranch } from './workspace/branch.ts';
 import { fetchBranches, openWorkspace } from './workspace/clone.ts';
@@ -59,6 +59,8 @@ async function prepare(options: WorkspaceOptions, turn: TurnPlace): Promise<Prep
   const unfetched = made ? '' : await fetchBranches(git, options);
   if (unfetched !== '') notes.push(warning(`The workspace could not be brought up to date: ${unfetched}.`));
   await mkdir(gitPlace(paths).folder, { recursive: true });
+  // Whatever the mask is: the agent's git has to get there.
+  await chmod(gitPlace(paths).folder, 0o755);
   await writeHooks(paths);
   const trailers = trailersOf(turn);
   await writeDurably(gitPlace(paths).trailers, trailers, 0o644);

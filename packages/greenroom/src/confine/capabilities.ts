@@ -13,6 +13,9 @@ const NEEDED: readonly [name: string, bit: bigint][] = [
   ['CAP_SYS_PTRACE', 19n],
 ];
 
+/** What the service of an isolated app gives its orchestrator: besides what it needs, raising a limit of its own. */
+export const ORCHESTRATOR_CAPABILITIES: readonly string[] = [...NEEDED.map(([name]) => name), 'CAP_SYS_RESOURCE'];
+
 /** Names of the capabilities that an orchestrator with other users' programs needs and this process lacks; none for root. */
 export function missingCapabilities(): string[] {
   const status = readFileSync('/proc/self/status', 'latin1');

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Layout } from '../orchestrator/layout.ts';
 
 /** Who things of an isolated app belong to, by number. */
@@ -54,6 +54,7 @@ export function placesOf(layout: Layout, owners: Owners, { foreignProxy }: Place
     folder(layout.logs, orchestrator, 0o700),
     folder(layout.agent, orchestrator, 0o700),
     folder(layout.run, orchestrator, 0o711),
+    folder(dirname(layout.agentDoor), orchestrator, 0o711),
     folder(layout.instances, orchestrator, 0o700),
     folder(layout.slot('a'), slot, 0o2775),
     folder(layout.slot('b'), slot, 0o2775),

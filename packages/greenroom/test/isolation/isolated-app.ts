@@ -44,7 +44,7 @@ export interface Orchestrator {
 }
 
 /** An app "shop" on a machine of its own, registered and not isolated yet. */
-export async function prepareApp(t: TestContext, contract: Record<string, unknown> = {}): Promise<IsolatedApp> {
+export async function prepareApp(t: TestContext, contract: (folder: string) => Record<string, unknown> = () => ({})): Promise<IsolatedApp> {
   const machine = await openMachine(t);
   const repo = join(machine.folder, 'repo');
   mkdirSync(repo);
@@ -64,7 +64,7 @@ export async function prepareApp(t: TestContext, contract: Record<string, unknow
       shared_paths: ['files/'],
       drain_timeout_ms: 2_000,
       watch_ms: 0,
-      ...contract,
+      ...contract(machine.folder),
     }),
   );
   chmodSync(contractFile, 0o644);

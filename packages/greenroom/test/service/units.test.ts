@@ -54,6 +54,20 @@ test('what is not the kernel’s business to let it do depends on who it runs as
   assert.match(withSudo('After').join(), /nginx\.service/);
 });
 
+test('the orchestrator of an isolated app has a user of its own, and the rights to become the others', () => {
+  const isolated = service({ contract: contract({ run_as: { user: 'gr-shop-app' }, setup_run_as: { user: 'gr-shop-setup' } }) });
+  for (const unit of [orchestratorFile(isolated), chatFile(isolated)].map(({ text }) => settingsOf(text))) {
+    assert.deepEqual(unit('User'), ['gr-shop']);
+    assert.deepEqual(unit('AmbientCapabilities'), unit('CapabilityBoundingSet'));
+    for (const name of ['CAP_SETUID', 'CAP_SETPCAP', 'CAP_SYS_PTRACE', 'CAP_KILL'])
+      assert.match(unit('AmbientCapabilities').join(), new RegExp(name));
+    assert.doesNotMatch(unit('AmbientCapabilities').join(), /CAP_SYS_ADMIN|CAP_NET_ADMIN/);
+    assert.deepEqual(unit('RestrictSUIDSGID'), [], 'the slots have a set-group-id bit');
+    assert.deepEqual(unit('NoNewPrivileges'), ['yes']);
+  }
+  assert.deepEqual(settingsOf(orchestratorFile({ ...isolated, place: OWN }).text)('AmbientCapabilities'), []);
+});
+
 test('the proxy is waited for, never started beside its service, and listens below 1024 only when an app needs it', () => {
   assert.match(
     settingsOf(orchestratorFile(service({})).text)('Environment').join('\n'),

@@ -1,3 +1,4 @@
+import type { Confined } from '../../confine/confinement.ts';
 import type { Limiter } from '../../confine/limiter.ts';
 import type { ProcessIdentity } from '../../proc.ts';
 import type { FoundAgent } from '../launch.ts';
@@ -23,6 +24,8 @@ export interface RunnerOptions {
   env: NodeJS.ProcessEnv;
   /** What the agent and all that it starts may use. */
   limiter?: Limiter;
+  /** What the agent is started within, and what of this process's environment it may have; by default it is as this process is. */
+  confined?: Confined;
   /** What the workspace may take on the disk. */
   workspaceMb?: number;
   /** Aborted when the runner is told to stop. */

@@ -66,7 +66,8 @@ export async function workTurn(
     if ('problem' in sandbox) return fate.decide({ status: 'failed', detail: sandbox.problem });
     const { limiter, workspaceMb } = options;
     limits = openTurnLimits({ limiter, workspaceMb, workspace: workspace.path, turn: turn.id, fate, writer });
-    const started = await startAgent({ agent, cwd: workspace.path, turn: turn.id, masker, log, limits, ...sandbox });
+    const layers = [...(options.confined?.layers ?? []), ...sandbox.layers];
+    const started = await startAgent({ agent, cwd: workspace.path, turn: turn.id, masker, log, limits, ...sandbox, layers });
     if (typeof started === 'string') return fate.decide({ status: 'failed', detail: started });
     process = started;
     await limits.watch(started.pids);
@@ -181,7 +182,7 @@ function environment(
   place: TurnPlace,
 ): Record<string, string> {
   return agentEnvironment({
-    from: options.env,
+    from: options.confined?.env ?? options.env,
     program: agent.environment,
     contract: options.settings.env,
     secrets: options.secrets,

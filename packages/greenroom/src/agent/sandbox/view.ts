@@ -15,13 +15,15 @@ import { stateFolders, toolFolders } from './state-folders.ts';
 export interface Seen extends SandboxedTurn {
   settings: Pick<AgentSettings, 'env' | 'readable' | 'writable'>;
   paths: AgentPaths;
+  /** The agent is another user, who may not read the orchestrator's repository: its branches are brought to the clone. */
+  isOther?: boolean;
 }
 
 /**
  * What a turn's agent gets to see: the machine's software, itself and the programs on its PATH, its workspace and its home to write, the contract's copy, the way
  * to the orchestrator's socket, and what the contract names.
  */
-export async function agentMounts({ agent, settings, paths, env }: Seen): Promise<Mount[]> {
+export async function agentMounts({ agent, settings, paths, env, isOther = false }: Seen): Promise<Mount[]> {
   const home = env['HOME'] || userInfo().homedir;
   const find = findPrograms([home, userInfo().homedir, paths.data]);
   const scripts = [agent.file, ...agent.args.filter(isAbsolute), ...COMMAND];
@@ -35,7 +37,7 @@ export async function agentMounts({ agent, settings, paths, env }: Seen): Promis
     ...(await homeMounts(agent, home, paths, env)),
     { kind: 'empty', at: paths.data, closed: true },
     { kind: 'write', at: paths.workspace },
-    ...(await repositoryMounts(paths)),
+    ...(isOther ? [] : await repositoryMounts(paths)),
     ...reading([dirname(paths.contractCopy), join(paths.run, 'agent-bin'), hooks, trailers, door]),
     { kind: 'link', at: paths.agentSocket, to: paths.agentDoor },
     ...(await named(settings, paths, home)),

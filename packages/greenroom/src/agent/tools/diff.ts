@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { firstLine, nulFields } from '../../inert-git.ts';
 import { plain, plainLines } from '../../plain.ts';
+import { bring } from '../workspace/bring.ts';
 import { type Git, GitError } from '../workspace/git.ts';
 import { inertGit } from '../workspace/inert.ts';
 import { type Answer, paragraphs, quoted } from './answer.ts';
@@ -76,11 +77,9 @@ async function compare(git: Git, context: ToolsContext, live: string, { path, st
 async function provide(git: Git, { repo }: ToolsContext, commit: string): Promise<string> {
   const has = async (): Promise<boolean> => (await git.run(['cat-file', '-e', `${commit}^{commit}`])).code === 0;
   if (await has()) return '';
-  const far = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=true upload-pack';
-  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--recurse-submodules=no', far, '--', repo, commit];
-  const fetched = await git.run(args, { protocols: 'file' });
+  const problem = await bring(git, repo, [`+${commit}:refs/greenroom/live`]);
   if (await has()) return '';
-  return `The live commit ${short(commit)} is not in your working copy and could not be fetched: ${plain(firstLine(fetched.stderr))}`;
+  return `The live commit ${short(commit)} is not in your working copy and could not be fetched: ${plain(problem)}`;
 }
 
 /** The cut may have gone through a character. */

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { writeDurably } from '../workspace/files.ts';
 
@@ -13,6 +13,7 @@ export async function writeLauncher(run: string): Promise<string> {
   const folder = join(run, 'agent-bin');
   const file = join(folder, 'greenroom');
   await mkdir(folder, { recursive: true, mode: 0o755 });
+  await chmod(folder, 0o755); // whatever the umask is
   await writeDurably(file, `#!/bin/sh\nexec ${COMMAND.map(shellQuote).join(' ')} "$@"\n`, 0o755);
   return folder;
 }

@@ -1,8 +1,9 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lchown, lstat, mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { firstLine } from '../../inert-git.ts';
+import { bring } from './bring.ts';
 import { kindOf } from './files.ts';
 import { type Git, GitError, gitIn } from './git.ts';
+import { makeFolderIn, removeClone } from './hands.ts';
 import { inertGit } from './inert.ts';
 import { removeStaleLocks } from './locks.ts';
 import { branchRef, commitOf, contains, gitPlace, remoteRef, type WorkspaceOptions } from './place.ts';
@@ -23,7 +24,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Opened> 
     return { ok: false, problem: `There is no repository at ${repo} yet: start the orchestrator once with "greenroom start".` };
   }
   await removeUnfinished(options);
-  const foreign = await foreignOwner(workspace);
+  const foreign = await foreignOwner(options);
   if (foreign !== undefined) {
     return { ok: false, problem: `${workspace} belongs to another user (uid ${foreign}): start the agent as that user.` };
   }
@@ -42,7 +43,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Opened> 
 
 /** Brings every branch as the orchestrator knows it. Answers an empty string, or why not. */
 export async function fetchBranches(git: Git, { paths }: Pick<WorkspaceOptions, 'paths'>): Promise<string> {
-  return await fetch(git, paths.repo, ['--prune'], ['+refs/remotes/origin/*:refs/remotes/origin/*']);
+  return await bring(git, paths.repo, ['+refs/remotes/origin/*:refs/remotes/origin/*'], { prune: true });
 }
 
 /** Where the agent's branch begins: where it was when it was last seen, or else at the human branch. Empty when there is neither. */
@@ -50,30 +51,23 @@ export async function startOf(git: Git, options: WorkspaceOptions): Promise<stri
   const { agentBranch, humanBranch, paths } = options;
   const seen = 'refs/greenroom/seen';
   // Unknown to the orchestrator is no problem: then it has never seen the branch.
-  await fetch(git, paths.repo, [], [`+refs/greenroom/incoming/${agentBranch}:${seen}`]);
+  await bring(git, paths.repo, [`+refs/greenroom/incoming/${agentBranch}:${seen}`]);
   const [last, published] = [await commitOf(git, seen), await commitOf(git, remoteRef(agentBranch))];
   if (last !== '') await git.run(['update-ref', '-d', seen]);
   if (last !== '' && !(await contains(git, published, last))) return last;
   return published || (await commitOf(git, remoteRef(humanBranch)));
 }
 
-async function fetch(git: Git, repo: string, flags: string[], refs: string[]): Promise<string> {
-  // Refused by git otherwise when the orchestrator runs as another user.
-  const far = `git -c safe.directory='${repo.replaceAll("'", "'\\''")}' upload-pack`;
-  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', ...flags, `--upload-pack=${far}`];
-  const { code, stderr } = await git.run([...args, '--', repo, ...refs], { protocols: 'file' });
-  return code === 0 ? '' : firstLine(stderr) || `git fetch ended with code ${code}`;
-}
-
 async function makeClone(options: WorkspaceOptions): Promise<string> {
   const { paths, agentBranch, humanBranch } = options;
   const temporary = join(paths.workspace, '..', `${TEMPORARY}${process.pid}`);
-  await mkdir(temporary, { recursive: true });
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  if (options.owner) await lchown(temporary, options.owner.uid, options.owner.gid);
   const git = gitIn(temporary);
   try {
     // Without the machine's template: its hooks are not for the agent.
     await git.text(['init', '--quiet', '--template=', `--initial-branch=${agentBranch}`]);
-    await mkdir(join(git.gitDir, 'info'), { recursive: true });
+    await makeFolderIn(git, join(git.gitDir, 'info'));
     const problem = await fetchBranches(git, options);
     if (problem !== '') return `The agent's workspace could not be made from ${paths.repo}: ${problem}.`;
     const start = await startOf(git, options);
@@ -86,7 +80,7 @@ async function makeClone(options: WorkspaceOptions): Promise<string> {
     if (!(error instanceof GitError)) throw error;
     return `The agent's workspace could not be made: ${error.message}.`;
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    await removeClone(temporary);
   }
 }
 
@@ -94,7 +88,7 @@ async function makeClone(options: WorkspaceOptions): Promise<string> {
 async function removeUnfinished({ paths }: WorkspaceOptions): Promise<void> {
   const parent = join(paths.workspace, '..');
   for (const name of await readdir(parent)) {
-    if (name.startsWith(TEMPORARY)) await rm(join(parent, name), { recursive: true, force: true });
+    if (name.startsWith(TEMPORARY)) await removeClone(join(parent, name));
   }
 }
 
@@ -104,7 +98,7 @@ async function setAsideBroken(workspace: string): Promise<string> {
   const git = gitIn(workspace);
   if ((await kindOf(git.gitDir)) === 'directory' && (await git.run(['rev-parse', '--git-dir'])).code === 0) return '';
   if ((await kindOf(workspace)) === 'directory' && (await readdir(workspace)).length === 0) {
-    await rm(workspace, { recursive: true });
+    await rmdir(workspace);
     return '';
   }
   const aside = `${workspace}.${new Date().toISOString().replace(/[-:.Z]/g, '')}`;
@@ -112,9 +106,9 @@ async function setAsideBroken(workspace: string): Promise<string> {
   return aside;
 }
 
-async function foreignOwner(workspace: string): Promise<number | undefined> {
-  const found = await stat(workspace).catch(() => undefined);
-  return found === undefined || found.uid === process.getuid?.() ? undefined : found.uid;
+async function foreignOwner({ paths, owner }: WorkspaceOptions): Promise<number | undefined> {
+  const found = await lstat(paths.workspace).catch(() => undefined);
+  return found === undefined || found.uid === (owner?.uid ?? process.getuid?.()) ? undefined : found.uid;
 }
 
 async function configure(git: Git, options: WorkspaceOptions): Promise<void> {
@@ -124,7 +118,8 @@ async function configure(git: Git, options: WorkspaceOptions): Promise<void> {
   const wanted: [string, string][] = [
     ['user.name', options.author.name],
     ['user.email', options.author.email],
-    ['remote.origin.url', options.paths.repo],
+    // Another user cannot read the repository: its branches are brought here, and fetching finds what was.
+    ['remote.origin.url', options.owner ? options.paths.workspace : options.paths.repo],
     ['remote.origin.pushurl', NO_PUSH],
     ['remote.origin.fetch', '+refs/remotes/origin/*:refs/remotes/origin/*'],
     ['core.hooksPath', hooks],

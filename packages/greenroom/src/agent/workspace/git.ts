@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { confine, type Layer } from '../../confine/command.ts';
+import { asOwnerOf } from '../../confine/as-owner.ts';
+import { confine } from '../../confine/command.ts';
 import { firstLine, INERT_SETTINGS, inertEnvironment, nulFields } from '../../inert-git.ts';
 
 /** Git on the agent's clone, run so that nothing which the clone's files or configuration name is executed. */
@@ -46,10 +47,10 @@ const STDERR_CHARACTERS = 16 * 1024;
 
 const SETTINGS = [...INERT_SETTINGS, 'core.alternateRefsCommand=true', 'core.bare=false', 'log.showSignature=false'];
 
-/** Named explicitly: nothing is discovered from a folder that others write. */
-export function gitIn(path: string, settings: readonly string[] = [], layers: readonly Layer[] = []): Git {
+/** Named explicitly: nothing is discovered from a folder that others write. Where it belongs to another user, git has that user's rights. */
+export function gitIn(path: string, settings: readonly string[] = []): Git {
   const gitDir = join(path, '.git');
-  const run: Git['run'] = (args, options = {}) => runGit({ path, gitDir, settings: [...SETTINGS, ...settings], layers }, args, options);
+  const run: Git['run'] = (args, options = {}) => runGit({ path, gitDir, settings: [...SETTINGS, ...settings] }, args, options);
   const must = async (args: readonly string[], options?: GitOptions): Promise<Buffer> => {
     const { code, stdout, stderr } = await run(args, options);
     if (code !== 0) throw new GitError(`git ${args[0]} failed: ${firstLine(stderr) || `exit code ${code}`}`);
@@ -61,7 +62,7 @@ export function gitIn(path: string, settings: readonly string[] = [], layers: re
     run,
     text: async (args, options) => (await must(args, options)).toString('utf8').trim(),
     fields: async (args, options) => nulFields(await must(args, options)),
-    with: (more) => gitIn(path, [...settings, ...more], layers),
+    with: (more) => gitIn(path, [...settings, ...more]),
   };
 }
 
@@ -69,13 +70,12 @@ interface Clone {
   path: string;
   gitDir: string;
   settings: readonly string[];
-  layers: readonly Layer[];
 }
 
-function runGit({ path, gitDir, settings, layers }: Clone, args: readonly string[], options: GitOptions): Promise<GitAnswer> {
+async function runGit({ path, gitDir, settings }: Clone, args: readonly string[], options: GitOptions): Promise<GitAnswer> {
   const line = [...settings.flatMap((setting) => ['-c', setting]), `--git-dir=${gitDir}`, `--work-tree=${path}`, ...args];
   const { promise, resolve, reject } = Promise.withResolvers<GitAnswer>();
-  const confined = confine({ file: 'git', args: line }, layers);
+  const confined = confine({ file: 'git', args: line }, await asOwnerOf(path));
   const child = spawn(confined.file, confined.args, {
     cwd: path,
     env: { ...inertEnvironment(options.protocols), ...options.env },
@@ -116,5 +116,5 @@ function runGit({ path, gitDir, settings, layers }: Clone, args: readonly string
     if (stopped) reject(new GitError(`git ${args[0]} ${stopped}`));
     else resolve({ code: code ?? -1, stdout: Buffer.concat(chunks), stderr, cut });
   });
-  return promise;
+  return await promise;
 }

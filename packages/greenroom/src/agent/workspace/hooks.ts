@@ -29,12 +29,12 @@ const FORWARDED = [
 const MESSAGE_HOOKS = ['prepare-commit-msg', 'applypatch-msg'];
 
 /** Each name with its whole text. */
-function hookTexts(paths: Pick<AgentPaths, 'agent' | 'workspace'>): Map<string, string> {
+function hookTexts(paths: Pick<AgentPaths, 'run' | 'workspace'>): Map<string, string> {
   return new Map(FORWARDED.map((name) => [name, hookText(name, paths)]));
 }
 
 /** Writes the folder of hooks as it should be, whatever it held; a hook that git runs meanwhile is the old one or the new one. */
-export async function writeHooks(paths: Pick<AgentPaths, 'agent' | 'workspace'>): Promise<void> {
+export async function writeHooks(paths: Pick<AgentPaths, 'run' | 'workspace'>): Promise<void> {
   const { hooks } = gitPlace(paths);
   if ((await kindOf(hooks)) !== 'directory') await rm(hooks, { force: true });
   await mkdir(hooks, { recursive: true });
@@ -55,7 +55,7 @@ async function holds(file: string, text: string): Promise<boolean> {
  * POSIX shell, started for each git command: the project's hook first, as git would have run it, and for messages our two lines in place of any such
  * lines that were there. Only in this workspace: the same settings reach whatever else the agent does with git.
  */
-function hookText(name: string, paths: Pick<AgentPaths, 'agent' | 'workspace'>): string {
+function hookText(name: string, paths: Pick<AgentPaths, 'run' | 'workspace'>): string {
   const { hooks, trailers } = gitPlace(paths);
   const marks = MESSAGE_HOOKS.includes(name);
   return `#!/bin/sh

@@ -1,10 +1,11 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning, processTable } from '../../proc.ts';
 import { kindOf } from './files.ts';
 import type { Git } from './git.ts';
+import { removeIn } from './hands.ts';
 
 /** A git that outlived its killed runner may take this long to end by itself. */
 const PATIENCE_MS = 10_000;
@@ -26,7 +27,7 @@ export async function removeStaleLocks({ path, gitDir }: Git, branches: readonly
     if (waited >= PATIENCE_MS) return `git is at work in ${path} (process ${gitProcesses(path).join(', ')}); try again when it has ended.`;
     await sleep(POLL_MS);
   }
-  for (const lock of locks) await rm(lock, { force: true });
+  for (const lock of locks) await removeIn({ path }, lock);
   return '';
 }
 

@@ -1,8 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstLine, nulFields } from '../../inert-git.ts';
-import { kindOf, writeDurably } from './files.ts';
+import { kindOf } from './files.ts';
 import type { Git } from './git.ts';
+import { readIn, removeIn, writeIn } from './hands.ts';
 import { branchRef, commitOf } from './place.ts';
 
 /** Below the clone's git folder: what is being done to the working tree, so that the next run can undo half of it. */
@@ -23,11 +23,11 @@ export async function move(git: Git, { from, to }: Mark, finish: () => Promise<v
   const inTheWay = await filesInTheWay(git, from, to);
   if (inTheWay.length > 0) return { moved: false, because: 'changes that are not committed are in the way', files: inTheWay };
   const mark = join(git.gitDir, MARK);
-  await writeDurably(mark, JSON.stringify({ from, to }));
+  await writeIn(git, mark, JSON.stringify({ from, to }));
   // Git's own two-way merge: it looks once more, before it writes anything.
   const { code, stderr } = await git.run(['read-tree', '-m', '-u', from, to]);
   if (code === 0) await finish();
-  await rm(mark, { force: true });
+  await removeIn(git, mark);
   return code === 0 ? { moved: true } : { moved: false, because: firstLine(stderr) || `git read-tree ended with code ${code}`, files: [] };
 }
 
@@ -41,11 +41,11 @@ export async function moveBranch(git: Git, branch: string, { from, to }: Mark, w
  * is there is kept first as a branch, should anybody have worked in between. Answers the branch's name; empty when there was nothing to keep.
  */
 export async function repairMove(git: Git): Promise<string> {
-  const mark = await readMark(join(git.gitDir, MARK));
+  const mark = await readMark(git);
   if (mark === null) return '';
   const done = (await commitOf(git, 'HEAD')) !== mark.from;
   const kept = done ? '' : await undo(git, mark);
-  await rm(join(git.gitDir, MARK), { force: true });
+  await removeIn(git, join(git.gitDir, MARK));
   return kept;
 }
 
@@ -61,7 +61,7 @@ async function undo(git: Git, { from, to }: Mark): Promise<string> {
   const added = touched.filter(({ status }) => status === 'A').map(({ path }) => path);
   if (added.length > 0) {
     await git.text(['update-index', '--force-remove', '-z', '--stdin'], { input: nulList(added) });
-    for (const path of added) await rm(join(git.path, path), { force: true, recursive: true });
+    for (const path of added) await removeIn(git, join(git.path, path));
   }
   if (restored.length > 0) {
     await git.text(['checkout', '--quiet', from, '--pathspec-from-file=-', '--pathspec-file-nul'], { input: nulList(restored) });
@@ -116,7 +116,7 @@ async function keepForeign(git: Git, { from, to }: Mark, paths: readonly string[
     const message = 'Work that was not committed, found by Greenroom and kept\n';
     return await keep(git, await git.text(['commit-tree', tree, '-p', from], { input: message }));
   } finally {
-    for (const file of [index, `${index}.lock`]) await rm(file, { force: true });
+    for (const file of [index, `${index}.lock`]) await removeIn(git, file);
   }
 }
 
@@ -127,9 +127,11 @@ export async function keep(git: Git, commit: string): Promise<string> {
   return name;
 }
 
-async function readMark(file: string): Promise<Mark | null> {
+async function readMark(git: Git): Promise<Mark | null> {
+  const file = join(git.gitDir, MARK);
+  if ((await kindOf(file)) !== 'file') return null;
   try {
-    const { from, to } = JSON.parse(await readFile(file, 'utf8')) as Partial<Record<string, unknown>>;
+    const { from, to } = JSON.parse(await readIn(git, file)) as Partial<Record<string, unknown>>;
     const isId = (value: unknown): value is string => typeof value === 'string' && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(value);
     return isId(from) && isId(to) ? { from, to } : null;
   } catch (error) {

@@ -4,10 +4,12 @@ import type { Git } from './git.ts';
 
 /** What every part of the workspace needs to know. */
 export interface WorkspaceOptions {
-  paths: Pick<AgentPaths, 'agent' | 'repo' | 'workspace' | 'agentReport'>;
+  paths: Pick<AgentPaths, 'run' | 'repo' | 'workspace' | 'agentReport'>;
   humanBranch: string;
   agentBranch: string;
   author: { name: string; email: string };
+  /** The agent's user, whose the clone is; absent where the agent runs as this process's own. */
+  owner?: { uid: number; gid: number };
   /** `agent.env` of the contract: what the agent's environment holds already. */
   agentEnvironment?: Record<string, string>;
   /** Has the orchestrator fetch the human branch. Answers an empty string, or why it could not, as a clause. Never throws. */
@@ -24,8 +26,8 @@ export interface GitPlace {
   turn: string;
 }
 
-export function gitPlace(paths: Pick<AgentPaths, 'agent'>): GitPlace {
-  const folder = join(paths.agent, 'git');
+export function gitPlace(paths: Pick<AgentPaths, 'run'>): GitPlace {
+  const folder = join(paths.run, 'agent-git');
   return { folder, hooks: join(folder, 'hooks'), trailers: join(folder, 'trailers'), turn: join(folder, 'turn.json') };
 }
 

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nulFields } from '../../inert-git.ts';
 import type { WorkspaceCommit, WorkspaceState } from '../runner/ports.ts';
 import { kindOf } from './files.ts';
 import type { Git } from './git.ts';
+import { readIn } from './hands.ts';
 import { commitOf } from './place.ts';
 
 /** Of the uncommitted files that are named. */
@@ -69,7 +69,7 @@ export async function unfinishedOperation({ gitDir }: Git): Promise<{ name: stri
 }
 
 /** Branch that is checked out; empty for a detached head. */
-export async function currentBranch({ gitDir }: Git): Promise<string> {
-  const head = (await readFile(join(gitDir, 'HEAD'), 'utf8')).trim();
+export async function currentBranch(git: Git): Promise<string> {
+  const head = (await readIn(git, join(git.gitDir, 'HEAD'))).trim();
   return head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : '';
 }

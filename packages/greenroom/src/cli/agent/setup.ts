@@ -6,8 +6,10 @@ import type { AgentSettings } from '../../agent/settings.ts';
 import { startRunner } from '../../agent/start.ts';
 import { openTranscript, type Transcript } from '../../agent/transcript.ts';
 import { askToFetch, createWorkspace } from '../../agent/workspace.ts';
+import { type Confined, openConfinement } from '../../confine/confinement.ts';
 import type { Limiter } from '../../confine/limiter.ts';
 import { openLimiters } from '../../confine/limiters.ts';
+import type { User } from '../../confine/users.ts';
 import { proxyName } from '../../home.ts';
 import { readContract } from '../../orchestrator/adapters/contract-file.ts';
 import { parseStartCommand, type StartCommand } from '../../orchestrator/adapters/instances/start-command.ts';
@@ -27,6 +29,8 @@ export interface AgentSetup {
   contract: Contract;
   settings: AgentSettings;
   workspace: Workspace;
+  /** What the agent is started within. */
+  confined: Confined;
   /** Of what the contract lets the agent use. Moves this process aside where control groups want that: for what starts agents, or starts who does. */
   openLimits(): Limiter;
   /** Which agent it is, as it would be started now. */
@@ -50,12 +54,14 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     const message = `"${app.name}" has no coding agent: add "agent": {} to ${app.contract}, then see "greenroom doctor".`;
     throw new CliError(EXIT.failed, 'no_agent', message);
   }
+  const { confined, user } = await confinedAgent(contract, cli);
   const workspace = createWorkspace({
     paths: layout,
     humanBranch: contract.human_branch,
     agentBranch: contract.agent_branch,
     author: { name: settings.author_name, email: settings.author_email },
     agentEnvironment: settings.env,
+    ...(user && { owner: user }),
     refresh: () => askToFetch(layout.agentSocket, contract.human_branch),
   });
   const start = async (): Promise<string> => {
@@ -68,6 +74,7 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     contract,
     settings,
     workspace,
+    confined,
     openLimits: () =>
       openLimiters({
         rules: contract.limits,
@@ -75,7 +82,7 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
         env: cli.env,
         ownUser: contract.agent?.run_as ? ['agent'] : [],
       }).agent,
-    find: () => findInstalledAgent(settings, cli.env),
+    find: () => findInstalledAgent(settings, confined.env),
     open: () => openAgentTranscript(layout),
     startRunner: start,
     async reap(transcript, log) {
@@ -86,6 +93,13 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
       if (problem) log(problem);
     },
   };
+}
+
+/** Throws `CliError` when the contract names users that the agent cannot be started as. */
+async function confinedAgent(contract: Contract, { env }: Pick<Cli, 'env'>): Promise<{ confined: Confined; user: User | undefined }> {
+  const confinement = await openConfinement(contract, env);
+  if ('sentences' in confinement) throw new CliError(EXIT.failed, 'users_refused', confinement.sentences.join('\n'));
+  return { confined: confinement.agent, user: confinement.users?.agent ?? undefined };
 }
 
 /** What the contract says of the agent; undefined without one. */

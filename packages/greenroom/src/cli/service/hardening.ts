@@ -30,9 +30,11 @@ export interface Confined {
   root: boolean;
   /** Absolute paths; one that is missing is no error. */
   writable: readonly string[];
+  /** What it has to start programs as other users and look after their files. */
+  capabilities?: readonly string[];
 }
 
-export interface OwnConfined extends Omit<Confined, 'root'> {
+export interface OwnConfined extends Omit<Confined, 'root' | 'capabilities'> {
   /** What it reads, its own files first. */
   needed: readonly string[];
   /** It listens below 1024. */
@@ -40,9 +42,15 @@ export interface OwnConfined extends Omit<Confined, 'root'> {
 }
 
 /** For what runs the operator's own programs: app, setup, coding agent. No private `/tmp`: systemd deletes that at each restart, under an app that goes on running. */
-export function confineApps({ system, root, writable }: Confined): Setting[] {
+export function confineApps({ system, root, writable, capabilities }: Confined): Setting[] {
   const settings: Setting[] = [...ANYWHERE, ['SystemCallFilter', NEVER_NEEDED]];
   if (!system) return settings;
+  if (capabilities) {
+    const given = capabilities.join(' ');
+    // Slots have the bit that gives what is made in them to setup's group.
+    const withGroups = settings.filter(([name]) => name !== 'RestrictSUIDSGID');
+    return [...withGroups, ...SYSTEM_ONLY, readWrite(writable), ['CapabilityBoundingSet', given], ['AmbientCapabilities', given]];
+  }
   return [...settings, ...SYSTEM_ONLY, readWrite(writable), ['CapabilityBoundingSet', root ? ROOT_WITHOUT : '']];
 }
 

@@ -65,7 +65,7 @@ export async function planService(
     ],
     notes: [
       ...(typeof chat === 'string' ? [chat] : []),
-      ...(place.system && place.owner.uid === 0
+      ...(place.system && place.owner.uid === 0 && !contract.run_as
         ? [`The services run as root, and so do "${app.name}" and its agent: better give Greenroom a user of its own.`]
         : []),
       ...(!place.system && privileged.length > 0

@@ -1,5 +1,7 @@
 /** The unit files of an app. */
 import { basename, delimiter, dirname } from 'node:path';
+import { ORCHESTRATOR_CAPABILITIES } from '../../confine/capabilities.ts';
+import { isolationNames } from '../../isolation/names.ts';
 import { PROXY_SERVICE_VARIABLE } from '../../orchestrator/adapters/router/proxy-process.ts';
 import type { Contract } from '../../orchestrator/core/contract.ts';
 import { nginxSettings } from '../../orchestrator/core/contract-router.ts';
@@ -84,11 +86,15 @@ export function chatFile(service: AppService): UnitFile {
   };
 }
 
-function running({ app, home, place, version }: AppService, settingsFile: string): Setting[] {
+/** Whether the app has users of its own, among them one for its orchestrator, chat and the agent's runner. */
+const isIsolated = ({ contract, place }: AppService): boolean => contract.run_as !== undefined && place.system;
+
+function running(service: AppService, settingsFile: string): Setting[] {
+  const { app, home, place, version } = service;
   const path = [...new Set([dirname(process.execPath), ...SYSTEM_PATH.split(delimiter)])].join(delimiter);
   return [
     ['Type', 'exec'],
-    ...identity(place),
+    ...(isIsolated(service) ? ([['User', isolationNames(app.name).orchestrator]] as const) : identity(place)),
     ['WorkingDirectory', app.data.replaceAll('%', '%%')],
     ['Environment', word(`GREENROOM_HOME=${home}`)],
     ['Environment', word(`PATH=${path}`)],
@@ -104,7 +110,8 @@ function running({ app, home, place, version }: AppService, settingsFile: string
   ];
 }
 
-function confinement({ app, contract, home, place, writable }: AppService): Setting[] {
+function confinement(service: AppService): Setting[] {
+  const { app, contract, home, place, writable } = service;
   const { kind } = contract.router;
   const { command, configDir } = nginxSettings(contract.router);
   const remote = app.repo.startsWith('/') ? [app.repo] : [];
@@ -112,5 +119,6 @@ function confinement({ app, contract, home, place, writable }: AppService): Sett
   const own = [place.owner.home, home, app.data, ...remote, '/tmp', '/var/tmp', ...writable];
   const nginx = kind === 'nginx' ? [configDir, '/run', '/var/log/nginx', '/var/lib/nginx'] : [];
   const confined: Confined = { system: place.system, root: place.owner.uid === 0, writable: [...own, ...nginx] };
+  if (isIsolated(service)) return confineApps({ ...confined, capabilities: ORCHESTRATOR_CAPABILITIES });
   return kind === 'nginx' && ['sudo', 'doas'].includes(basename(command[0] ?? '')) ? confineWithSudo(confined) : confineApps(confined);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { mayBecomeOthers } from '../../../confine/capabilities.ts';
+import { userName } from '../../../confine/users.ts';
 import type { GitOptions } from './git.ts';
 import { shellQuote } from './names.ts';
 
@@ -46,19 +47,21 @@ export async function localSource(
   const words = ['git', ...settings.flatMap((setting) => ['-c', shellQuote(setting)])];
   if (program === 'upload-pack') words.push('-c', 'uploadpack.allowAnySHA1InWant=true');
   if (owner !== undefined && owner.uid !== me) {
-    if (mayBecomeOthers()) words.unshift(...asUser(owner));
+    if (mayBecomeOthers()) words.unshift(...(await asOwner(owner)));
     else for (const folder of [location, `${location}/.git`]) words.push('-c', `safe.directory=${shellQuote(folder)}`);
   }
   return { location, local: true, options: { protocols: 'file' }, arguments: [`--${program}=${words.join(' ')} ${program}`] };
 }
 
 /** What a program is started through to run as the user, without any way back to more rights. Only root can, and the orchestrator of an isolated app. */
-export function asUser({ uid, gid }: { uid: number; gid: number }): string[] {
+export async function asOwner({ uid, gid }: { uid: number; gid: number }): Promise<string[]> {
+  const isKnown = (await userName(uid)) !== '';
   return [
     'setpriv',
     `--reuid=${uid}`,
     `--regid=${gid}`,
-    '--clear-groups',
+    // Some of them it needs to get there.
+    isKnown ? '--init-groups' : '--clear-groups',
     '--no-new-privs',
     '--bounding-set=-all',
     '--inh-caps=-all',

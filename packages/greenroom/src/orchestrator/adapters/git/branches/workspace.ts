@@ -4,7 +4,7 @@ import { mayBecomeOthers } from '../../../../confine/capabilities.ts';
 import { firstLine, nulFields } from '../../../../inert-git.ts';
 import { kindOf } from '../files.ts';
 import { createGit, type Git } from '../git.ts';
-import { asUser, localSource } from '../remote.ts';
+import { asOwner, localSource } from '../remote.ts';
 import type { BranchContext } from './context.ts';
 
 /** The agent's clone, through git processes that have no more rights than its owner and run nothing that its configuration names. */
@@ -33,7 +33,7 @@ export async function openWorkspace(context: BranchContext): Promise<Workspace |
   const me = process.getuid?.() ?? owner.uid;
   if (owner.uid !== me && !mayBecomeOthers())
     return `${path} belongs to another user (uid ${owner.uid}), so that Greenroom cannot write it.`;
-  const through = owner.uid === me ? [] : asUser(owner);
+  const through = owner.uid === me ? [] : await asOwner(owner);
   const plain = createGit(context.repo.git.gitDir).with({ gitDir, workTree: path, through, config: ['core.bare=false'] });
   const filters = await filterSettings(plain);
   if (filters === undefined) return `${gitDir}/config names filters in a way that cannot be switched off.`;
