@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { checkContainers } from '../../src/orchestrator/adapters/containers/check.ts';
 import { contractSchema } from '../../src/orchestrator/core/contract.ts';
 import { buildNodeImage, IMAGE, openPodman, withoutPodman } from './podman.ts';
 import { COMMIT, carriers, DRAINS, makeRig, newId, openInstances, PROCESSES, SERVER, type Tested, until, untilLogged } from './rig.ts';
@@ -57,6 +58,26 @@ else {
     const other = makeRig(t, { tested: CONTAINERS });
     const failed = await other.instances.boot({ instance: newId(), slot: 'b', commit: COMMIT });
     assert.match(failed.ok ? '' : failed.failure.error, /The container could not be started: .*deploy-b/);
+    assert.equal(podman.run('ps', '--all', '--quiet').trim(), '');
+  });
+
+  test('what containers lack is said with what to do', async (t) => {
+    const { contract, layout } = makeRig(t, { tested: CONTAINERS });
+    const check = (image: string): ReturnType<typeof checkContainers> =>
+      checkContainers({ app: 'rig', layout, contract: { ...contract, runner: { ...contract.runner, image } } });
+    assert.equal(await check(IMAGE), null);
+    const absent = await check('localhost/no-such-image');
+    assert.deepEqual(absent, {
+      says: 'the image localhost/no-such-image is not on this machine',
+      remedy: 'Run as this user: podman pull localhost/no-such-image',
+    });
+    const path = process.env['PATH'];
+    process.env['PATH'] = layout.data;
+    t.after(() => {
+      process.env['PATH'] = path;
+    });
+    assert.match((await check(IMAGE))?.says ?? '', /"podman" was not found on PATH/);
+    process.env['PATH'] = path;
     assert.equal(podman.run('ps', '--all', '--quiet').trim(), '');
   });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
@@ -9,6 +9,8 @@ import { LABEL } from './identity.ts';
 import { inspectImage } from './inspect.ts';
 
 const PULL_TIMEOUT_MS = 900_000;
+/** There with control groups of version 2 only. */
+const UNIFIED_CONTROLLERS = '/sys/fs/cgroup/cgroup.controllers';
 const PACKAGES = { podman: 'podman crun catatonit uidmap', docker: 'docker.io' };
 
 /** What keeps containers from being started, with what to do about it. */
@@ -46,6 +48,11 @@ export async function checkContainers({ app, layout, contract, pull }: Container
       says: `the user ${userInfo().username} has no subordinate ids, without which Podman maps no users`,
       remedy: `As root: usermod --add-subuids 200000-265535 --add-subgids 200000-265535 ${userInfo().username}`,
     };
+  if (identity.rootless && isGrouped(setup.limits) && !existsSync(UNIFIED_CONTROLLERS))
+    return {
+      says: 'Podman without the rights of root holds no limits of memory, processor and processes where control groups are of version 1',
+      remedy: 'Boot the machine with systemd.unified_cgroup_hierarchy=1, run Greenroom as root, or take them out of "limits.app".',
+    };
   const { image } = contract.runner;
   // One that is built for each commit is not there before the first deploy.
   if (image === undefined) return null;
@@ -81,6 +88,9 @@ async function tryToMake(setup: ContainerSetup, image: string, identity: Identit
   const remedy = `Look at what "${cli.program} info" says; docs/guides/containers.md lists what containers need.`;
   return { says: `${cli.program} refuses a container: ${reasonOf(made)}`, remedy };
 }
+
+const isGrouped = ({ memory_mb, cpu_percent, processes }: ContainerSetup['limits']): boolean =>
+  memory_mb !== undefined || cpu_percent !== undefined || processes !== undefined;
 
 function hasSubordinateIds(): boolean {
   const { username, uid } = userInfo();
