@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { asUser } from '../../src/confine/as-user.ts';
+import { findHierarchies } from '../../src/confine/cgroup-mounts.ts';
 import { confine } from '../../src/confine/command.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
-import { asAttempts, HOSTILE, install, targetsOf } from './attacks/installation.ts';
-import { type Attack, attacksOfApp, attacksOn, CONTROLS } from './attacks/table.ts';
+import { until } from '../e2e/rig.ts';
+import { asAttempts, HOSTILE, haveAgentTry, install, targetsOf } from './attacks/installation.ts';
+import { type Attack, attacksInTurn, attacksOfApp, attacksOn, EXHAUSTIONS, LIMITS, surprises } from './attacks/table.ts';
 import { type Machine, openMachine } from './machine.ts';
 
 const ROOT = process.getuid?.() === 0;
@@ -14,13 +16,14 @@ const ROOT = process.getuid?.() === 0;
 test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root' }, async (t) => {
   const machine = await openMachine(t);
   const neighbour = layoutOf(join(machine.home, 'apps', 'neighbour'));
+  const as = { user: 'gr-shop', capable: true, env: { GREENROOM_CGROUP: groupsOf(t) } };
   const installation = await install(machine, {
     app: 'shop',
     internal: 'run/internal.sock',
     home: machine.home,
-    contract: { api_access: 'read' },
-    agent: { approval: true },
-    as: { user: 'gr-shop', capable: true },
+    contract: { api_access: 'read', limits: { agent: LIMITS } },
+    agent: { approval: true, sandbox: 'require' },
+    as,
     async prepare(own) {
       const contract = join(own, 'app.contract.json');
       const another = join(own, 'neighbour.contract.json');
@@ -35,15 +38,50 @@ test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root
   const targets = await targetsOf(machine, installation, neighbour);
   const tryAs = async (user: string, attacks: readonly Attack[]): Promise<void> => {
     const outcomes = await runAs(machine, user, asAttempts(attacks));
-    for (const { name, stopped_by } of attacks) {
-      const { what, shows } = CONTROLS[stopped_by];
-      assert.match(outcomes[name] ?? '', shows, `${name}, as ${user}: is stopped by ${what}`);
-    }
+    assert.deepEqual(surprises(attacks, outcomes, 'outside'), []);
   };
 
+  await t.test('in a turn of the agent, in its sandbox', async () => {
+    const attacks = [...attacksInTurn(targets), ...EXHAUSTIONS];
+    const { outcomes, said } = await haveAgentTry(machine, installation, asAttempts(attacks), as);
+    assert.deepEqual(surprises(attacks, outcomes, 'in the sandbox'), []);
+    for (const limit of ['memory_mb', 'processes']) assert.match(said, new RegExp(`limits\\.agent\\.${limit}`));
+
+    const { client, said: log } = installation;
+    await until(
+      async () => (await client.status()).attempt?.approval !== undefined,
+      () => `what it deployed does not wait for a person: ${log()}`,
+    );
+    const { slots, attempt } = await client.status();
+    assert.equal(attempt?.trigger, 'agent', 'a deploy of the agent, whatever it says');
+    const candidate = slots.find(({ role }) => role === 'candidate');
+    assert.ok(candidate);
+    assert.equal(readFileSync(join(targets.layout.slot(candidate.slot), 'filtered.txt'), 'utf8'), 'as committed\nas committed\n');
+    assert.equal(readFileSync(targets.witness, 'utf8'), '', 'others ran what the agent planted');
+    const ran = new Set(readFileSync(join(targets.layout.workspace, '.git/planted.by'), 'utf8').trim().split('\n'));
+    assert.deepEqual([...ran], ['gr-shop-agent']);
+  });
   await t.test("with the rights of the agent's user", () => tryAs('gr-shop-agent', attacksOn(targets)));
   await t.test("with the rights of the app's user", () => tryAs('gr-shop-app', attacksOfApp(targets)));
 });
+
+/** Name of a folder for the control groups of this test, taken away after it. */
+function groupsOf(t: TestContext): string {
+  const name = `greenroom-test-${process.pid}-attacks`;
+  const { unified, v1 } = findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
+  const mounts = [unified, ...Object.values(v1)].flatMap((it) => (it ? [it.mount] : []));
+  t.after(() => {
+    for (const folder of mounts.map((mount) => join(mount, name))) removeGroups(folder);
+  });
+  return name;
+}
+
+/** Groups that hold no process any more, from the innermost out. */
+function removeGroups(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeGroups(join(folder, entry.name));
+  rmdirSync(folder);
+}
 
 async function isolate(machine: Machine, app: string, own: string, contract: string): Promise<void> {
   const [node, cli] = machine.command;

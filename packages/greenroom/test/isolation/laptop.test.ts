@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { asAttempts, haveAgentTry, install, targetsOf } from './attacks/installation.ts';
-import { attacksInTurn, CONTROLS } from './attacks/table.ts';
+import { attacksInTurn, attacksOn, surprises } from './attacks/table.ts';
 import { openMachine } from './machine.ts';
 
 const ROOT = process.getuid?.() === 0;
@@ -14,23 +16,34 @@ test('one user, without root: everything works, and what is said not to be isola
   const home = join(machine.folder, 'ada');
   await machine.must('useradd', ['--create-home', '--home-dir', home, 'ada']);
   const users = await machine.must('getent', ['passwd']);
+  const neighbour = layoutOf(join(home, 'greenroom', 'apps', 'neighbour'));
   const as = { user: 'ada', env: { HOME: home, GREENROOM_HOME: join(home, 'greenroom') } };
   const installation = await install(machine, {
     app: 'shop',
     home: join(home, 'greenroom'),
     agent: { sandbox: 'off' },
     as,
-    prepare: async (own) => void (await machine.must('chown', ['-R', 'ada:ada', home, own])),
+    async prepare(own) {
+      mkdirSync(neighbour.workspace, { recursive: true });
+      for (const file of [neighbour.secrets, neighbour.journal]) writeFileSync(file, 'of another app');
+      await machine.must('chown', ['-R', 'ada:ada', home, own]);
+    },
   });
   assert.equal(installation.said().match(/^.*Not isolated: .*$/gm)?.length, 1, installation.said());
   assert.equal(await machine.must('getent', ['passwd']), users);
 
-  const targets = await targetsOf(machine, installation, installation.layout);
+  const targets = await targetsOf(machine, installation, neighbour);
   const attacks = attacksInTurn(targets);
-  const outcomes = await haveAgentTry(machine, installation, asAttempts(attacks), as);
-  for (const { name, stopped_by, laptop } of attacks) {
-    const outcome = outcomes[name] ?? '';
-    if (laptop) assert.equal(outcome, 'done', `"${name}" does nothing even where nothing stands in its way`);
-    else assert.match(outcome, CONTROLS[stopped_by].shows, `${name}: stopped by ${CONTROLS[stopped_by].what}, whoever it is`);
-  }
+  const { outcomes: unprotected } = await haveAgentTry(machine, installation, asAttempts(attacks), as);
+  const [stopped, succeeding] = [attacks.filter(({ laptop }) => !laptop), attacks.filter(({ laptop }) => laptop)];
+  const idle = succeeding.filter(({ name }) => unprotected[name] !== 'done').map(({ name }) => `${name}: ${unprotected[name]}`);
+  assert.deepEqual(idle, [], 'nothing stands in their way here, and still they do nothing');
+  assert.deepEqual(surprises(stopped, unprotected, 'outside'), []);
+
+  const contract = JSON.parse(readFileSync(installation.contract, 'utf8'));
+  writeFileSync(installation.contract, JSON.stringify({ ...contract, agent: { ...contract.agent, sandbox: 'require' } }));
+  // The network is the machine's, also in there.
+  const hidden = attacksOn(targets).filter(({ name }) => !/by the port|internal endpoints/.test(name));
+  const { outcomes: sandboxed } = await haveAgentTry(machine, installation, asAttempts(hidden), as);
+  assert.deepEqual(surprises(hidden, sandboxed, 'in the sandbox'), []);
 });

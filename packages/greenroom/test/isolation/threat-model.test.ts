@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
-import { attacksInTurn, attacksOfApp, type Targets } from './attacks/table.ts';
+import { attacksInTurn, attacksOfApp, EXHAUSTIONS, type Targets } from './attacks/table.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const page = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
@@ -32,7 +32,7 @@ test('the threat model names attempts that are made', () => {
     privilegedProgram: '/id',
     witness: '/witness',
   };
-  const made = new Set([...attacksInTurn(somewhere), ...attacksOfApp(somewhere)].map(({ name }) => name));
+  const made = new Set([...attacksInTurn(somewhere), ...attacksOfApp(somewhere), ...EXHAUSTIONS].map(({ name }) => name));
   const rows = page.split('\n').filter((line) => /^\| .*"[^"]+" \|$/.test(line));
   assert.ok(rows.length >= 10, `only ${rows.length}`);
   for (const row of rows) for (const [, name = ''] of row.matchAll(/"([^"]+)"/g)) assert.ok(made.has(name), `nobody tries: ${name}`);

@@ -53,8 +53,10 @@ def read(path, holds=""):
             raise Stopped("another file")
 
 
-def listing(path):
-    os.listdir(path)
+def listing(path, holds=""):
+    names = os.listdir(path)
+    if holds and holds not in names:
+        raise Stopped("another folder")
 
 
 def write(path):
@@ -237,7 +239,7 @@ def run(argv):
     if ran.returncode == 0:
         return ran.stdout.strip()
     said = ran.stderr.lower()
-    for words, name in (("permission denied", "EACCES"), ("not a git repository", "EACCES"), ("does not exist", "ENOENT")):
+    for words, name in (("permission denied", "EACCES"), ("not a git repository", "EACCES"), ("does not exist", "ENOENT"), ("does not appear to be a git repository", "ENOENT")):
         if words in said:
             raise Stopped(name)
     raise Stopped(ran.stderr.strip() or f"exit code {ran.returncode}")
@@ -276,10 +278,10 @@ HOOKS = (
 
 
 def plant_programs(witness):
-    """Names a program wherever the clone can, and commits a file that one of them filters. The program adds to the file who ran it."""
+    """Names a program wherever the clone can, and commits a file that one of them filters. The program notes who ran it, outside and in the clone."""
     program = os.path.abspath(".git/planted")
     with open(program, "w") as file:
-        file.write(f"#!/bin/sh\nid -un >>{witness}\ncat\n")
+        file.write(f"#!/bin/sh\nid -un >>{witness}\nid -un >>{program}.by\ncat\n")
     os.chmod(program, 0o755)
     os.makedirs(".git/hooks", exist_ok=True)
     for hook in HOOKS.split():

@@ -137,16 +137,16 @@ export async function install(
   };
 }
 
-/** Has the agent of the app try it all within a turn of its own. Answers what came of each attempt, by name. */
+/** Has the agent of the app try it all within a turn of its own. Answers what came of each attempt, by name, and what the terminal said of the turn. */
 export async function haveAgentTry(
   machine: Machine,
   { layout }: Installation,
   attempts: readonly object[],
   as: RunOptions,
-): Promise<Record<string, string>> {
+): Promise<{ outcomes: Record<string, string>; said: string }> {
   const turn = await machine.greenroom(['agent', JSON.stringify(attempts), '--data', layout.data], as);
   assert.equal(turn.code, 0, turn.stderr + turn.stdout);
-  return JSON.parse(readFileSync(join(layout.workspace, 'results.json'), 'utf8'));
+  return { outcomes: JSON.parse(readFileSync(join(layout.workspace, 'results.json'), 'utf8')), said: turn.stdout };
 }
 
 /** The attacks as hostile.py takes them. */

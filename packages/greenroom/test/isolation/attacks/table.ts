@@ -5,15 +5,23 @@ import type { Installation, Victim } from './installation.ts';
 /** What stops an attempt, and how that shows: outside the sandbox, and where inside it something else comes first. */
 export const CONTROLS = {
   allowed: { what: 'nothing, as it must be', shows: /^done$/ },
-  mode: { what: 'owner and mode of a file or folder', shows: /^EACCES$/, in_sandbox: /^(EACCES|ENOENT|EROFS|another file)$/ },
+  mode: { what: 'owner and mode of a file or folder', shows: /^EACCES$/, in_sandbox: /^(EACCES|ENOENT|EROFS|another (file|folder))$/ },
   owner: { what: 'the owner of the file', shows: /^EPERM$/, in_sandbox: /^(EPERM|ENOENT|EROFS)$/ },
   user: { what: 'the user of the process', shows: /^EPERM$/, in_sandbox: /^ESRCH$/ },
   user_files: { what: 'the user of the process, for its files in /proc', shows: /^EACCES$/, in_sandbox: /^ESRCH$/ },
-  rights: { what: 'no capabilities', shows: /^EPERM$/, in_sandbox: /^(EPERM|EACCES|ENOENT|EROFS)$/ },
-  no_new_privileges: { what: 'no new privileges by a set-user-id program', shows: /^no new privileges$/ },
+  rights: { what: 'no capabilities', shows: /^EPERM$/, in_sandbox: /^(EPERM|EINVAL|ENOENT)$/ },
+  no_new_privileges: {
+    what: 'no new privileges by a set-user-id program',
+    shows: /^no new privileges$/,
+    in_sandbox: /^(no new privileges|ENOENT)$/,
+  },
   gate: { what: 'the gate', shows: /^422 gate_/ },
   role: { what: "the role of the agent's socket", shows: /^403 forbidden$/ },
   port: { what: 'no rights for those who come by the port', shows: /^(403 forbidden|ECONNREFUSED)$/ },
+  processes: { what: 'limits.agent.processes', shows: /^EAGAIN$/ },
+  open_files: { what: 'limits.agent.open_files', shows: /^EMFILE$/ },
+  file_size: { what: 'limits.agent.file_size_mb', shows: /^EFBIG$/ },
+  memory: { what: 'limits.agent.memory_mb', shows: /^(SIGKILL|ENOMEM)$/ },
 } as const satisfies Record<string, { what: string; shows: RegExp; in_sandbox?: RegExp }>;
 
 type Control = keyof typeof CONTROLS;
@@ -65,6 +73,30 @@ export function attacksInTurn(targets: Targets): Attack[] {
   ];
 }
 
+/** What came of attempts otherwise than it had to, a sentence each. */
+export function surprises(
+  attacks: readonly Attack[],
+  outcomes: Readonly<Record<string, string>>,
+  place: 'outside' | 'in the sandbox',
+): string[] {
+  return attacks.flatMap(({ name, stopped_by }) => {
+    const { what, shows, in_sandbox = shows }: { what: string; shows: RegExp; in_sandbox?: RegExp } = CONTROLS[stopped_by];
+    const outcome = outcomes[name] ?? 'not tried';
+    return (place === 'outside' ? shows : in_sandbox).test(outcome) ? [] : [`${name}: ${outcome}; what stops it is ${what}`];
+  });
+}
+
+/** What the agent's limits are for these. */
+export const LIMITS = { memory_mb: 256, processes: 100, open_files: 512, file_size_mb: 32 };
+
+/** Tried in a turn too, after all others. */
+export const EXHAUSTIONS: readonly Attack[] = [
+  attack('start processes without end', 'fork_many', { count: 3 * LIMITS.processes }, 'processes'),
+  attack('open files without end', 'open_many', { count: 2 * LIMITS.open_files }, 'open_files'),
+  attack('write a file without end', 'fill_disk', { megabytes: 2 * LIMITS.file_size_mb }, 'file_size'),
+  attack('take memory without end', 'fill_memory', { megabytes: 2 * LIMITS.memory_mb }, 'memory'),
+];
+
 /** Tried by code of the app as well: what only the agent has is not the app's, and the other way round. */
 export function attacksOfApp({ layout, ...targets }: Targets): Attack[] {
   const own = /the app(?:'s own files)?$|listen as an instance|internal endpoints|^(?:open|signal|trace|read|take) .*of the app$/;
@@ -101,7 +133,7 @@ function onFiles({ layout, contract, slots, neighbour }: Targets): Attack[] {
     ...kept("the preview's key", layout.previewKey),
     ...kept("the bare repository's configuration", join(layout.repo, 'config'), PLANTED),
     attack('plant a hook in the bare repository', 'create', { folder: join(layout.repo, 'hooks'), file: 'post-checkout' }, 'mode'),
-    attack('look around in the data directory', 'listing', { path: layout.data }, 'mode'),
+    attack('look around in the data directory', 'listing', { path: layout.data, holds: 'journal.jsonl' }, 'mode'),
     attack('read the logs', 'listing', { path: layout.logs }, 'mode'),
     attack("write the operator's contract", 'write', { path: contract }, 'mode'),
     attack("put another in place of the operator's contract", 'replace', { path: contract }, 'mode'),
