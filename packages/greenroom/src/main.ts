@@ -39,7 +39,8 @@ import { waitForListener } from './orchestrator/adapters/probe/health.ts';
 import { createProber } from './orchestrator/adapters/probe/prober.ts';
 import { createSchemaCheck } from './orchestrator/adapters/probe/schema.ts';
 import { RouterError } from './orchestrator/adapters/router/router-error.ts';
-import { createSecrets, SecretsError } from './orchestrator/adapters/secrets.ts';
+import { createKnownSecrets, learning, remembering } from './orchestrator/adapters/secrets/known.ts';
+import { createSecrets, remedyFor, SecretsError } from './orchestrator/adapters/secrets.ts';
 import { createSlots } from './orchestrator/adapters/slots/slots.ts';
 import { createStateWriter, readState } from './orchestrator/adapters/state-file.ts';
 import { readTraceSettings } from './orchestrator/adapters/traces/settings.ts';
@@ -49,7 +50,7 @@ import { reachesSockets } from './orchestrator/core/contract-router.ts';
 import type { Policy } from './orchestrator/core/state.ts';
 import { createTally } from './orchestrator/core/tally.ts';
 import { internalSocketOf, type Layout, layoutOf, socketsOf } from './orchestrator/layout.ts';
-import type { Log, LogAbout } from './orchestrator/ports.ts';
+import type { Log, LogAbout, Secrets } from './orchestrator/ports.ts';
 import { createAnnouncements } from './orchestrator/runner/announcements.ts';
 import type { Measured } from './orchestrator/runner/measured.ts';
 import { narrate } from './orchestrator/runner/narrate.ts';
@@ -198,6 +199,18 @@ async function requireOwnPorts(options: OrchestratorOptions, contract: Contract,
   await requirePortFree(options.apiPort, portOwner);
 }
 
+/** What is known from the start on is hidden from the start on. A provider that is down keeps nobody from being served. */
+async function askForSecrets(secrets: Secrets, contract: Contract, layout: Layout, log: Log): Promise<void> {
+  try {
+    const { missing } = await secrets.read([...new Set([...contract.secrets_inject, ...(contract.agent?.secrets ?? [])])]);
+    const lacking = missing.filter((name) => contract.secrets_inject.includes(name));
+    if (lacking.length > 0) log(`Not set: ${lacking.join(', ')}. ${remedyFor(contract, layout)}`);
+  } catch (error) {
+    if (!(error instanceof SecretsError) || error.unsafe) throw error;
+    log(`${error.message} What runs goes on; deploys and restarts fail until it answers.`, { level: 'error' });
+  }
+}
+
 async function serve(
   options: OrchestratorOptions,
   say: Log,
@@ -208,14 +221,14 @@ async function serve(
   registration: Registration,
 ): Promise<void> {
   const { app } = options;
-  const log = say;
+  const known = createKnownSecrets();
+  const log: Log = (message, about) => say(known.masker().whole(message), about);
   // Beside what takes longer.
   const peersOpening = openPeers(confinement.users?.agent?.uid, log);
   const clock = createClock();
-  const secrets = createSecrets({ layout });
-  const { missing } = await secrets.read(contract.secrets_inject);
-  if (missing.length > 0)
-    say(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value, or set them in this environment.`);
+  const secrets = learning(createSecrets({ layout, contract }), known);
+  const shown = remembering(secrets, known);
+  await askForSecrets(secrets, contract, layout, log);
 
   const forge = await readForge(options.repo, app, log);
   const repo = await openRepo({
@@ -229,10 +242,10 @@ async function serve(
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
   await writeLimitsReport(layout.limitsReport, contract.limits ? { place: limiters.place, gaps: limiters.gaps } : null);
-  const slots = await createSlots({ app, layout, git: repo.git, contract, confinement, log, limiter: limiters.setup });
+  const slots = await createSlots({ app, layout, git: repo.git, contract, confinement, log, limiter: limiters.setup, masker: known.masker });
   const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };
-  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, clock, log, ...bounded });
+  const instances = createInstances({ layout, app, contract, slotDirectory, secrets, known, clock, log, ...bounded });
   const schemaCheck = createSchemaCheck(contract);
   const prober = createProber({ app, layout, contract, instances, slotDirectory, schemaCheck, ...bounded });
   const gate = createGate({ git: repo.git, contract });
@@ -254,7 +267,7 @@ async function serve(
   const replayed = replay(journal.content.records, saved, { tally, announce });
   const recorder = createRecorder(journal, createStateWriter(layout.state, log), log);
   const journalProblem = (): string => damage;
-  const ports = { clock, instances, prober, router, schemaCheck, secrets, slots };
+  const ports = { clock, instances, prober, router, schemaCheck, secrets: shown, slots };
   const outside = await openOutside({ app, contract, layout, repo, ...forge, ports, journalProblem, log });
   const { pushGated, pushPromoted } = outside;
   const findHost = (port: number): Promise<string> => waitForListener(port, 1_000, new AbortController().signal);
@@ -277,6 +290,7 @@ async function serve(
     journal: recorder,
     ...replayed,
     policy: contractPolicy(contract),
+    hide: (text) => known.masker().whole(text),
     log,
     debug: (message) => process.env['GREENROOM_DEBUG'] && say(message),
   });
@@ -329,6 +343,7 @@ async function serve(
       journal: () => ({ records: journal.head().seq, intact: damage === '', problem: damage }),
       forge: outside.forge,
       agentBusy: () => agentBusy(layout),
+      hide: (text) => known.masker().whole(text),
     });
     const measured: Measured = {
       ...outside.measures,
@@ -381,7 +396,7 @@ async function serve(
     if (problem) log(problem, { level: 'warn' });
     if (!settings) return async () => undefined;
     const { openTraces } = await import('./main/traces.ts');
-    return openTraces({ app, version: VERSION, settings, contract, runner, secrets, clock, log });
+    return openTraces({ app, version: VERSION, settings, contract, runner, secrets: shown, clock, log });
   }
 
   async function stopApp(): Promise<void> {

@@ -31,6 +31,7 @@ export const FAILURE_CODES = [
   'gate_destructive_migration',
   'slot_failed',
   'setup_failed',
+  'secrets_unavailable',
   'boot_exited',
   'health_timeout',
   'deep_check_failed',

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { createMasker } from '../masking/masker.ts';
 import { AgentProblem, greet, messageOf, openSession } from './acp/connect.ts';
 import { type AgentProgram, agentEnvironment } from './launch.ts';
 import { startAgent } from './runner/agent-process.ts';
-import { createMasker } from './runner/mask.ts';
 import { oneLine } from './runner/text.ts';
 import { TURN_VARIABLE } from './runner/tree.ts';
 import type { AgentSettings } from './settings.ts';

@@ -5,6 +5,7 @@
 import type { AttemptView } from '@greenroom/sdk/wire';
 import type { Command, Outcome } from './core/commands.ts';
 import type { MachineEvent, NewEvent } from './core/events.ts';
+import { hideInEvent } from './core/hide.ts';
 import { type History, project } from './core/history.ts';
 import { rollbackUnderWay } from './core/machine/rules.ts';
 import { transition } from './core/machine.ts';
@@ -28,6 +29,8 @@ export interface RunnerOptions {
   state: State;
   history: History;
   policy: Policy;
+  /** Hides secrets in what people and programs have said. */
+  hide?(text: string): string;
   log: Log;
   /** For those who debug the orchestrator. */
   debug(message: string): void;
@@ -48,7 +51,7 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { ports, journal, history, policy, log, debug } = options;
+  const { ports, journal, history, policy, hide = (text) => text, log, debug } = options;
   let state = options.state;
   let last: Promise<void> = Promise.resolve();
   const waiters = new Map<string, ((outcome: Outcome) => void)[]>();
@@ -57,7 +60,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const work = createWork({ ports, state: () => state, dispatch, catchUp: () => journal.catchUp(), log });
 
   function dispatch(event: NewEvent, mustHold = false): Promise<void> {
-    const result = last.then(() => take({ ...event, at: ports.clock.now() } as MachineEvent, mustHold));
+    const result = last.then(() => take({ ...hideInEvent(event, hide), at: ports.clock.now() } as MachineEvent, mustHold));
     last = result.catch(() => undefined);
     return result;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMask, SHORTEST_SECRET } from '../../src/orchestrator/core/mask.ts';
+import { SHORTEST_SECRET } from '../../src/masking/forms.ts';
+import { createMask } from '../../src/orchestrator/core/mask.ts';
 
 const random = (length: number): string => Array.from({ length }, (_, index) => 'aB3xY9kL'[index % 8]).join('');
 

@@ -123,7 +123,7 @@ export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
       app: 'shop',
       host: 'web1',
       contract: contractOf(contract),
-      secrets: createSecrets({ layout: { secrets: join(folder, 'secrets.env') }, env }),
+      secrets: createSecrets({ layout: { secrets: join(folder, 'secrets.env') }, contract: contractOf(contract), env }),
       clock: createClock(),
       folder: join(folder, 'alerts'),
       log: (message) => log.push(message),

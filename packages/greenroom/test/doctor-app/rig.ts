@@ -56,7 +56,7 @@ export async function createPatient(t: TestContext, app: string, given: Record<s
     contract: parsed.contract,
     contractText: JSON.stringify(contract),
     repo,
-    secrets: createSecrets({ layout, env: {} }),
+    secrets: createSecrets({ layout, contract: parsed.contract, env: {} }),
     env: process.env,
     signal: new AbortController().signal,
     paths: [],

@@ -112,7 +112,7 @@ export function openInstances(
   log: (message: string) => void = () => undefined,
   limiter?: Limiter,
 ): Instances {
-  const secrets = createSecrets({ layout, env });
+  const secrets = createSecrets({ layout, contract, env });
   return createInstances({
     layout,
     app: APP,

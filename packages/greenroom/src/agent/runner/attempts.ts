@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, GreenroomAnswerError, GreenroomUnreachable } from '@greenroom/sdk/client';
+import type { Masker } from '../../masking/masker.ts';
 import type { Transcript } from '../transcript.ts';
-import type { Masker } from './mask.ts';
 import type { TurnPlace } from './ports.ts';
 
 const RETRY_MS = 1_000;

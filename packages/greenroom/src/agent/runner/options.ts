@@ -20,6 +20,8 @@ export interface RunnerOptions {
   openSandbox: OpenSandbox;
   /** The agent's own secrets, by name. */
   secrets: Record<string, string>;
+  /** Values that are hidden too, wherever the agent comes upon them. */
+  hidden?: readonly string[];
   /** The runner's environment. */
   env: NodeJS.ProcessEnv;
   /** What the agent and all that it starts may use. */

@@ -1,3 +1,4 @@
+import { createMasker } from '../../masking/masker.ts';
 import { type AgentLink, AgentProblem, cancel, greet, messageOf, openSession, prompt } from '../acp/connect.ts';
 import { type AgentProgram, agentEnvironment } from '../launch.ts';
 import type { Turn } from '../transcript.ts';
@@ -5,7 +6,6 @@ import { type AgentProcess, startAgent } from './agent-process.ts';
 import { watchAttempts } from './attempts.ts';
 import { type CommitWatch, watchCommits } from './commits.ts';
 import { Decided, type Fate, type Verdict } from './fate.ts';
-import { createMasker } from './mask.ts';
 import type { RunnerOptions } from './options.ts';
 import { createPermissions, type Permissions } from './permissions.ts';
 import type { PreparedWorkspace, Tools, TurnPlace } from './ports.ts';
@@ -42,7 +42,7 @@ export async function workTurn(
   if (!prepared.ok) return fate.decide({ status: 'failed', detail: prepared.problem });
   if (fate.verdict()) return;
   const tools = await options.openTools(place);
-  const masker = createMasker([...Object.values(options.secrets), ...tools.secrets]);
+  const masker = createMasker([...Object.values(options.secrets), ...(options.hidden ?? []), ...tools.secrets]);
   const writer = createWriter({
     transcript,
     place,

@@ -1,6 +1,6 @@
 import type { ChatEventBody } from '@greenroom/sdk/chat';
+import type { Masker } from '../../masking/masker.ts';
 import type { Transcript } from '../transcript.ts';
-import type { Masker } from './mask.ts';
 import type { TurnPlace } from './ports.ts';
 import { clean, shorten } from './text.ts';
 import type { ToolEvent } from './tool.ts';

@@ -11,7 +11,7 @@ export type ChatAccess = { tokens: ReturnType<typeof createTokens>; askApp: Retu
 
 /** How callers from outside are known, by contract and secrets. Throws `CliError` when a token must not be used. */
 export async function readAccess({ layout }: Target, contract: Contract, env: NodeJS.ProcessEnv): Promise<ChatAccess> {
-  const values = await readTokens(layout, env);
+  const values = await readTokens(layout, contract, env);
   const problems = tokenProblems(values);
   if (problems.length > 0) throw new CliError(EXIT.failed, 'weak_token', problems.join('\n'));
   const path = contract.agent?.authorize_endpoint;
@@ -52,9 +52,9 @@ export function requireAccess(
   );
 }
 
-async function readTokens(layout: Target['layout'], env: NodeJS.ProcessEnv): Promise<TokenValues> {
+async function readTokens(layout: Target['layout'], contract: Contract, env: NodeJS.ProcessEnv): Promise<TokenValues> {
   try {
-    const { values } = await createSecrets({ layout, env }).read([CHAT_TOKEN, APPROVE_TOKEN]);
+    const { values } = await createSecrets({ layout, contract, env }).read([CHAT_TOKEN, APPROVE_TOKEN]);
     return { chat: values[CHAT_TOKEN] ?? '', approve: values[APPROVE_TOKEN] ?? '' };
   } catch (error) {
     if (error instanceof SecretsError) throw new CliError(EXIT.failed, 'secrets_unreadable', error.message);

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { buildCommand } from '@stricli/core';
-import { createSecrets } from '../../orchestrator/adapters/secrets.ts';
+import { createSecrets, remedyFor, SecretsError } from '../../orchestrator/adapters/secrets.ts';
 import { ownIdentity } from '../../proc.ts';
 import { action, type Cli, EXIT } from '../context.ts';
 import { type AppFlags, appFlags, description } from '../flags.ts';
@@ -22,8 +22,9 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
       const { runTurn } = await import('../../agent/runner.ts');
       const { createSandbox } = await import('../../agent/sandbox.ts');
       const { createTools } = await import('../../agent/tools.ts');
-      const { values, missing } = await createSecrets({ layout, env: cli.env }).read(settings.secrets);
-      if (missing.length > 0) log(`Not set: ${missing.join(', ')}. Write them to ${layout.secrets} (mode 0600) as NAME=value.`);
+      const secrets = createSecrets({ layout, contract, env: cli.env });
+      const { values, missing } = await secrets.read(settings.secrets);
+      if (missing.length > 0) log(`Not set: ${missing.join(', ')}. ${remedyFor(contract, layout)}`);
       const limiter = setup.openLimits();
       if (limiter.gaps.length > 0) log(`Not held by the kernel for this turn: ${limiter.gaps.join('; ')}.`);
       const workspaceMb = contract.limits?.disk?.workspace_mb;
@@ -41,6 +42,7 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
         limiter,
         ...(workspaceMb === undefined ? {} : { workspaceMb }),
         secrets: values,
+        hidden: await appSecrets(secrets, contract.secrets_inject),
         env: cli.env,
         stop,
         startNext: async () => {
@@ -62,6 +64,16 @@ export const agentRun = buildCommand<AppFlags, [], Cli>({
     ]),
   },
 });
+
+/** The agent is not given the app's secrets, but where nothing keeps it from the app's processes it may come upon one, and say it. */
+async function appSecrets(secrets: ReturnType<typeof createSecrets>, names: readonly string[]): Promise<string[]> {
+  try {
+    return Object.values((await secrets.read(names)).values);
+  } catch (error) {
+    if (error instanceof SecretsError) return [];
+    throw error;
+  }
+}
 
 /** From the first moment, so that a stop during the start is not lost. */
 function listenForStop(): AbortSignal {

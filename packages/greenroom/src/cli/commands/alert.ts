@@ -12,7 +12,7 @@ const test = buildCommand<AppFlags, [], Cli>({
     const { readContract } = await import('../../orchestrator/adapters/contract-file.ts');
     const read = await readContract(app.contract);
     if (!read.ok) throw new CliError(EXIT.failed, 'invalid_contract', read.sentences.join('\n'));
-    const secrets = createSecrets({ layout, env: cli.env });
+    const secrets = createSecrets({ layout, contract: read.contract, env: cli.env });
     const { testTargets } = await import('../../orchestrator/adapters/alerts/test-targets.ts');
     const targets = await testTargets({ app: app.name, contract: read.contract, secrets });
     if (targets.length === 0) {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tryAgent } from '../../agent/examine.ts';
-import { createSecrets, SecretsError } from '../../orchestrator/adapters/secrets.ts';
+import { createSecrets, remedyFor, SecretsError } from '../../orchestrator/adapters/secrets.ts';
 import { agentSettings, findInstalledAgent } from '../agent/setup.ts';
 import type { Finding, Patient } from './examine.ts';
 
@@ -14,12 +14,12 @@ export async function checkAgent({ contract, layout }: Patient, env: NodeJS.Proc
   const found = await findInstalledAgent(settings, env);
   if (!found.ok) return [{ check, level: 'fail', says: 'not found', remedy: found.problem }];
   const { agent } = found;
-  const secrets = await readSecrets(settings.secrets, layout, env);
-  if (typeof secrets === 'string') return [{ check, level: 'fail', says: secrets, remedy: `Look at ${layout.secrets}.` }];
+  const secrets = await readSecrets(settings.secrets, { contract, layout }, env);
+  if (typeof secrets === 'string') return [{ check, level: 'fail', says: secrets, remedy: 'See docs/guides/secrets.md.' }];
   const { values, missing } = secrets;
   const findings: Finding[] = [];
   if (missing.length > 0) {
-    const remedy = `Add NAME=value lines to ${layout.secrets} (mode 0600): "agent.secrets" of the contract names them.`;
+    const remedy = `"agent.secrets" of the contract names them. ${remedyFor(contract, layout)}`;
     findings.push({ check, level: 'warn', says: `no value for ${missing.join(', ')}`, remedy });
   }
   const folder = await mkdtemp(join(tmpdir(), 'greenroom-doctor-'));
@@ -35,11 +35,11 @@ export async function checkAgent({ contract, layout }: Patient, env: NodeJS.Proc
 
 async function readSecrets(
   names: readonly string[],
-  layout: Patient['layout'],
+  { contract, layout }: Pick<Patient, 'contract' | 'layout'>,
   env: NodeJS.ProcessEnv,
 ): Promise<{ values: Record<string, string>; missing: string[] } | string> {
   try {
-    return await createSecrets({ layout, env }).read(names);
+    return await createSecrets({ layout, contract, env }).read(names);
   } catch (error) {
     if (error instanceof SecretsError) return error.message;
     throw error;

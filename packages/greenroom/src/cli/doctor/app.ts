@@ -26,7 +26,7 @@ export async function tryApp(
       contract: read.contract,
       contractText: read.text,
       repo: app.repo,
-      secrets: createSecrets({ layout, env: cli.env }),
+      secrets: createSecrets({ layout, contract: read.contract, env: cli.env }),
       env: cli.env,
       signal: abort.signal,
       paths: flags.path ?? [],

@@ -19,6 +19,7 @@ import {
 import { routeList, routerSettings, trustedProxies } from './contract-router.ts';
 import { runnerSettings } from './contract-runner.ts';
 import { sandboxMode, sandboxPaths } from './contract-sandbox.ts';
+import { secretsSettings } from './contract-secrets.ts';
 
 export const DEFAULT_HEALTH_TIMEOUT_MS = 10_000;
 export const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -267,8 +268,9 @@ export const contractSchema = z.object(
     secrets_inject: list(variable(), 'a list of names of environment variables, without their values')
       .default([])
       .describe(
-        "Names of secrets that instances get in their environment. Their values are never in this file, but in the operator's `secrets.env`.",
+        'Names of secrets that instances get in their environment. Their values are never in this file, but come from the providers of `secrets`.',
       ),
+    secrets: secretsSettings.describe('Where secrets come from: those of instances, of the agent and of alerts. Each boot asks anew.'),
     secret_patterns: list(
       z.object(
         {

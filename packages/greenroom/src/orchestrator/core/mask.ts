@@ -1,32 +1,19 @@
+import { createMasker, HIDDEN } from '../../masking/masker.ts';
+
 /** Makes text fit to leave the machine: the values of known secrets, and what looks like one, become `[hidden]`. */
 export type Mask = (text: string) => string;
 
-export const HIDDEN = '[hidden]';
-
-/** Shorter values are words and numbers like "true" or "5432"; hiding each of their occurrences would make text unreadable and hide nothing. */
-export const SHORTEST_SECRET = 5;
-
-/** `values` are secrets that must not appear, in any of the forms that programs print them in. Longer ones are looked for first. */
+/** `values` are secrets that must not appear, in any of the forms that programs print them in. */
 export function createMask(values: readonly string[]): Mask {
-  const forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length);
-  return (text) => {
-    let masked = text;
-    for (const form of forms) masked = masked.replaceAll(form, HIDDEN);
-    for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement);
-    return masked;
-  };
+  const masker = createMasker(values);
+  return (text) => hideLooks(masker.whole(text));
 }
 
-function formsOf(value: string): string[] {
-  // A key of several lines appears line by line in a log.
-  const pieces = [value, value.trim(), ...value.split(/\r?\n/).map((line) => line.trim())].filter(
-    (piece) => piece.length >= SHORTEST_SECRET,
-  );
-  return pieces.flatMap((piece) => [piece, JSON.stringify(piece).slice(1, -1), encodeURIComponent(piece.toWellFormed()), btoaUtf8(piece)]);
-}
-
-function btoaUtf8(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text.slice(0, 4_096))));
+/** Hides what looks like a secret, whether it is known or not. */
+export function hideLooks(text: string): string {
+  let masked = text;
+  for (const [pattern, replacement] of PATTERNS) masked = masked.replace(pattern, replacement);
+  return masked;
 }
 
 /** Forms of secrets that can be told by their looks. Each keeps what says which thing it was. Bounded, so that no input makes them slow. */

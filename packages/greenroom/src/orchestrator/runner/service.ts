@@ -61,6 +61,8 @@ export interface ServiceOptions {
   forge(): Pick<Status, 'checks' | 'github_problem'>;
   /** Whether a turn of the coding agent is under way. */
   agentBusy(): boolean;
+  /** Hides secrets in a text. */
+  hide?(text: string): string;
 }
 
 export interface Service {
@@ -107,6 +109,7 @@ export function createService({
   journal,
   forge,
   agentBusy,
+  hide = (text) => text,
 }: ServiceOptions): Service {
   const { clock, instances, prober, repo, schemaCheck, slots } = ports;
   const healthy = createLiveHealth({ live: liveInstance, prober, clock });
@@ -243,7 +246,7 @@ export function createService({
     const found = await repo.diff(base, commit);
     if (!found.ok) return found;
     const secret = view.code === 'gate_secret';
-    const files = secret ? found.files.map((file) => ({ ...file, diff: '' })) : found.files;
+    const files = found.files.map((file) => ({ ...file, diff: secret ? '' : hide(file.diff) }));
     const withheld = secret ? 'The gate found a secret in it, so that only the names of the files are shown.' : '';
     return { ok: true, diff: { id, base, commit, files, more: found.more, withheld } };
   }

@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import type { AttemptView, EventMessage } from '@greenroom/sdk/wire';
 import { watchAttempts } from '../../../src/agent/runner/attempts.ts';
-import { createMasker } from '../../../src/agent/runner/mask.ts';
+import { createMasker } from '../../../src/masking/masker.ts';
 import { createWorld, type World } from './rig.ts';
 
 /** The part of an orchestrator that tells of attempts: a status with the journal's length, and events that are sent again after `Last-Event-ID`. */

@@ -7,7 +7,7 @@ import { createAgentStream } from '../../../src/agent/acp/stream.ts';
 import { baseEnvironment } from '../../../src/agent/launch.ts';
 import { mayBeginTurn } from '../../../src/agent/limits.ts';
 import { diffContent } from '../../../src/agent/runner/diff.ts';
-import { createMasker } from '../../../src/agent/runner/mask.ts';
+import { createMasker } from '../../../src/masking/masker.ts';
 import { shorten, showPath } from '../../../src/agent/runner/text.ts';
 import { createToolMapper } from '../../../src/agent/runner/tool.ts';
 import { createWorld, USER } from './rig.ts';
@@ -94,7 +94,7 @@ test('a diff has hunks, counts, and an end', () => {
 });
 
 test('a secret in pieces is held back until it is known to be one', () => {
-  const masker = createMasker(['s3cret-value', 'short', 'line one of key\nline two of key']);
+  const masker = createMasker(['s3cret-value', 'shor', 'line one of key\nline two of key']);
   assert.equal(masker.doubtful('the s3cre'), 5);
   assert.equal(masker.doubtful('the end'), 0);
   assert.equal(masker.whole('s3cret-value, line two of key'), '[hidden], [hidden]');

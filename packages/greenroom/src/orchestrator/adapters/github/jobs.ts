@@ -35,6 +35,7 @@ const REFUSALS: Record<FailureCode, string | null> = {
   gate_destructive_migration: 'Refused: a new migration would hurt the release before it.',
   slot_failed: 'Failed: it could not be checked out.',
   setup_failed: 'Failed: its setup command failed.',
+  secrets_unavailable: null,
   boot_exited: 'Failed: it exited while it started.',
   health_timeout: 'Failed: it did not become healthy in time.',
   deep_check_failed: 'Failed: it did not answer the deep check as it should.',

@@ -5,14 +5,15 @@ import type { Layer } from '../../../confine/command.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
 import type { User } from '../../../confine/users.ts';
 import type { Ending } from '../../../family.ts';
-import { readBootId } from '../../../proc.ts';
+import { parseEnviron, readBootId, readEnviron } from '../../../proc.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { ContainerProgram } from '../../core/contract-runner.ts';
-import { createMask, type Mask } from '../../core/mask.ts';
+import type { Mask } from '../../core/mask.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { Layout } from '../../layout.ts';
 import type { BootRequest, Clock, Instance, InstanceExit, Instances, LimitReached, Log, LogAbout, Secrets } from '../../ports.ts';
 import { containerSetup } from '../containers/containers.ts';
+import { createKnownSecrets, type KnownSecrets } from '../secrets/known.ts';
 import { SecretsError } from '../secrets.ts';
 import { createContainerRunner } from './container-runner.ts';
 import { appEnvironment } from './environment.ts';
@@ -22,10 +23,11 @@ import { type ClaimedPort, claimPort } from './fresh-ports.ts';
 import type { Started, StartRequest, Watched } from './instance-runner.ts';
 import { createInternalSockets } from './internal-sockets.ts';
 import { createListenSockets } from './listen-sockets.ts';
-import { removeLog, tailLog, watchLogSize } from './log-file.ts';
+import { type LogWatch, logParts, removeLog, tailLog, watchLog } from './log-file.ts';
 import { createProcessRunner } from './process-runner.ts';
 import { type InstanceRecord, instanceOf, openRecords, type Records } from './records.ts';
 import { combineRunners } from './runners.ts';
+import { scrubFile } from './scrub-log.ts';
 import { spareAgent } from './spared.ts';
 import { parseStartCommand } from './start-command.ts';
 
@@ -39,6 +41,8 @@ export interface InstancesOptions {
   contract: Contract;
   slotDirectory: (slot: SlotName) => string;
   secrets: Secrets;
+  /** Hides secrets in output, also those that earlier instances were given. */
+  known?: KnownSecrets;
   clock: Clock;
   log: Log;
   /** The orchestrator's own environment, of which a short list passes to the app. */
@@ -58,6 +62,7 @@ interface Entry {
   exit: ExitReason | undefined;
   ending: Ending | undefined;
   finished: PromiseWithResolvers<void>;
+  logWatch: LogWatch;
   unwatch: (() => void)[];
 }
 
@@ -67,6 +72,7 @@ export function createInstances({
   contract,
   slotDirectory,
   secrets,
+  known = createKnownSecrets(),
   clock,
   log,
   env = process.env,
@@ -80,8 +86,6 @@ export function createInstances({
   const sockets = createListenSockets(layout, contract);
   const internalSockets = createInternalSockets(layout, contract, user?.gid);
   const entries = new Map<string, Entry>();
-  /** Secrets that instances got: what they print of them is shown to nobody, also when others have taken their place. */
-  const given = new Set<string>();
   const listeners = new Set<(exit: InstanceExit) => void>();
   const limitListeners = new Set<(reached: LimitReached) => void>();
   const stablePorts = [contract.port, contract.internal_port ?? 0];
@@ -104,13 +108,15 @@ export function createInstances({
       // What it dies of is told with its end.
       if (entries.get(instance)?.exit === undefined) for (const listener of limitListeners) listener({ instance, sentences });
     });
+    const logWatch = watchLog(record.logFile, known.masker, log);
     const entry: Entry = {
       record,
       watched,
       exit: undefined,
       ending: undefined,
       finished: Promise.withResolvers(),
-      unwatch: [watched.unwatch, watchLogSize(record.logFile, log)],
+      logWatch,
+      unwatch: [watched.unwatch, logWatch.end],
     };
     entries.set(record.instance, entry);
     void accompany(entry);
@@ -127,6 +133,7 @@ export function createInstances({
     const asked = entry.ending;
     const ending = asked ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
+    await scrub(entry);
     const logTail = await tail(record.logFile);
     const exit = asked ? ended : entry.watched.explain(ended, logTail);
     if (exit !== ended) save({ ...record, ended: { at: clock.now(), exit } });
@@ -136,6 +143,7 @@ export function createInstances({
     if (left.length > 0)
       log(`Processes ${left.join(', ')} of instance ${record.instance} do not end even by SIGKILL.`, aboutInstance(record, 'error'));
     for (const stop of entry.unwatch) stop();
+    await scrub(entry);
     await entry.watched.clear();
     sockets?.remove(record.instance);
     internalSockets.remove(record.instance);
@@ -151,7 +159,7 @@ export function createInstances({
   async function boot({ instance, slot, commit }: BootRequest): Promise<Result<Instance>> {
     if (!INSTANCE_ID.test(instance)) throw new Error(`not an instance id: ${JSON.stringify(instance)}`);
     const prepared = await readSecrets();
-    if (typeof prepared === 'string') return fail({ code: 'boot_exited', error: prepared });
+    if (typeof prepared === 'string') return fail({ code: 'secrets_unavailable', error: prepared });
     const surroundings = await runner.surroundings(env, { slot, commit });
     if (typeof surroundings === 'string') return fail({ code: 'boot_exited', error: surroundings });
     const directory = slotDirectory(slot);
@@ -222,7 +230,7 @@ export function createInstances({
   async function readSecrets(): Promise<Record<string, string> | string> {
     try {
       const { values, missing } = await secrets.read(contract.secrets_inject);
-      for (const value of Object.values(values)) given.add(value);
+      known.learn(values);
       if (missing.length > 0) log(`The app starts without ${missing.join(', ')}: neither in ${layout.secrets} nor in the environment.`);
       return values;
     } catch (error) {
@@ -236,11 +244,18 @@ export function createInstances({
     return await tailLog(file, lines, maxBytes, await maskNow());
   }
 
+  /** A full or failing disk is reported by the watch, and costs nothing else. */
+  async function scrub({ logWatch }: Entry): Promise<void> {
+    await logWatch.scrub().catch(() => undefined);
+  }
+
   /** When it cannot be told what is secret, nothing is shown. */
   async function maskNow(): Promise<Mask> {
+    if (known.last(contract.secrets_inject)) return known.mask;
     try {
-      const { values } = await secrets.read(contract.secrets_inject);
-      return createMask([...given, ...Object.values(values)]);
+      const { values, missing } = await secrets.read(contract.secrets_inject);
+      known.learn(values, missing);
+      return known.mask;
     } catch (error) {
       if (!(error instanceof SecretsError)) throw error;
       return () => `(not shown: what is secret in it cannot be told. ${error.message})`;
@@ -251,17 +266,27 @@ export function createInstances({
     const { living, gone, orphans } = await runner.findEarlier(records, new Set(entries.keys()));
     const adopted = living.filter(({ instance }) => !entries.has(instance));
     for (const record of adopted) {
+      learnFrom(record);
       save(record);
       watch(record);
     }
     for (const record of gone) {
       const exit = unknownExit('ended while the orchestrator was away');
       save({ ...record, ended: { at: clock.now(), exit } });
+      for (const part of logParts(record.logFile)) await scrubFile(part, known.masker());
     }
     await runner.endOrphans(orphans.filter((id) => !entries.has(id)));
     await sockets?.sweep([...entries.keys()]);
     await internalSockets.sweep([...entries.keys()]);
     return adopted.map(instanceOf);
+  }
+
+  /** What it was given is in its environment, whatever the provider says by now. */
+  function learnFrom({ pid }: InstanceRecord): void {
+    const environ = readEnviron(pid);
+    if (!environ) return;
+    const given = parseEnviron(environ);
+    known.learn(Object.fromEntries(contract.secrets_inject.flatMap((name) => (given.has(name) ? [[name, given.get(name) ?? '']] : []))));
   }
 
   /** Keeps the logs and records of the last boots. What is in the folder but no boot's log is not ours to remove. */

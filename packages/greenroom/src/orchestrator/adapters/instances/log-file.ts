@@ -1,6 +1,8 @@
 import { constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import type { Masker } from '../../../masking/masker.ts';
 import type { Mask } from '../../core/mask.ts';
+import { scrubFile } from './scrub-log.ts';
 import { TAIL_BYTES, TAIL_LINES, tailLines } from './text.ts';
 
 /** A log above this size is cut: its end moves to `.1`, the older part to `.2`, what was there is dropped. */
@@ -36,36 +38,63 @@ export async function tailLog(file: string, lines: number = TAIL_LINES, maxBytes
   return tailLines(Buffer.concat([await readEnd(`${file}.1`, readBytes), newest]), lines, maxBytes, mask);
 }
 
-/** Watches the size of a log, about every second, sooner while it grows fast. Answers a function that ends it. */
-export function watchLogSize(file: string, report: (message: string) => void): () => void {
+/** Keeps a log short, and secrets out of it. */
+export interface LogWatch {
+  /** Looks at what has come since the last time. */
+  scrub(): Promise<void>;
+  end(): void;
+}
+
+/** Looks at a log about every second, sooner while it grows fast: cuts it when it is long, and overwrites secrets in it. */
+export function watchLog(file: string, masker: () => Masker, report: (message: string) => void): LogWatch {
   let ended = false;
   let timer: NodeJS.Timeout;
   let size = 0;
   let reported = '';
+  let scrubbed = 0;
+  let last: Promise<void> = Promise.resolve();
+  /** One after the other: a log that is cut must not be written into. */
+  const exclusively = (act: () => Promise<void>): Promise<void> => {
+    const done = last.then(act);
+    last = done.catch(() => undefined);
+    return done;
+  };
+  const scrub = async (): Promise<void> => {
+    scrubbed = await scrubFile(file, masker(), scrubbed);
+  };
   const look = async (): Promise<void> => {
     let growth = 0;
     try {
       const now = await sizeOf(file);
       growth = now - size;
       size = now;
+      await exclusively(scrub);
       if (now > MAX_LOG_BYTES) {
-        await rotate(file);
+        await exclusively(cut);
         size = 0;
       }
     } catch (error) {
-      const message = `The log ${file} could not be cut: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `The log ${file} could not be looked after: ${error instanceof Error ? error.message : String(error)}`;
       if (message !== reported) report(message);
       reported = message;
     }
     plan(growth > BUSY_GROWTH_BYTES ? BUSY_CHECK_MS : IDLE_CHECK_MS);
   };
+  const cut = async (): Promise<void> => {
+    await rotate(file);
+    scrubbed = 0;
+    await scrubFile(`${file}.1`, masker());
+  };
   const plan = (delay: number): void => {
     if (!ended) timer = setTimeout(() => void look(), delay).unref();
   };
   plan(BUSY_CHECK_MS);
-  return () => {
-    ended = true;
-    clearTimeout(timer);
+  return {
+    scrub: () => exclusively(scrub),
+    end() {
+      ended = true;
+      clearTimeout(timer);
+    },
   };
 }
 

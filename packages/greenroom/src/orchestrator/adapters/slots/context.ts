@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { SlotName } from '@greenroom/sdk/wire';
 import type { Confined } from '../../../confine/confinement.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
+import type { Masker } from '../../../masking/masker.ts';
 import type { Contract } from '../../core/contract.ts';
 import type { Layout } from '../../layout.ts';
 import { writeDurably } from '../durable.ts';
@@ -29,6 +30,8 @@ export interface SlotContext {
   log: (message: string) => void;
   /** What the setup command may use. */
   limiter?: Limiter;
+  /** Hides secrets in what is logged of setup. */
+  masker: () => Masker;
   /** File of patterns that git takes for ignored in this slot: shared paths and what setup made. */
   excludes: string;
 }

@@ -7,6 +7,7 @@ import type { Contract } from '../../core/contract.ts';
 import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { PreparedSlot } from '../../ports.ts';
+import { scrubFile } from '../instances/scrub-log.ts';
 import { buildRelease } from './build-release.ts';
 import { type SlotContext, writeExcludes } from './context.ts';
 import { breakLinks, carryOutputs, discard } from './outputs.ts';
@@ -128,6 +129,7 @@ async function runSetup(context: SlotContext, command: string, request: SetupReq
     signal,
     ...(slotMb === undefined ? {} : { guard }),
   });
+  await scrubFile(logFile, context.masker());
   record = await noteOutputs(context, record, shared);
   if (exit.code === 0 && !timedOut && !aborted && !stopped) {
     await context.git.must(['checkout', '--quiet', '--force', '--detach', commit, '--'], { signal });

@@ -6,6 +6,7 @@ import { diskUseMb } from '../../../confine/disk-use.ts';
 import type { Limiter } from '../../../confine/limiter.ts';
 import { sweepBounds } from '../../../confine/sweep.ts';
 import { nulFields } from '../../../inert-git.ts';
+import { createMasker, type Masker } from '../../../masking/masker.ts';
 import type { Contract } from '../../core/contract.ts';
 import { limitRemedy } from '../../core/limit-remedy.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
@@ -40,6 +41,8 @@ interface SlotsOptions {
   log: Log;
   /** What the setup command may use. */
   limiter?: Limiter;
+  /** Hides secrets in what is logged of setup. */
+  masker?: () => Masker;
 }
 
 export interface OpenedSlots extends Slots {
@@ -49,7 +52,7 @@ export interface OpenedSlots extends Slots {
 
 /** The two slots as worktrees of the bare repository. Call with the data directory's lock held. */
 export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
-  const { app = 'app', layout, contract, log, git, confinement, limiter } = options;
+  const { app = 'app', layout, contract, log, git, confinement, limiter, masker = () => createMasker([]) } = options;
   const setup: Confined = confinement?.setup ?? { layers: [], env: process.env };
   const folders = confinement?.users ? foldersOfOthers(confinement.app.layers) : ownFolders;
   await mkdir(layout.run, { recursive: true });
@@ -73,7 +76,7 @@ export async function createSlots(options: SlotsOptions): Promise<OpenedSlots> {
     return next;
   };
   const context = (slot: SlotName): SlotContext =>
-    slotContext({ slot, app, bare: git, layout, contract, setup, folders, log: ofSlot(log, slot), ...(limiter && { limiter }) });
+    slotContext({ slot, app, bare: git, layout, contract, masker, setup, folders, log: ofSlot(log, slot), ...(limiter && { limiter }) });
 
   return {
     directory: (slot) => layout.slot(slot),

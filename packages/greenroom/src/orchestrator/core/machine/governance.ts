@@ -66,7 +66,9 @@ export const NOT_ITS_FAULT: readonly FailureCode[] = ['aborted', 'interrupted', 
 
 /** The loop does not try a commit again that failed of itself. */
 export function noteFailed(state: State, attempt: Attempt, { code }: Failure): void {
-  if (attempt.kind !== 'deploy' || attempt.resolved === '' || NOT_ITS_FAULT.includes(code)) return;
+  // It counts as a failed deploy all the same, so that somebody is told.
+  const blameless = NOT_ITS_FAULT.includes(code) || code === 'secrets_unavailable';
+  if (attempt.kind !== 'deploy' || attempt.resolved === '' || blameless) return;
   state.failed_commits = [...state.failed_commits.filter((it) => it !== attempt.resolved), attempt.resolved].slice(-FAILED_COMMITS_KEPT);
 }
 
