@@ -225,7 +225,8 @@ function requests(sim: Simulation, demand: number): Weighted[] {
   const ask = (kind: AttemptKind, commit: string, branch: string): Move => {
     return () => {
       const id = `r${++sim.count}`;
-      const trigger = choose(ASKERS, sim.count + sim.now);
+      // A restart is the operator's alone.
+      const trigger = kind === 'restart' ? 'manual' : choose(ASKERS, sim.count + sim.now);
       const request = { id, kind, commit, branch, reason: '', trigger, caller: callerOf(trigger, sim.count), at: sim.now };
       post(sim, { type: `${kind}_requested`, request });
     };

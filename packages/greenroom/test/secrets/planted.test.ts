@@ -15,7 +15,7 @@ import { AGENT, APP, findable, plant } from './planted.ts';
 const NAMES = ['API_KEY', 'DATABASE_URL', 'SIGNING_KEY'];
 
 test('after a whole session no planted value is in any file, answer, alert, terminal output or process but those that it is for', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async (t) => {
   const alerts = await receiver(t);
   const rig = await prepareRig(t, {

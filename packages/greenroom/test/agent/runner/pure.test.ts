@@ -7,9 +7,9 @@ import { createAgentStream } from '../../../src/agent/acp/stream.ts';
 import { baseEnvironment } from '../../../src/agent/launch.ts';
 import { mayBeginTurn } from '../../../src/agent/limits.ts';
 import { diffContent } from '../../../src/agent/runner/diff.ts';
-import { createMasker } from '../../../src/masking/masker.ts';
 import { shorten, showPath } from '../../../src/agent/runner/text.ts';
 import { createToolMapper } from '../../../src/agent/runner/tool.ts';
+import { createMasker } from '../../../src/masking/masker.ts';
 import { createWorld, USER } from './rig.ts';
 
 const HEAD = 20;

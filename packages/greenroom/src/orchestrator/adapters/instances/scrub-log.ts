@@ -15,6 +15,7 @@ export async function scrubFile(file: string, masker: Masker, from = 0): Promise
   const { size } = await handle.stat();
   if (size <= from && size > 0) return size;
   const { longest, places } = masker.bytes;
+  if (longest === 0) return size;
   // Parts overlap by the longest secret, so that none is cut.
   const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, size) + longest);
   for (let at = Math.max(0, from - longest); at < size; at += CHUNK_BYTES) {
