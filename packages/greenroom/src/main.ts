@@ -242,7 +242,16 @@ async function serve(
   const limiters = limitersOf(contract, proxyName(app, layout.data));
   if (limiters.gaps !== '') log(limiters.gaps, { level: 'warn' });
   await writeLimitsReport(layout.limitsReport, contract.limits ? { place: limiters.place, gaps: limiters.gaps } : null);
-  const slots = await createSlots({ app, layout, git: repo.git, contract, confinement, log, limiter: limiters.setup, masker: known.masker });
+  const slots = await createSlots({
+    app,
+    layout,
+    git: repo.git,
+    contract,
+    confinement,
+    log,
+    limiter: limiters.setup,
+    masker: known.masker,
+  });
   const slotDirectory = slots.directory;
   const bounded = { ...confinement.app, limiter: limiters.app };
   const instances = createInstances({ layout, app, contract, slotDirectory, secrets, known, clock, log, ...bounded });

@@ -65,7 +65,12 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     refresh: () => askToFetch(layout.agentSocket, contract.human_branch),
   });
   const start = async (): Promise<string> => {
-    const started = await startRunner({ command: greenroomCommand(), data: app.data, env: cli.env, secrets: settings.secrets });
+    const started = await startRunner({
+      command: greenroomCommand(),
+      data: app.data,
+      env: cli.env,
+      secrets: [...settings.secrets, 'CREDENTIALS_DIRECTORY'],
+    });
     return started.ok ? '' : started.problem;
   };
   return {
