@@ -49,6 +49,8 @@ test("the app's user listens on its internal socket, the orchestrator asks, and 
   await once(client, 'connect');
   client.destroy();
   assert.equal(await refusalOf(AGENT, layout.internalSocket), 'EACCES');
+  const unseen = await asId(AGENT, () => lookAtHealth({ socket }, '/healthz', 2_000));
+  assert.equal(unseen.answer.ok, false);
   // A socket that the app opened to everybody lies in the same folder.
   chmodSync(socket, 0o666);
   assert.equal(await refusalOf(AGENT, socket), 'EACCES');

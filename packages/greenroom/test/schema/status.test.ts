@@ -145,7 +145,7 @@ test('what is shown: whether each release fits the database as it is now', () =>
 });
 
 async function checkAt(port: number, path: string): Promise<Failure | undefined> {
-  const instance = { commit: COMMIT, port: 1, internalPort: port } as Instance;
+  const instance = { commit: COMMIT, port: 1, internalPort: port, internalSocket: '' } as Instance;
   const check = createSchemaCheck({ schema_status_endpoint: path }, 200);
   const result = await check.check(instance, { commit: COMMIT, kind: 'deploy' }, new AbortController().signal);
   return result.ok ? undefined : result.failure;

@@ -58,9 +58,17 @@ export function askApp({ address, method, path, headers = {}, body, timeoutMs, s
   });
 }
 
-/** A link in its place could lead the orchestrator, which may do more than the app, to a socket of somebody else. */
+/**
+ * A link in its place could lead the orchestrator, which may do more than the app, to a socket of somebody else. What may not be looked at, or lies where
+ * there is no folder, is none.
+ */
 function isSocket(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  try {
+    return lstatSync(path).isSocket();
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return false;
+    throw error;
+  }
 }
 
 /** Codes of a host on which nobody listens on that port, an absent IPv6 included. */
