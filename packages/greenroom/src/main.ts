@@ -177,7 +177,9 @@ async function requireContainers(app: string, layout: Layout, contract: Contract
 
 function limitersOf({ limits, run_as, setup_run_as }: Contract, key: string): Limiters {
   const ownUser = [...(run_as ? (['app'] as const) : []), ...(setup_run_as ? (['setup'] as const) : [])];
-  return openLimiters({ rules: limits, key, env: process.env, ownUser });
+  // Who may write both slots must not run on after its setup: a group finds what cut every tie, whether or not anything is bounded.
+  const rules = run_as ? { ...limits, setup: limits?.setup ?? {} } : limits;
+  return openLimiters({ rules, key, env: process.env, ownUser });
 }
 
 async function requireIsolation(

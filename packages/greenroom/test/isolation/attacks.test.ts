@@ -21,7 +21,7 @@ test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root
     app: 'shop',
     internal: 'run/internal.sock',
     home: machine.home,
-    contract: { api_access: 'read', limits: { agent: LIMITS } },
+    contract: { api_access: 'read', setup_command: 'setsid --fork env -i sleep 4242', limits: { agent: LIMITS } },
     agent: { approval: true, sandbox: 'require' },
     as,
     async prepare(own) {
@@ -41,6 +41,10 @@ test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root
     assert.deepEqual(surprises(attacks, outcomes, 'outside'), []);
   };
 
+  await t.test('by what its dependencies leave running', async () => {
+    const { stdout } = await machine.run('pgrep', ['-u', 'gr-shop-setup', '-a']);
+    assert.equal(stdout, '', 'who may write the live slot runs on after setup');
+  });
   await t.test('in a turn of the agent, in its sandbox', async () => {
     const attacks = [...attacksInTurn(targets), ...EXHAUSTIONS];
     const { outcomes, said } = await haveAgentTry(machine, installation, asAttempts(attacks), as);
