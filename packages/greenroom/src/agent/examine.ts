@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Layer } from '../confine/command.ts';
 import { createMasker } from '../masking/masker.ts';
 import { AgentProblem, greet, messageOf, openSession } from './acp/connect.ts';
 import { type AgentProgram, agentEnvironment } from './launch.ts';
@@ -19,9 +20,11 @@ export async function tryAgent(options: {
   secrets: Record<string, string>;
   env: NodeJS.ProcessEnv;
   folder: string;
+  /** What the agent is started within. */
+  layers?: readonly Layer[];
   timeoutMs?: number;
 }): Promise<Tried> {
-  const { agent, settings, secrets, folder, timeoutMs = TRY_MS } = options;
+  const { agent, settings, secrets, folder, layers = [], timeoutMs = TRY_MS } = options;
   const turn = `doctor-${randomBytes(9).toString('hex')}`;
   const env = agentEnvironment({
     from: options.env,
@@ -31,7 +34,8 @@ export async function tryAgent(options: {
     greenroom: { [TURN_VARIABLE]: turn },
     pathPrefix: '',
   });
-  const process = await startAgent({ agent, cwd: folder, env, turn, masker: createMasker(Object.values(secrets)), log: () => undefined });
+  const masker = createMasker(Object.values(secrets));
+  const process = await startAgent({ agent, cwd: folder, env, turn, masker, log: () => undefined, layers });
   if (typeof process === 'string') return { version: '', ok: false, problem: 'cannot be started', remedy: process };
   let version = '';
   try {

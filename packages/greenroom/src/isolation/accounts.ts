@@ -9,8 +9,11 @@ import { homeOf } from './places.ts';
 const run = promisify(execFile);
 const NO_SHELL = '/usr/sbin/nologin';
 
-/** The users and groups of an app that the machine lacks, each as one change, in their order. Nobody can log in as any of them. */
-export async function accountChanges(app: string, layout: Layout): Promise<Change[]> {
+/**
+ * The users and groups of an app that the machine lacks, each as one change, in their order. Nobody can log in as any of them. `proxyUser` is whose
+ * proxy leads to the chat, through the data directory.
+ */
+export async function accountChanges(app: string, layout: Layout, proxyUser: string): Promise<Change[]> {
   const { orchestrator, app: instance, agent, setup, run: group } = isolationNames(app);
   const users: [name: string, home: string][] = [
     [orchestrator, layout.data],
@@ -29,11 +32,16 @@ export async function accountChanges(app: string, layout: Layout): Promise<Chang
       changes.push({ says: `make the user ${name}`, make: async () => void (await run('useradd', args)) });
       continue;
     }
-    const { stdout } = await run('id', ['-Gn', name]);
-    if (!stdout.trim().split(' ').includes(group))
-      changes.push({ says: `add ${name} to the group ${group}`, make: async () => void (await run('usermod', ['-aG', group, name])) });
+    changes.push(...(await membership(name, group)));
     if (found.home !== home)
       changes.push({ says: `make ${home} the home of ${name}`, make: async () => void (await run('usermod', ['-d', home, name])) });
   }
+  changes.push(...(await membership(proxyUser, group)));
   return changes;
+}
+
+async function membership(name: string, group: string): Promise<Change[]> {
+  const { stdout } = await run('id', ['-Gn', '--', name]);
+  if (stdout.trim().split(' ').includes(group)) return [];
+  return [{ says: `add ${name} to the group ${group}`, make: async () => void (await run('usermod', ['-aG', group, name])) }];
 }

@@ -30,6 +30,9 @@ test('an isolated app serves as its user, its setup works as another, and both o
     ['gr-shop-app', 'gr-shop-setup'].map(async (name) => Number(await machine.must('id', ['-u', name]))),
   );
 
+  const doctored = await machine.greenroom(['doctor', '--app', 'shop', '--boot']);
+  assert.match(doctored.stderr, /"shop" has users of its own/);
+
   for (const user of [undefined, 'gr-shop']) {
     const orchestrator = await app.start(user);
     const commit = app.commit({ 'change.txt': String(user), 'package.json': JSON.stringify({ name: String(user) }) });

@@ -6,7 +6,7 @@ import type { AgentSettings } from '../../agent/settings.ts';
 import { startRunner } from '../../agent/start.ts';
 import { openTranscript, type Transcript } from '../../agent/transcript.ts';
 import { askToFetch, createWorkspace } from '../../agent/workspace.ts';
-import { type Confined, openConfinement } from '../../confine/confinement.ts';
+import { type Confined, type Confinement, openConfinement } from '../../confine/confinement.ts';
 import type { Limiter } from '../../confine/limiter.ts';
 import { openLimiters } from '../../confine/limiters.ts';
 import type { User } from '../../confine/users.ts';
@@ -31,6 +31,8 @@ export interface AgentSetup {
   workspace: Workspace;
   /** What the agent is started within. */
   confined: Confined;
+  /** Whose the app's instances are; null while they run as this process's own user. */
+  appUser: User | null;
   /** Of what the contract lets the agent use. Moves this process aside where control groups want that: for what starts agents, or starts who does. */
   openLimits(): Limiter;
   /** Which agent it is, as it would be started now. */
@@ -54,14 +56,14 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     const message = `"${app.name}" has no coding agent: add "agent": {} to ${app.contract}, then see "greenroom doctor".`;
     throw new CliError(EXIT.failed, 'no_agent', message);
   }
-  const { confined, user } = await confinedAgent(contract, cli);
+  const { agent: confined, users } = await confinementOf(contract, cli);
   const workspace = createWorkspace({
     paths: layout,
     humanBranch: contract.human_branch,
     agentBranch: contract.agent_branch,
     author: { name: settings.author_name, email: settings.author_email },
     agentEnvironment: settings.env,
-    ...(user && { owner: user }),
+    ...(users?.agent && { owner: users.agent }),
     refresh: () => askToFetch(layout.agentSocket, contract.human_branch),
   });
   const start = async (): Promise<string> => {
@@ -80,6 +82,7 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
     settings,
     workspace,
     confined,
+    appUser: users?.app ?? null,
     openLimits: () =>
       openLimiters({
         rules: contract.limits,
@@ -101,10 +104,10 @@ export async function agentSetup(cli: Cli, target: Target): Promise<AgentSetup> 
 }
 
 /** Throws `CliError` when the contract names users that the agent cannot be started as. */
-async function confinedAgent(contract: Contract, { env }: Pick<Cli, 'env'>): Promise<{ confined: Confined; user: User | undefined }> {
+async function confinementOf(contract: Contract, { env }: Pick<Cli, 'env'>): Promise<Confinement> {
   const confinement = await openConfinement(contract, env);
   if ('sentences' in confinement) throw new CliError(EXIT.failed, 'users_refused', confinement.sentences.join('\n'));
-  return { confined: confinement.agent, user: confinement.users?.agent ?? undefined };
+  return confinement;
 }
 
 /** What the contract says of the agent; undefined without one. */

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tryAgent } from '../../agent/examine.ts';
+import { openConfinement } from '../../confine/confinement.ts';
 import { createSecrets, remedyFor, SecretsError } from '../../orchestrator/adapters/secrets.ts';
 import { agentSettings, findInstalledAgent } from '../agent/setup.ts';
 import type { Finding, Patient } from './examine.ts';
@@ -11,7 +12,11 @@ export async function checkAgent({ contract, layout }: Patient, env: NodeJS.Proc
   const check = 'agent';
   const settings = agentSettings(contract);
   if (!settings) return [];
-  const found = await findInstalledAgent(settings, env);
+  const confinement = await openConfinement(contract, env);
+  // The check of the users says why; as anybody else the agent must not be started.
+  if ('sentences' in confinement) return [];
+  const { agent: confined, users } = confinement;
+  const found = await findInstalledAgent(settings, confined.env);
   if (!found.ok) return [{ check, level: 'fail', says: 'not found', remedy: found.problem }];
   const { agent } = found;
   const secrets = await readSecrets(settings.secrets, { contract, layout }, env);
@@ -24,7 +29,8 @@ export async function checkAgent({ contract, layout }: Patient, env: NodeJS.Proc
   }
   const folder = await mkdtemp(join(tmpdir(), 'greenroom-doctor-'));
   try {
-    const tried = await tryAgent({ agent, settings, secrets: values, env, folder });
+    if (users?.agent) await chown(folder, users.agent.uid, users.agent.gid);
+    const tried = await tryAgent({ agent, settings, secrets: values, env: confined.env, folder, layers: confined.layers });
     const says = `${agent.name}${tried.version ? ` ${tried.version}` : ''}, ${agent.file}`;
     if (tried.ok) return [...findings, { check, level: 'ok', says }];
     return [...findings, { check, level: 'fail', says: `${says}: ${tried.problem}`, remedy: tried.remedy }];

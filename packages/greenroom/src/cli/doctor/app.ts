@@ -15,6 +15,12 @@ export async function tryApp(
 ): Promise<AppExamination | undefined> {
   const read = await readContract(app.contract);
   if (!read.ok) throw new CliError(EXIT.failed, 'contract_invalid', read.sentences.join('\n'));
+  if (read.contract.run_as)
+    throw new CliError(
+      EXIT.failed,
+      'app_isolated',
+      `"${app.name}" has users of its own, and this would boot it as the user that asks: try it where it is not isolated, such as on your own machine.`,
+    );
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -1,6 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { openConfinement, type Users } from '../../confine/confinement.ts';
+import { userName } from '../../confine/users.ts';
 import { accountChanges } from '../../isolation/accounts.ts';
 import { examinePlaces, mendPlace } from '../../isolation/examine.ts';
 import { type IsolatedApp, ownersOf, whatUsersMeet } from '../../isolation/hold.ts';
@@ -45,7 +46,7 @@ export async function isolate(cli: Cli, flags: IsolateFlags): Promise<Exit> {
   const names = isolationNames(target.app.name);
   const named = withUsers(text, names);
   await whileNothingRuns(target, async () => {
-    const accounts = await accountChanges(target.app.name, target.layout);
+    const accounts = await accountChanges(target.app.name, target.layout, await proxyUser(cli));
     await carryOut(accounts);
     if (flags.dryRun && accounts.length > 0) await carryOut([later(`then give ${target.layout.data} and what is in it to these users`)]);
     else await carryOut(await filesOf(cli, target, contract, await usersOf(named.text)));
@@ -150,6 +151,11 @@ async function requireReachable({ app, layout }: Target, contract: Contract, use
   const isolated: IsolatedApp = { app: app.name, layout, users, contractFile: app.contract, foreignProxy: reachesSockets(contract) };
   const problems = await whatUsersMeet(isolated);
   if (problems.length > 0) throw new CliError(EXIT.failed, 'users_kept_out', problems.join('\n'));
+}
+
+/** The proxy of the machine's services runs as the owner of Greenroom's home. */
+async function proxyUser({ home }: Cli): Promise<string> {
+  return (await userName((await lstat(home)).uid)) || 'root';
 }
 
 function notRoot(cli: Cli, { app }: Target): CliError {
