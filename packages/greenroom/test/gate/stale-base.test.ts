@@ -204,3 +204,14 @@ test('hostile attributes do not change how work is compared', async (t) => {
   on(it, 'machine', { '.gitattributes': '* merge=ours -diff binary\n' });
   await it.refused(merge(it, 'machine', 'main', '-s', 'ours'), 'gate_stale_base', AGENT);
 });
+
+test('what humans take back on main after it went live is not the agent’s to bring back', async (t) => {
+  const it = await branched(t);
+  const live = on(it, 'main', { 'app.js': body({ 3: 'human' }) });
+  on(it, 'main', { 'app.js': body() }, 'a human takes it back');
+  merge(it, 'machine', 'main');
+  const agent = on(it, 'machine', { 'other.js': body({ 20: 'agent' }) });
+  await it.passes(agent, { ...AGENT, live });
+  plumb(it.mirror, '', 'update-ref', 'refs/greenroom/previous', it.first);
+  await it.passes(agent, { ...AGENT, live });
+});

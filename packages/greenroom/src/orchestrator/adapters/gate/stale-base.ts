@@ -40,9 +40,11 @@ export async function checkStaleBase(git: Git, contract: Contract, request: Gate
     const work: Work = { git, merges, candidate, live, previous: range.previous, signal };
     for (const { commit, name } of targets) {
       const merged = await isAncestorOfAny(git, commit, [candidate]);
+      // What humans have gone on from since, where that is known.
+      const latest = range.humanHead !== '' && (await isAncestorOfAny(git, commit, [range.humanHead])) ? range.humanHead : commit;
       const failure = merged
-        ? await findUndone(work, commit, name, commit)
-        : ((await findMissing(work, commit, name, contract.human_branch)) ?? (await findUndoneBefore(work, commit, name)));
+        ? await findUndone(work, commit, name, latest)
+        : ((await findMissing(work, commit, name, contract.human_branch)) ?? (await findUndoneBefore(work, commit, name, latest)));
       if (failure !== undefined) return failure;
     }
     return undefined;
@@ -96,9 +98,9 @@ async function findMissing(
 }
 
 /** Not merged, but there by content: then what was merged before it may have been undone all the same. */
-async function findUndoneBefore(work: Work, target: string, name: string): Promise<Failure | undefined> {
+async function findUndoneBefore(work: Work, target: string, name: string, latest: string): Promise<Failure | undefined> {
   const merged = await mergeBase(work.git, [work.candidate, target]);
-  return merged === '' ? undefined : await findUndone(work, merged, name, target);
+  return merged === '' ? undefined : await findUndone(work, merged, name, latest);
 }
 
 /**
@@ -123,7 +125,9 @@ async function findUndone(
   const fresh = middle === target ? [] : await merges.lacking(middle, candidate, target, SEEN);
   const older = middle === fork ? [] : await merges.lacking(fork, candidate, middle, SEEN);
   const accepted = older.length === 0 ? [] : await merges.lacking(fork, live, middle, SEEN);
-  const found = [...fresh, ...older.filter((path) => !accepted.includes(path))];
+  // Between two releases and since: what of it humans do not have any more themselves.
+  const given = older.length === 0 ? [] : await merges.lacking(fork, latest, middle, SEEN);
+  const found = [...fresh, ...older.filter((path) => !accepted.includes(path) && !given.includes(path))];
   const takenBack = found.length === 0 || latest === target ? [] : await merges.lacking(fork, latest, target, SEEN);
   const undone = found.filter((path) => !takenBack.includes(path));
   const lost = undone.length > 0 ? undone : await findBroughtBack({ git, merges, candidate, live, previous, signal }, fork, latest);
