@@ -67,24 +67,26 @@ export function advance(draft: Draft): void {
     return;
   }
   while (!state.attempt) {
-    const next = takeNext(state);
-    if (!next) return;
+    const taken = takeNext(state);
+    if (!taken) return;
+    const { next, passed } = taken;
     begin(draft, next);
+    // One that is refused has gone before nobody; a restart takes moments.
+    if (state.attempt && next.kind === 'deploy') for (const it of passed) it.overtaken += 1;
   }
 }
 
-/** Rollbacks first, then people before agents, but no agent's request waits for ever. */
-function takeNext(state: State): Queued | undefined {
+/** Rollbacks first, then people before agents, but no agent's request waits for ever. `passed`: those that asked earlier. */
+function takeNext(state: State): { next: Queued; passed: Queued[] } | undefined {
   const { queue } = state;
   const rollback = queue.find((it) => it.kind === 'rollback');
   const starved = queue.find((it) => it.overtaken >= MAX_OVERTAKEN);
   const person = queue.find((it) => it.trigger !== 'agent');
   const next = rollback ?? starved ?? person ?? queue[0];
   if (!next) return undefined;
-  const position = queue.indexOf(next);
-  if (next.kind === 'deploy') for (const it of queue.slice(0, position)) it.overtaken += 1;
-  queue.splice(position, 1);
-  return next;
+  const passed = queue.slice(0, queue.indexOf(next));
+  state.queue = queue.filter((it) => it !== next);
+  return { next, passed };
 }
 
 function begin(draft: Draft, queued: Queued): void {
