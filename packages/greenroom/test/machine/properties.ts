@@ -137,7 +137,9 @@ function checkRestarted(before: State, after: State): void {
   });
   hold('a_restart_changes_nothing_else', isDeepStrictEqual(kept(before), kept(after)), () => JSON.stringify({ before, after }));
   const fresh = after.live?.instance !== null;
-  const watched = before.watch === null || !fresh || after.watch?.instance === after.live?.instance;
+  // A start ends a watch whose time is over by then.
+  const over = before.watch === null || before.watch.until <= (after.live?.served_at ?? 0);
+  const watched = over || !fresh || after.watch?.instance === after.live?.instance;
   hold('a_restart_changes_nothing_else', watched, () => JSON.stringify({ watch: after.watch, live: after.live }));
   const warm = after.standby !== null || after.retiring.some((it) => it.keep);
   hold('a_restart_leaves_nothing_warm', !warm, () => JSON.stringify({ standby: after.standby, retiring: after.retiring }));
