@@ -17,9 +17,12 @@ export function listeningPorts(pids: readonly number[]): Map<number, string> {
   return found;
 }
 
+/** The kernel writes these tables in parts, and leaves some out when others come and go meanwhile: what one look missed another one has. */
+const LOOKS = 5;
+
 function portsByInode(): Map<string, number> {
   const ports = new Map<string, number>();
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+  for (const file of Array.from({ length: LOOKS }, () => ['/proc/net/tcp', '/proc/net/tcp6']).flat()) {
     for (const line of read(file).split('\n').slice(1)) {
       const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/);
       if (state === LISTENS) ports.set(inode, Number.parseInt(local.split(':').at(-1) ?? '', 16));
