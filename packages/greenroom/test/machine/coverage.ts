@@ -53,7 +53,6 @@ export const SITUATIONS: readonly string[] = [
   'restart refused: nothing is live',
   'restart aborted by a rollback',
   'restart interrupted, and found promoted',
-  'a drain of before a restart is not taken back',
   'rollback ends what waits for approval',
   'a deploy ends what waits for approval',
   'a freeze ends what waits for approval',
