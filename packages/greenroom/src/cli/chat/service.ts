@@ -1,4 +1,4 @@
-import { chmod, lchown, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createClient } from '@greenroom/sdk/client';
 import { CannotListenError, type ChatService, serveChat } from '../../agent/chat.ts';
 import { mayBeginTurn } from '../../agent/limits.ts';
@@ -78,19 +78,12 @@ async function serve(cli: Cli, setup: AgentSetup, flags: ServiceFlags, held: Hel
       reap: () => setup.reap(transcript, log),
       log,
     });
-    if (setup.appUser && held.appSocket !== undefined) await giveToGroup(held.appSocket, setup.appUser.gid);
     cli.say(readySentence(target.app.name, settings, contract.port, flags, provable));
     return service;
   } catch (error) {
     if (error instanceof CannotListenError) throw new CliError(EXIT.failed, 'cannot_listen', error.message);
     throw error;
   }
-}
-
-/** For the app's user, of all others: whoever reaches this socket says who its callers are. */
-async function giveToGroup(socket: string, gid: number): Promise<void> {
-  await lchown(socket, process.geteuid?.() ?? 0, gid);
-  await chmod(socket, 0o660);
 }
 
 async function start(setup: AgentSetup, log: (message: string) => void): Promise<void> {
