@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
+import test from 'node:test';
 import { asUser } from '../../src/confine/as-user.ts';
-import { findHierarchies } from '../../src/confine/cgroup-mounts.ts';
 import { confine } from '../../src/confine/command.ts';
 import { layoutOf } from '../../src/orchestrator/layout.ts';
 import { until } from '../e2e/rig.ts';
@@ -16,7 +15,7 @@ const ROOT = process.getuid?.() === 0;
 test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root' }, async (t) => {
   const machine = await openMachine(t);
   const neighbour = layoutOf(join(machine.home, 'apps', 'neighbour'));
-  const as = { user: 'gr-shop', capable: true, env: { GREENROOM_CGROUP: groupsOf(t) } };
+  const as = { user: 'gr-shop', capable: true };
   const installation = await install(machine, {
     app: 'shop',
     internal: 'run/internal.sock',
@@ -68,24 +67,6 @@ test('a hostile agent on an isolated installation', { skip: !ROOT && 'needs root
   await t.test("with the rights of the agent's user", () => tryAs('gr-shop-agent', attacksOn(targets)));
   await t.test("with the rights of the app's user", () => tryAs('gr-shop-app', attacksOfApp(targets)));
 });
-
-/** Name of a folder for the control groups of this test, taken away after it. */
-function groupsOf(t: TestContext): string {
-  const name = `greenroom-test-${process.pid}-attacks`;
-  const { unified, v1 } = findHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
-  const mounts = [unified, ...Object.values(v1)].flatMap((it) => (it ? [it.mount] : []));
-  t.after(() => {
-    for (const folder of mounts.map((mount) => join(mount, name))) removeGroups(folder);
-  });
-  return name;
-}
-
-/** Groups that hold no process any more, from the innermost out. */
-function removeGroups(folder: string): void {
-  if (!existsSync(folder)) return;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeGroups(join(folder, entry.name));
-  rmdirSync(folder);
-}
 
 async function isolate(machine: Machine, app: string, own: string, contract: string): Promise<void> {
   const [node, cli] = machine.command;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
+import { groupsOfMachine } from './groups.ts';
 
 const CHECKOUT = resolve(import.meta.dirname, '../../../..');
 const RUN_LIMIT_MS = 60_000;
@@ -59,9 +60,11 @@ export async function openMachine(t: TestContext): Promise<Machine> {
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   const ended = once(holder, 'exit');
+  const groups = groupsOfMachine();
   t.after(async () => {
     holder.stdin.end();
     await ended;
+    groups.remove();
     rmSync(folder, { recursive: true, force: true });
   });
   const said = collect(holder.stderr);
@@ -76,6 +79,7 @@ export async function openMachine(t: TestContext): Promise<Machine> {
     HOME: '/root',
     LANG: 'C.UTF-8',
     GREENROOM_HOME: home,
+    GREENROOM_CGROUP: groups.name,
     NO_COLOR: '1',
   };
   const line = (program: string, args: readonly string[], { user, capable, env, cwd }: RunOptions): string[] => {
