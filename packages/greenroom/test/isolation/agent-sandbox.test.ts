@@ -111,7 +111,7 @@ test('an agent in its sandbox reads nothing of the data directory, of other apps
     [answer['leak'], answer['contract'], answer['contractWritten'], answer['signal'], answer['rights']],
     ['ENOENT', PLANTED, 'EROFS', 'ESRCH', '0000000000000000'],
   );
-  assert.deepEqual(answer['sockets'], ['agent', 'agent.sock', 'contract']);
+  assert.deepEqual(answer['sockets'], ['agent', 'agent-git', 'agent.sock', 'contract']);
   assert.deepEqual([answer['home'], answer['temporary']], ['done', 'done']);
   assert.equal(readFileSync(join(layout.data, 'agent-home', 'note'), 'utf8'), 'kept');
   // The first of the namespace, ours, the agent and what it runs.
