@@ -181,7 +181,7 @@ test('secrets: an open file is refused, missing ones are named, and values reach
   assert.deepEqual([seen.API_KEY, seen.DATABASE_URL, seen.SESSION_SECRET, seen.UNASKED], ['k-123', 'from-here', undefined, undefined]);
   // Opened to others while it runs: the next deploy is refused, the live release stays.
   chmodSync(secrets, 0o640);
-  await rig.refused({ commit: rig.commit({ name: 'next' }) }, { code: 'boot_exited', step: 'boot', error: /mode 0640/ });
+  await rig.refused({ commit: rig.commit({ name: 'next' }) }, { code: 'secrets_unavailable', step: 'boot', error: /mode 0640/ });
   const answers = JSON.stringify(await rig.client.deploys());
   assert.doesNotMatch(answers + readFileSync(rig.logFile, 'utf8') + readFileSync(join(rig.data, 'journal.jsonl'), 'utf8'), /k-123/);
 });
