@@ -129,14 +129,16 @@ export function createInstances({
     const ended = await entry.watched.exited;
     if (closed) return entry.finished.resolve();
     entry.exit = ended;
-    save({ ...record, ended: { at: clock.now(), exit: ended } });
+    const at = clock.now();
     const asked = entry.ending;
     const ending = asked ?? end(entry, contract.drain_timeout_ms);
     ending.wake();
+    // Before its end is on record: should we die here, the next start finds it ended while nobody looked, and hides what it said.
     await scrub(entry);
+    save({ ...record, ended: { at, exit: ended } });
     const logTail = await tail(record.logFile);
     const exit = asked ? ended : entry.watched.explain(ended, logTail);
-    if (exit !== ended) save({ ...record, ended: { at: clock.now(), exit } });
+    if (exit !== ended) save({ ...record, ended: { at, exit } });
     const outlived = asked ? [] : ending.first.map(({ pid }) => pid);
     for (const listener of listeners) listener({ instance: record.instance, exit, logTail, logFile: record.logFile, outlived });
     const { left } = await ending.done;
@@ -160,6 +162,8 @@ export function createInstances({
     if (!INSTANCE_ID.test(instance)) throw new Error(`not an instance id: ${JSON.stringify(instance)}`);
     const prepared = await readSecrets();
     if (typeof prepared === 'string') return fail({ code: 'secrets_unavailable', error: prepared });
+    // What runs may have been given other values, which nobody may know any more should we die once it is gone.
+    await Promise.all([...entries.values()].map(scrub));
     const surroundings = await runner.surroundings(env, { slot, commit });
     if (typeof surroundings === 'string') return fail({ code: 'boot_exited', error: surroundings });
     const directory = slotDirectory(slot);
